@@ -1,0 +1,139 @@
+"""Everything that can be chosen about a training run, as frozen dataclasses, and the named presets.
+
+Nothing here but the standard library, so that `--help` and a configuration check cost no time.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Literal
+
+from digitjax.errors import InputError
+
+Geometry = Literal["mnist28", "uci8"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The network."""
+
+    kind: Literal["cnn"] = "cnn"
+    """Family of networks."""
+    channels: tuple[int, ...] = (16, 32, 64)
+    """Channels of the convolutions: the first on 14 x 14, the second too, the third on 7 x 7."""
+    hidden: int = 128
+    """Width of the dense layer before the answer."""
+    dropout: float = 0.25
+    """Fraction of the dense layer dropped in training, 0 to 1."""
+    rejects: bool = False
+    """A second head that says whether the drawing is a digit at all."""
+    geometry: Geometry = "mnist28"
+    """Input geometry; it travels with the checkpoint."""
+
+    def __post_init__(self) -> None:
+        _require(all(0 < c <= 4096 for c in self.channels), "model.channels", self.channels, "1 to 4096 each")
+        _require(0 < self.hidden <= 65536, "model.hidden", self.hidden, "1 to 65536")
+        _require(0 <= self.dropout < 1, "model.dropout", self.dropout, "0 up to, not including, 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """The optimizer: AdamW, its learning rate rising, then falling to nothing."""
+
+    learning_rate: float = 4e-3
+    """Highest learning rate."""
+    weight_decay: float = 0.02
+    """Decoupled weight decay."""
+    warmup: float = 0.15
+    """Fraction of the steps in which the learning rate rises."""
+    label_smoothing: float = 0.05
+    """Probability that the target gives away to the other nine digits."""
+
+    def __post_init__(self) -> None:
+        _require(0 < self.learning_rate < 10, "optim.learning-rate", self.learning_rate, "above 0, below 10")
+        _require(0 <= self.weight_decay < 10, "optim.weight-decay", self.weight_decay, "0 up to 10")
+        _require(0 <= self.warmup < 1, "optim.warmup", self.warmup, "0 up to, not including, 1")
+        _require(0 <= self.label_smoothing < 1, "optim.label-smoothing", self.label_smoothing, "0 up to 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """Random changes of each training example; standard deviations unless said otherwise."""
+
+    rotate: float = 7.0
+    """Degrees."""
+    scale: float = 0.08
+    """Relative size, each axis its own."""
+    shear: float = 0.12
+    """Slant, x per y."""
+    shift: float = 0.7
+    """Pixels."""
+    elastic: float = 0.0
+    """Pixels that a smooth random field moves the ink."""
+    pen: float = 0.0
+    """Relative pen width."""
+
+    def __post_init__(self) -> None:
+        for name in ("rotate", "scale", "shear", "shift", "elastic", "pen"):
+            value = getattr(self, name)
+            _require(0 <= value <= 90, f"augment.{name}", value, "0 to 90")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run."""
+
+    preset: str = "cnn"
+    """Name of the preset that this began as."""
+    data: tuple[str, ...] = ()
+    """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST if it can be had and synthetic handwriting."""
+    seed: int = 0
+    """Seed of params, batches and augmentation."""
+    epochs: int = 20
+    """Epochs."""
+    epoch_examples: int = 60_000
+    """Examples that make an epoch."""
+    batch_size: int = 128
+    """Examples a step, over all devices."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
+        _require(0 < self.epochs <= 100_000, "epochs", self.epochs, "1 to 100000")
+        _require(0 < self.batch_size <= 1_000_000, "batch-size", self.batch_size, "1 to 1000000")
+        _require(
+            self.batch_size <= self.epoch_examples <= 10**10,
+            "epoch-examples",
+            self.epoch_examples,
+            "at least the batch size",
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps an epoch; the last incomplete batch is not taken."""
+        return self.epoch_examples // self.batch_size
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+
+def _require(condition: bool, name: str, value: object, allowed: str) -> None:
+    if not condition:
+        raise InputError(f"--{name} {value} is out of range: give {allowed}")
+
+
+def cnn() -> TrainConfig:
+    """A small convolutional network for MNIST-shaped images; what `make train` trains."""
+    return TrainConfig(preset="cnn")
+
+
+PRESETS = {"cnn": cnn}
+"""Preset names and the functions that make them."""
+
+
+def to_dict(config: TrainConfig) -> dict:
+    """The configuration as plain JSON values."""
+    return dataclasses.asdict(config)

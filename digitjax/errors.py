@@ -1,0 +1,13 @@
+"""The errors that a person sees: one sentence each, never a traceback."""
+
+
+class DigitjaxError(Exception):
+    """Something failed while running. The message is one sentence: value, place, remedy."""
+
+    exit_code = 1
+
+
+class InputError(DigitjaxError):
+    """What the user gave cannot be used; nothing was written. The message ends with the remedy."""
+
+    exit_code = 2
