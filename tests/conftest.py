@@ -1,0 +1,59 @@
+"""The conditions under which every test runs, set before jax or digitjax is imported."""
+
+import os
+import tempfile
+from pathlib import Path
+
+GIVEN_MNIST_DIR = os.environ.get("DIGITJAX_MNIST_DIR")
+SHARED_DATASETS = Path(__file__).resolve().parents[2] / "shared" / "datasets"
+FOLDERS = {
+    "DIGITJAX_MNIST_DIR": "mnist",
+    "DIGITJAX_DATA_DIR": "data",
+    "DIGITJAX_USER_DIR": "user",
+    "DIGITJAX_CHECKPOINTS": "checkpoints",
+}
+
+_session = tempfile.TemporaryDirectory(prefix="digitjax-tests-", ignore_cleanup_errors=True)
+
+
+def _set_environment(root: Path) -> None:
+    for variable, name in FOLDERS.items():
+        folder = root / name
+        folder.mkdir()
+        os.environ[variable] = str(folder)
+    os.environ["DIGITJAX_OFFLINE"] = "1"
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    os.environ["MPLBACKEND"] = "agg"
+    os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
+
+
+_set_environment(Path(_session.name))
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+_hook = install_import_hook("digitjax", "beartype.beartype")
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    """The folder of drawings and pictures that lies beside the repository in CI; skips where it is absent."""
+    if not SHARED_DATASETS.is_dir():
+        pytest.skip(f"{SHARED_DATASETS} is not here")
+    return SHARED_DATASETS
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """A folder with the four real IDX files; skips where there is none."""
+    for folder in (GIVEN_MNIST_DIR, SHARED_DATASETS / "mnist"):
+        if folder and any(Path(folder).glob("t10k-images*")):
+            return Path(folder)
+    pytest.skip("the real MNIST files are not here: set DIGITJAX_MNIST_DIR")
