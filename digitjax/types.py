@@ -4,7 +4,7 @@ Positional arguments are traced data; keyword-only arguments are static function
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
@@ -75,6 +75,7 @@ class TrainState(NamedTuple):
     key: Key[Array, ""]
 
 
+@runtime_checkable
 class ApplyFn(Protocol):
     def __call__(
         self,
@@ -98,10 +99,12 @@ class Model(NamedTuple):
     geometry: str
 
 
+@runtime_checkable
 class LossFn(Protocol):
     def __call__(self, logits: Logits, batch: Batch) -> Float[Array, " batch"]: ...
 
 
+@runtime_checkable
 class AugmentFn(Protocol):
     def __call__(
         self, key: Key[Array, ""], x: Float[Array, "batch height width 1"] | Segments

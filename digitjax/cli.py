@@ -1,0 +1,139 @@
+"""The command `digitjax`: argv in, exit code out.
+
+A command is imported only when it is used, so that `digitjax --help` costs no more than Python's own start.
+Exit codes: 0 done; 1 failed while running; 2 bad input or usage; 130 and 143 after Ctrl-C and SIGTERM.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from digitjax.errors import DigitjaxError, InputError
+
+COMMANDS = {
+    "train": "train a network and leave a checkpoint",
+    "evaluate": "measure a checkpoint on data: accuracy, calibration, confusions",
+    "predict": "read digits from pictures (PNG, JPEG) and drawings (NDJSON)",
+    "data": "list, prepare and look at the data sets",
+}
+"""Names of the commands and a line about each; the code is in `digitjax.commands`."""
+
+_HELP = """\
+usage: digitjax COMMAND ...
+
+Train a network that reads handwritten digits, measure it, and use it.
+
+commands:
+{commands}
+
+options:
+  --help      this text; after a command, what that command takes
+  --version   the version of digitjax, Python and jax
+
+Start with:
+  digitjax train                      train on MNIST, or on what is at hand
+  digitjax evaluate --data mnist      accuracy of the last network trained
+  digitjax predict photo.png          what the network reads in a picture
+  python -m play                      draw, and watch it read
+
+Results go to standard output, everything else to standard error.
+Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 stopped by Ctrl-C.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code; prints one sentence where it fails.
+
+    Args:
+        argv: the arguments after the program's name; None means those of the process.
+
+    Raises:
+        Exception: a bug. What a user can cause is never raised.
+    """
+    try:
+        if hasattr(sys.stdout, "reconfigure"):  # a file's name may be no text in the terminal's encoding
+            sys.stdout.reconfigure(errors="backslashreplace")
+        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
+    except DigitjaxError as error:
+        return _fail(str(error), error.exit_code)
+    except SystemExit as error:  # argparse and tyro leave in this way, also after --help
+        return _exit_code(error)
+    except KeyboardInterrupt:
+        return _fail("stopped", 130)
+    except BrokenPipeError:
+        _abandon_stdout()
+        return 1
+    except MemoryError:
+        return _fail("the memory of this machine does not suffice: give fewer or smaller files", 1)
+    except OSError as error:
+        _abandon_stdout()
+        where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+        return _fail(f"{error.strerror or error}{where}: make room or give another place, then run again", 1)
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help"):
+        width = max(map(len, COMMANDS))
+        print(
+            _HELP.format(commands="\n".join(f"  {n:<{width}}   {line}" for n, line in COMMANDS.items())),
+            end="",
+        )
+        return 0
+    if argv[0] in ("-V", "--version"):
+        print(_versions())
+        return 0
+    name, *rest = argv
+    if name in COMMANDS:
+        return importlib.import_module(f"digitjax.commands.{name}").run(rest)
+    if name.startswith("-"):
+        raise InputError(
+            f"option {name!r} comes before the command: write the command first, digitjax COMMAND {name}"
+        )
+    near = difflib.get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"give one of {', '.join(COMMANDS)}"
+    raise InputError(f"unknown command {name!r}: {hint}")
+
+
+def _versions() -> str:
+    from importlib import metadata
+
+    def version(name: str) -> str:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return "(not installed)"
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"digitjax {version('digitjax')}, Python {python}, jax {version('jax')}"
+
+
+def _fail(sentence: str, code: int) -> int:
+    """Prints `digitjax: sentence` on standard error, also where standard error cannot take it."""
+    try:
+        print(f"digitjax: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+    except OSError:
+        pass
+    return code
+
+
+def _exit_code(error: SystemExit) -> int:
+    if error.code is None or isinstance(error.code, int):
+        return error.code or 0
+    return _fail(str(error.code), 1)
+
+
+def _abandon_stdout() -> None:
+    """Sends what standard output still holds nowhere, so that Python does not complain again on its way out."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            pass

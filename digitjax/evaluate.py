@@ -1,0 +1,252 @@
+"""Exact evaluation: every example counts once, whatever the size of a batch.
+
+What is measured runs through one jitted function of one shape; the measures themselves are NumPy in float64.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, UInt8
+
+from digitjax.data.labels import AMBIGUOUS
+from digitjax.data.pipeline import Examples
+from digitjax.errors import DigitjaxError, InputError
+from digitjax.types import ApplyFn, Logits, Model, Params
+
+BATCH = 512
+"""Images in one call of the network; the last call is padded, so that one shape is compiled."""
+
+ECE_BINS = 15
+"""Bins of equal width of the expected calibration error."""
+
+KEPT = 0.99
+"""Fraction of the digits that must be answered where `Evaluation.refused` is measured."""
+
+THRESHOLD = 0.5
+"""Probability of being a digit from which a network with that head answers."""
+
+
+class Evaluation(NamedTuple):
+    """How a network does on one data set. None where there is nothing to measure.
+
+    Digits are the examples labelled 0 to 9, others those labelled as not a digit. An example whose word is in
+    `digitjax.data.labels.AMBIGUOUS` (a letter O, a bar) and no digit is neither: it is counted in `n_skipped`
+    together with the examples that have no label, and in nothing else.
+
+    Attributes:
+        data: canonical name of the data.
+        n_digits: digits measured.
+        n_other: others measured.
+        n_skipped: unlabelled and ambiguous examples.
+        accuracy: fraction of the digits whose likeliest of ten is right, abstention ignored.
+        nll: mean negative log-likelihood of the digits, in nats.
+        ece: expected calibration error of the digits, `ECE_BINS` bins (Guo et al., arXiv:1706.04599, eq. 3).
+        answered: fraction of the digits that the network answers; 1 for a network that never abstains.
+        accuracy_answered: accuracy over those.
+        auroc: probability that a digit scores above another drawing as a digit, ties counted half.
+        refused: fraction of the others refused at the highest threshold that answers `KEPT` of the digits.
+        confusion: counts, row = truth, column = answer.
+        writers: accuracy by writer where known, over each writer's digits.
+    """
+
+    data: str
+    n_digits: int
+    n_other: int
+    n_skipped: int
+    accuracy: float | None
+    nll: float | None
+    ece: float | None
+    answered: float | None
+    accuracy_answered: float | None
+    auroc: float | None
+    refused: float | None
+    confusion: Int[np.ndarray, "10 10"]
+    writers: Mapping[str, float]
+
+    def to_json(self) -> dict:
+        """The same as plain JSON values."""
+        return self._asdict() | {"confusion": self.confusion.tolist(), "writers": dict(self.writers)}
+
+
+def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
+    """Measures a network on all examples, each counted once.
+
+    Args:
+        model: the network; `examples.images` are in its geometry.
+        params: its params.
+        examples: uint8 images and labels, 0 to 9 or 10 for not a digit.
+
+    Raises:
+        InputError: there is no labelled example.
+        DigitjaxError: the network answers something that is no number.
+    """
+    labels = np.asarray(examples.labels)
+    neither = _ambiguous(examples)
+    digits, others = (labels < 10) & ~neither, (labels >= 10) & ~neither
+    if not (digits.any() or others.any()):
+        raise InputError(
+            f"{examples.name} has no labelled digit or other drawing: there is nothing to evaluate"
+        )
+    logits = apply_in_batches(model, params, examples.images)
+    log_p, truth = log_softmax(logits.digits[digits]), labels[digits].astype(np.int64)
+    answer = log_p.argmax(axis=1)
+    right = answer == truth
+    confusion = np.zeros((10, 10), np.int64)
+    np.add.at(confusion, (truth, answer), 1)
+    assert confusion.sum() == digits.sum(), "an example was lost or counted twice"
+    answered, scores = np.ones(len(truth), bool), None
+    if logits.is_digit is not None:
+        scores = logits.is_digit[digits], logits.is_digit[others]
+        answered = sigmoid(scores[0]) >= THRESHOLD
+    return Evaluation(
+        data=examples.name,
+        n_digits=int(digits.sum()),
+        n_other=int(others.sum()),
+        n_skipped=int(examples.skipped + neither.sum()),
+        accuracy=_mean(right),
+        nll=_mean(-np.take_along_axis(log_p, truth[:, None], axis=1)),
+        ece=_calibration_error(np.exp(log_p.max(axis=1)), right) if len(truth) else None,
+        answered=_mean(answered),
+        accuracy_answered=_mean(right[answered]),
+        auroc=_auroc(*scores) if scores and digits.any() and others.any() else None,
+        refused=_refused(*scores) if scores and digits.any() and others.any() else None,
+        confusion=confusion,
+        writers=_by_writer(examples, digits, right),
+    )
+
+
+def loss_and_accuracy(model: Model, params: Params, examples: Examples) -> tuple[float, float]:
+    """Mean negative log-likelihood in nats and accuracy over the digits of `examples`, for validation.
+
+    Compiled once for a model and an image size, however often it is called; only sums leave the device.
+
+    Raises:
+        InputError: there is no digit to measure.
+    """
+    labels = np.where(np.asarray(examples.labels) < 10, examples.labels, -1)
+    expected = int((labels >= 0).sum())
+    if not expected:
+        raise InputError(f"{examples.name} has no digit: there is nothing to validate on")
+    padded = np.full(-(-len(labels) // BATCH) * BATCH, -1, np.int32)
+    padded[: len(labels)] = labels
+    sums = [
+        _sums(params, images, padded[start : start + BATCH], apply=model.apply)
+        for start, images in _batches(np.asarray(examples.images), BATCH)
+    ]
+    loss, right, count = np.asarray(jax.device_get(sums), np.float64).sum(axis=0)
+    assert count == expected, "an example was lost or counted twice"
+    return float(loss / count), float(right / count)
+
+
+def apply_in_batches(
+    model: Model, params: Params, images: UInt8[np.ndarray, "n height width 1"], batch: int = BATCH
+) -> Logits:
+    """The network's answers on any number of images, as NumPy arrays; one shape is compiled.
+
+    Args:
+        model: the network.
+        params: its params.
+        images: 255 ink on 0 paper, in the model's geometry.
+        batch: images a call.
+
+    Raises:
+        DigitjaxError: the network answers something that is no number.
+    """
+    calls = [_logits(params, part, apply=model.apply) for _, part in _batches(images, batch)]
+    if not calls:
+        return Logits(np.zeros((0, 10), np.float32), None)
+    whole = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(images)], *jax.device_get(calls))
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(whole)):
+        raise DigitjaxError(
+            "the network answers something that is no number: train it again or take another checkpoint"
+        )
+    return whole
+
+
+def log_softmax(logits: Float[np.ndarray, "*batch 10"]) -> Float[np.ndarray, "*batch 10"]:
+    """Log-probabilities in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Probabilities in float64; never overflows."""
+    return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
+
+
+@functools.partial(jax.jit, static_argnames="apply")
+def _logits(params: Params, images: UInt8[Array, "batch height width 1"], *, apply: ApplyFn) -> Logits:
+    return apply(params, images.astype(jnp.float32) / 255)
+
+
+@functools.partial(jax.jit, static_argnames="apply")
+def _sums(
+    params: Params,
+    images: UInt8[Array, "batch height width 1"],
+    labels: Int[Array, " batch"],
+    *,
+    apply: ApplyFn,
+) -> Float[Array, "3"]:
+    """Sums of loss and right answers, and how many counted; a label below 0 does not."""
+    logits = apply(params, images.astype(jnp.float32) / 255).digits
+    counts = labels >= 0
+    nll = -jnp.take_along_axis(jax.nn.log_softmax(logits), jnp.maximum(labels, 0)[:, None], axis=1)[:, 0]
+    right = logits.argmax(axis=1) == labels
+    return jnp.stack([jnp.where(counts, nll, 0).sum(), (counts & right).sum(), counts.sum()])
+
+
+def _batches(
+    images: UInt8[np.ndarray, "n height width 1"], size: int
+) -> Iterator[tuple[int, UInt8[np.ndarray, "size height width 1"]]]:
+    """Start and images of each batch, the last one padded with paper."""
+    for start in range(0, len(images), size):
+        part = images[start : start + size]
+        if len(part) < size:
+            part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), np.uint8)])
+        yield start, part
+
+
+def _ambiguous(examples: Examples) -> Bool[np.ndarray, " n"]:
+    """Which examples are no digits but look like one, or are a fragment."""
+    labels = np.asarray(examples.labels)
+    if not (labels >= 10).any():
+        return np.zeros(len(labels), bool)
+    return np.array([word in AMBIGUOUS for word in examples.words], bool) & (labels >= 10)
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if values.size else None
+
+
+def _calibration_error(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> float:
+    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
+    gap = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
+    return float(np.abs(gap).sum() / len(right))
+
+
+def _auroc(digits: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> float:
+    """Area under the ROC curve: the fraction of pairs in the right order (Mann-Whitney)."""
+    ranked = np.sort(others)
+    below, not_above = np.searchsorted(ranked, digits, "left"), np.searchsorted(ranked, digits, "right")
+    return float((below + not_above).sum() / (2 * len(digits) * len(others)))
+
+
+def _refused(digits: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> float:
+    keep = int(np.ceil(KEPT * len(digits) - 1e-9))
+    threshold = np.sort(digits)[len(digits) - keep]
+    return float((others < threshold).mean())
+
+
+def _by_writer(
+    examples: Examples, digits: Bool[np.ndarray, " n"], right: Bool[np.ndarray, " d"]
+) -> dict[str, float]:
+    answers: dict[str, list[bool]] = {}
+    for index, ok in zip(np.flatnonzero(digits), right, strict=True):
+        writer = examples.writers[index] if examples.writers else None
+        if writer is not None:
+            answers.setdefault(writer, []).append(bool(ok))
+    return {writer: sum(oks) / len(oks) for writer, oks in sorted(answers.items())}
