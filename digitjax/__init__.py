@@ -1,0 +1,48 @@
+"""digitjax: handwriting in JAX, from a fresh clone to an answer in the same frame.
+
+Nothing heavy is imported until a name is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from digitjax.checkpoint import load_model as load_model
+    from digitjax.train import init_state as init_state
+    from digitjax.train import make_train_step as make_train_step
+    from digitjax.train import train_step as train_step
+    from digitjax.types import Batch as Batch
+    from digitjax.types import Logits as Logits
+    from digitjax.types import Metrics as Metrics
+    from digitjax.types import Model as Model
+    from digitjax.types import Segments as Segments
+    from digitjax.types import TrainState as TrainState
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "AugmentFn": "types",
+    "Batch": "types",
+    "Logits": "types",
+    "LossFn": "types",
+    "Metrics": "types",
+    "Model": "types",
+    "Segments": "types",
+    "TrainState": "types",
+    "init_state": "train",
+    "load_model": "checkpoint",
+    "make_train_step": "train",
+    "train_step": "train",
+}
+
+__all__ = ["__version__", *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'digitjax' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"digitjax.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
