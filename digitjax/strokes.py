@@ -1,0 +1,409 @@
+"""Drawings as strokes of points: reading and writing NDJSON, simplifying, packing into fixed shapes.
+
+The format is QuickDraw's, one drawing a line, y pointing down, plain or gzip:
+`{"word": "7", "drawing": [[[x0, x1, ...], [y0, y1, ...]], ...], "source": "...", "writer": "..."}`.
+A stroke may carry a third list, milliseconds. Unknown keys are ignored.
+"""
+
+import difflib
+import gzip
+import json
+import math
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from digitjax.errors import InputError
+from digitjax.types import MAX_SEGMENTS, Segments
+
+MAX_WORD = 64
+"""Characters of a word."""
+MAX_LINE_BYTES = 8 * 2**20
+"""Bytes of one line, so of one drawing."""
+MAX_STROKES = 10_000
+"""Strokes of one drawing."""
+MAX_POINTS = 200_000
+"""Points of one drawing, over all strokes."""
+MAX_INFLATION = 400
+"""How many times its gzip file's size a file may reach, once it passes 64 MiB (gzip's own bound is 1032)."""
+
+
+class Drawing(NamedTuple):
+    """One drawing in the units of its source.
+
+    Attributes:
+        strokes: pen-down to pen-up each, points (x, y) in the order of writing, y down; never empty.
+        times: milliseconds of each point, or None unless every stroke has them.
+        word: what was drawn, None where nobody said.
+        source: where the drawing comes from.
+        writer: who drew it, unique within the source.
+    """
+
+    strokes: tuple[Float[np.ndarray, "points 2"], ...]
+    times: tuple[Float[np.ndarray, " points"], ...] | None = None
+    word: str | None = None
+    source: str | None = None
+    writer: str | None = None
+
+
+def read_drawings(path: str | os.PathLike[str]) -> Iterator[Drawing]:
+    """The drawings of an NDJSON file, one at a time; gzip is told by its first bytes.
+
+    Raises:
+        InputError: the file cannot be read, holds no drawing, or a line is refused; the message
+            begins with the file and the line.
+    """
+    count = 0
+    for number, line in _lines(Path(path)):
+        if not line.strip():
+            continue
+        try:
+            yield from_json(_parse(line))
+        except InputError as error:
+            raise InputError(f"{path}:{number}: {error}") from None
+        count += 1
+    if not count:
+        raise InputError(f"{path} holds no drawings: give a file with one drawing a line")
+
+
+def write_drawings(path: str | os.PathLike[str], drawings: Iterable[Drawing]) -> int:
+    """Write an NDJSON file, gzip where the name ends in `.gz`, whole or not at all.
+
+    Returns:
+        How many drawings were written.
+    """
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    count = 0
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            file = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if target.name.endswith(".gz") else raw
+            for drawing in drawings:
+                file.write(to_line(drawing))
+                count += 1
+            if file is not raw:
+                file.close()
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def to_json(drawing: Drawing) -> dict[str, Any]:
+    """A drawing as plain JSON values; whole numbers become integers, what is None is left out."""
+    lists = []
+    for index, stroke in enumerate(drawing.strokes):
+        columns = [stroke[:, 0], stroke[:, 1]]
+        if drawing.times is not None:
+            columns.append(drawing.times[index])
+        lists.append([_numbers(column) for column in columns])
+    fields = {"word": drawing.word, "drawing": lists, "source": drawing.source, "writer": drawing.writer}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def to_line(drawing: Drawing) -> bytes:
+    """A drawing as one line of NDJSON, UTF-8, with its line feed."""
+    return (
+        json.dumps(to_json(drawing), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        + b"\n"
+    )
+
+
+def from_json(record: Mapping[str, Any]) -> Drawing:
+    """A drawing from one parsed line.
+
+    Empty strokes are dropped, an empty `word` counts as none.
+
+    Raises:
+        InputError: naming the field or the stroke that cannot be used.
+    """
+    if not isinstance(record, Mapping):
+        _refuse(f"a drawing is a JSON object, this is {_kind(record)}")
+    if "drawing" not in record:
+        near = difflib.get_close_matches("drawing", [str(key) for key in record], 1)
+        hint = f' (did you mean "{near[0]}" to be it?)' if near else ""
+        _refuse(f'there is no "drawing"{hint}: give one list of strokes')
+    strokes, times = _strokes(record["drawing"])
+    word, source, writer = (_text(record, name) for name in ("word", "source", "writer"))
+    return Drawing(strokes, times, word or None, source, writer)
+
+
+def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SEGMENTS) -> Segments:
+    """Ink as a fixed number of straight pieces; the one simplifier of the project.
+
+    Repeated points are dropped; a stroke of a single place is a dot, a piece with equal ends. Ink of
+    more than `max_segments` pieces is simplified by Ramer-Douglas-Peucker, one tolerance for all
+    strokes, the smallest that fits. Of more than `max_segments` strokes, those with the longest boxes
+    stay. The box's corner of lowest x and y moves to (0, 0), in float64, before the cast to float32;
+    the unit stays the source's, except that an extent outside 2**-6 to 2**20 is brought by a power of
+    two to 128-256, so that nothing later can overflow.
+
+    Args:
+        strokes: (x, y) points of each stroke, any unit, y down.
+        max_segments: rows of the result.
+
+    Returns:
+        `ends` float32 [max_segments, 4] and `mask` bool [max_segments]; no ink gives a mask of False.
+
+    Raises:
+        InputError: a coordinate is not finite.
+    """
+    ends = np.zeros((max_segments, 4), np.float32)
+    mask = np.zeros(max_segments, bool)
+    strokes = [stroke for stroke in strokes if len(stroke)]
+    if not strokes:
+        return Segments(ends, mask)
+    points = _comfortable(np.concatenate(strokes).astype(np.float64, copy=False))
+    first = np.zeros(len(points), bool)
+    first[np.cumsum([0, *map(len, strokes[:-1])])] = True
+    fresh = first.copy()
+    fresh[1:] |= (points[1:] != points[:-1]).any(1)
+    points, first = points[fresh], first[fresh]
+    if first.sum() > max_segments:
+        points, first = _longest(points, first, max_segments)
+    last = np.append(first[1:], True)
+    if len(points) - np.count_nonzero(first & ~last) > max_segments:
+        kept = _simplify(points, first, max_segments)
+        points, first = points[kept], first[kept]
+        last = np.append(first[1:], True)
+    begin = np.flatnonzero(~last | first)
+    ends[: len(begin), :2] = points[begin]
+    ends[: len(begin), 2:] = points[begin + ~last[begin]]
+    mask[: len(begin)] = True
+    return Segments(ends, mask)
+
+
+def pack_all(drawings: Iterable[Drawing], max_segments: int = MAX_SEGMENTS) -> Segments:
+    """`pack` of every drawing: `ends` float32 [n, max_segments, 4] and `mask` bool [n, max_segments]."""
+    packed = [pack(drawing.strokes, max_segments) for drawing in drawings]
+    if not packed:
+        return Segments(np.zeros((0, max_segments, 4), np.float32), np.zeros((0, max_segments), bool))
+    return Segments(np.stack([p.ends for p in packed]), np.stack([p.mask for p in packed]))
+
+
+def _comfortable(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
+    low, high = points.min(0), points.max(0)
+    largest = max(abs(float(v)) for v in (*low, *high))
+    if not (math.isfinite(largest) and np.isfinite(low).all() and np.isfinite(high).all()):
+        raise InputError("a coordinate of the ink is not finite: give finite numbers")
+    if largest > 2.0**500:
+        points = np.ldexp(points, -600)
+        low, high = points.min(0), points.max(0)
+    points = points - low
+    extent = float((high - low).max())
+    if extent and not 2.0**-6 <= extent <= 2.0**20:
+        points = np.ldexp(points, 8 - math.frexp(extent)[1])
+    return points
+
+
+def _longest(
+    points: Float[np.ndarray, "points 2"], first: Bool[np.ndarray, " points"], count: int
+) -> tuple[Float[np.ndarray, "kept 2"], Bool[np.ndarray, " kept"]]:
+    starts = np.flatnonzero(first)
+    extent = (np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)).max(1)
+    chosen = np.zeros(len(starts), bool)
+    chosen[np.argsort(-extent, kind="stable")[:count]] = True
+    kept = chosen[np.cumsum(first) - 1]
+    return points[kept], first[kept]
+
+
+def _simplify(
+    points: Float[np.ndarray, "points 2"], first: Bool[np.ndarray, " points"], max_segments: int
+) -> Bool[np.ndarray, " points"]:
+    """Ramer-Douglas-Peucker for every tolerance at once, level by level.
+
+    A point's significance is the largest tolerance at which it stays: its distance from the chord
+    that it splits, but never more than that of the point which made the chord. Keeping the most
+    significant ones is the recursion at the smallest tolerance that fits. Chords whose points can no
+    longer be among them are left unsplit, so there are at most `max_segments` levels.
+    """
+    starts = np.flatnonzero(first)
+    stops = np.append(starts[1:], len(points)) - 1
+    kept = np.zeros(len(points), bool)
+    kept[starts] = kept[stops] = True
+    room = max_segments - len(starts)
+    found, worth = np.zeros(0, np.intp), np.zeros(0)
+    left, right, cap = starts, stops, np.full(len(starts), np.inf)
+    while room:
+        open_ = right - left > 1
+        left, right, cap = left[open_], right[open_], cap[open_]
+        if not len(left):
+            break
+        middle, distance = _farthest(points, left, right)
+        value = np.minimum(distance, cap)
+        found, worth = np.concatenate([found, middle]), np.concatenate([worth, value])
+        cutoff = 0.0
+        if len(worth) >= room:
+            best = np.argsort(-worth, kind="stable")[:room]
+            found, worth = found[best], worth[best]
+            cutoff = worth[-1]
+        go = value > cutoff
+        left, right = np.concatenate([left[go], middle[go]]), np.concatenate([middle[go], right[go]])
+        cap = np.concatenate([value[go], value[go]])
+    kept[found[worth > 0]] = True
+    return kept
+
+
+def _farthest(
+    points: Float[np.ndarray, "points 2"], left: np.ndarray, right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Index and squared distance of the point farthest from the chord of each left and right."""
+    inner = right - left - 1
+    offset = np.cumsum(inner) - inner
+    chord = np.repeat(np.arange(len(left)), inner)
+    index = np.arange(len(chord)) + (left + 1 - offset)[chord]
+    direction = points[right] - points[left]
+    length = (direction**2).sum(1)
+    length[length == 0] = np.inf
+    away = points[index] - points[left][chord]
+    along = np.clip((away * direction[chord]).sum(1) / length[chord], 0, 1)
+    distance = ((away - along[:, None] * direction[chord]) ** 2).sum(1)
+    most = np.maximum.reduceat(distance, offset)
+    candidates = np.flatnonzero(distance == most[chord])
+    return index[candidates[np.searchsorted(chord[candidates], np.arange(len(left)))]], most
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    try:
+        with open(path, "rb") as raw:
+            zipped = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            file = gzip.GzipFile(fileobj=raw) if zipped else raw
+            total = 0
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                total += len(line)
+                if len(line) > MAX_LINE_BYTES:
+                    raise InputError(
+                        f"{path}:{number}: the line is longer than {MAX_LINE_BYTES // 2**20} MiB: "
+                        "give one drawing a line"
+                    )
+                if zipped and total > 64 * 2**20 and total > MAX_INFLATION * raw.tell():
+                    raise InputError(
+                        f"{path}:{number}: the file grows more than {MAX_INFLATION} times when unpacked: "
+                        "give it unpacked if it is what you want"
+                    )
+                yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"{path}:{number + 1}: the gzip data is damaged or cut off ({error}): fetch the file again"
+        ) from None
+    except FileNotFoundError:
+        raise InputError(
+            f"{path} does not exist{_near_files(path)}: give an .ndjson or .ndjson.gz file"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}): give a readable file") from None
+
+
+def _near_files(path: Path) -> str:
+    try:
+        names = sorted(p.name for p in path.parent.iterdir())
+    except OSError:
+        return f", nor does the folder {path.parent}"
+    near = difflib.get_close_matches(path.name, names, 1)
+    return f" (did you mean {path.parent / near[0]}?)" if near else ""
+
+
+def _parse(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode(), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        _refuse(f"byte {error.start + 1} is not UTF-8: save the file as UTF-8")
+    except json.JSONDecodeError as error:
+        _refuse(f"this is not JSON ({error.msg}, column {error.colno}): give one JSON object a line")
+    except RecursionError:
+        _refuse("the lists are nested too deeply: give a list of strokes, each [[x...], [y...]]")
+    except ValueError:
+        _refuse("a number has thousands of digits: give coordinates of at most 17 digits")
+
+
+def _no_constant(name: str) -> NoReturn:
+    _refuse(f"{name} is not allowed: give finite numbers")
+
+
+def _strokes(value: Any) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...] | None]:
+    if not isinstance(value, list):
+        _refuse(f'"drawing" is {_kind(value)}: give a list of strokes')
+    if len(value) > MAX_STROKES:
+        _refuse(f"{len(value)} strokes are too many: give at most {MAX_STROKES} a drawing")
+    strokes, times, points = [], [], 0
+    for number, stroke in enumerate(value, 1):
+        if not isinstance(stroke, list) or not 2 <= len(stroke) <= 3:
+            _refuse(f"stroke {number} is {_kind(stroke)}: give [[x...], [y...]] or [[x...], [y...], [ms...]]")
+        for name, column in zip(("x", "y", "times"), stroke, strict=False):
+            if not isinstance(column, list):
+                _refuse(f"{name} of stroke {number} is {_kind(column)}: give a list of numbers")
+        if len({len(column) for column in stroke}) > 1:
+            lengths = ", ".join(f"{len(c)} {n}" for n, c in zip(("x", "y", "times"), stroke, strict=False))
+            _refuse(f"stroke {number} has {lengths}: give lists of equal length")
+        points += len(stroke[0])
+        if points > MAX_POINTS:
+            _refuse(f"there are more than {MAX_POINTS} points: give fewer a drawing")
+        if stroke[0]:
+            columns = [_column(column, number) for column in stroke]
+            strokes.append(np.stack(columns[:2], axis=1))
+            times.extend(columns[2:])
+    return tuple(strokes), tuple(times) if times and len(times) == len(strokes) else None
+
+
+def _column(values: list[Any], stroke: int) -> Float[np.ndarray, " points"]:
+    if not set(map(type, values)) <= {int, float}:
+        odd = next(value for value in values if type(value) not in (int, float))
+        _refuse(f"stroke {stroke} holds {_kind(odd)} where a number belongs: give finite numbers")
+    try:
+        column = np.array(values, np.float64)
+    except OverflowError:
+        column = np.array([np.inf])
+    if not np.isfinite(column).all():
+        _refuse(f"stroke {stroke} holds a number beyond 1e308: give finite numbers")
+    return column
+
+
+def _text(record: Mapping[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        _refuse(f'"{name}" is {_kind(value)}: give a string')
+    limit = MAX_WORD if name == "word" else 1024
+    if len(value) > limit:
+        _refuse(f'"{name}" has {len(value)} characters: give at most {limit}')
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        _refuse(f'"{name}" holds half of a surrogate pair: give whole characters')
+    return value
+
+
+def _numbers(column: np.ndarray) -> list[int | float]:
+    return [int(v) if v.is_integer() and abs(v) < 2**53 else v for v in column.tolist()]
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            text = repr(value) if abs(value) < 1e18 else "beyond 1e18"
+            return f"the number {text}"
+        case str():
+            return f"the text {value[:20]!r}"
+        case list():
+            return f"a list of {len(value)}"
+        case _:
+            return "an object"
+
+
+def _refuse(message: str) -> NoReturn:
+    raise InputError(message)
