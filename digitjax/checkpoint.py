@@ -1,0 +1,328 @@
+"""Checkpoints on Orbax: saving beside the training, and loading what was checked first.
+
+A step is published when its manifest is there (`digitjax.manifest`). Nothing is pickled.
+"""
+
+import contextlib
+import queue
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from etils import epath
+from jaxtyping import PyTree
+from orbax.checkpoint.checkpoint_managers import preservation_policy
+
+from digitjax import manifest, runs
+from digitjax.config import TrainConfig
+from digitjax.errors import DigitjaxError, InputError
+from digitjax.models import count_params, make_model
+from digitjax.types import Model, Params, TrainState
+
+PARAMS, STATE, SCORE = "params", "state", "score"
+MAX_BYTES = 2 << 30
+"""Params or optimizer state larger than this are refused before anything is allocated."""
+
+_UNRANKED = -1e9
+
+
+class LoadedModel(NamedTuple):
+    """A trained network, and where it comes from.
+
+    Attributes:
+        model: the network; `model.geometry` says what images it reads.
+        params: its params, on the default device.
+        config: the configuration that it was trained by.
+        run: the run's folder.
+        step: the training step.
+        record: what is known of these params: `accuracy` and `loss` by validation (None before the first),
+            `validation` by data set, `epoch`, `parameters`, `date`.
+    """
+
+    model: Model
+    params: Params
+    config: TrainConfig
+    run: Path
+    step: int
+    record: dict
+
+    def __str__(self) -> str:
+        accuracy = self.record.get("accuracy")
+        known = f", {accuracy:.2%} in validation" if isinstance(accuracy, float) else ""
+        return f"{self.run.name}, step {self.step}{known} ({self.run})"
+
+
+def load_model(path: Path | str | None = None) -> LoadedModel:
+    """Loads a network for use on this machine's default device, whatever it was trained on.
+
+    Args:
+        path: folder of a run (its best step) or of a step, or anything that `--checkpoint` takes; None
+            for the default.
+
+    Raises:
+        InputError: no checkpoint, unfinished, damaged, of a newer version, or of absurd size.
+    """
+    step = runs.resolve(None if path is None else str(path))
+    run = runs.run_of(step)
+    checked = manifest.verify(step, run / runs.CONFIG)
+    config = runs.read_config(run)
+    model = make_model(config.model)
+    params = load_params(step, model, checked)
+    return LoadedModel(model, params, config, run, checked.step, checked.record)
+
+
+def load_params(step: Path, model: Model, checked: manifest.Manifest | None = None) -> Params:
+    """The params of one step of a run, for a film of the training: verified, on the default device.
+
+    Args:
+        step: folder of the step.
+        model: the network that the params must fit.
+        checked: the step's manifest where `manifest.verify` has just been called.
+
+    Raises:
+        InputError: as `load_model`.
+    """
+    checked = checked or manifest.verify(step, runs.run_of(step) / runs.CONFIG)
+    expected = jax.eval_shape(model.init, jax.random.key(0))
+    params = _restore(step, PARAMS, expected, checked)
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+        raise InputError(f"{step} holds params that are no numbers: take an earlier step of this run")
+    return jax.device_put(params)
+
+
+def load_state(step: Path, expected: TrainState) -> TrainState:
+    """The full state of a step as NumPy arrays (the key as a key), to go on training from.
+
+    Args:
+        step: folder of the step.
+        expected: `jax.eval_shape` of the state.
+
+    Raises:
+        InputError: as `load_model`, or the step holds params alone.
+    """
+    checked = manifest.verify(step, runs.run_of(step) / runs.CONFIG)
+    params = _restore(step, PARAMS, expected.params, checked)
+    key = jax.eval_shape(jax.random.key_data, expected.key)
+    places = _flat(expected.opt_state)
+    rest = _restore(step, STATE, {"opt_state": places, "step": expected.step, "key": key}, checked)
+    opt_state = jax.tree.unflatten(
+        jax.tree.structure(expected.opt_state), [rest["opt_state"][n] for n in places]
+    )
+    implementation = str(jax.random.key_impl(jax.random.key(0)))
+    return TrainState(
+        params, opt_state, rest["step"], jax.random.wrap_key_data(rest["key"], impl=implementation)
+    )
+
+
+class Saver:
+    """Writes the steps of one run in a thread of its own, so that training goes on meanwhile.
+
+    Use as a context manager: leaving it waits for what is under way. An error in the thread is raised by
+    the next call.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._jobs: queue.Queue = queue.Queue(maxsize=2)
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
+        self._thread.start()
+
+    def save(self, state: TrainState, record: Mapping[str, Any], *, full: bool, keep_params: bool) -> None:
+        """Copies what is to be saved on the device and returns before it is written.
+
+        Args:
+            state: the state after `state.step` steps.
+            record: JSON values; `record["score"]` ranks the steps, more is better, None is unranked.
+            full: save all of the state as a step that training can go on from.
+            keep_params: keep these params for the run's life.
+        """
+        self._raise()
+        params = jax.tree.map(lambda leaf: leaf.copy(), state.params)
+        rest = None
+        if full:
+            opt_state = {name: leaf.copy() for name, leaf in _flat(state.opt_state).items()}
+            rest = {"opt_state": opt_state, "step": state.step.copy(), "key": jax.random.key_data(state.key)}
+        record = dict(record) | {"parameters": count_params(params)}
+        self._jobs.put((params, rest, state.step.copy(), record, keep_params))
+
+    def wait(self) -> None:
+        """Returns when everything handed over is published."""
+        self._jobs.join()
+        self._raise()
+
+    def __enter__(self) -> "Saver":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise DigitjaxError(
+                f"checkpoint in {self._run} cannot be written ({_reason(error)}): make room or make the folder "
+                f"writable, then add --resume"
+            ) from error
+
+    def _work(self) -> None:
+        with contextlib.ExitStack() as stack:
+            full = kept = None
+            while (job := self._jobs.get()) is not None:
+                try:
+                    if self._error is None:
+                        if full is None or kept is None:
+                            full = stack.enter_context(_manager(self._run, best_only=True))
+                            kept = stack.enter_context(_manager(self._run / runs.HISTORY, best_only=False))
+                        self._write(job, full, kept)
+                except Exception as error:
+                    self._error = error
+                finally:
+                    self._jobs.task_done()
+            with contextlib.suppress(Exception):
+                stack.close()
+            self._jobs.task_done()
+
+    def _write(self, job: tuple, full: ocp.CheckpointManager, kept: ocp.CheckpointManager) -> None:
+        params, rest, number, record, keep_params = job
+        step = int(number)
+        metrics = {SCORE: _UNRANKED if record.get(SCORE) is None else record[SCORE]}
+        config = self._run / runs.CONFIG
+        if rest is not None and not manifest.is_published(self._run / str(step)):
+            items = {PARAMS: ocp.args.PyTreeSave(params), STATE: ocp.args.PyTreeSave(rest)}
+            full.save(step, args=ocp.args.Composite(**items), metrics=metrics, force=True)
+            full.wait_until_finished()
+            manifest.write(
+                self._run / str(step), step=step, contents=(PARAMS, STATE), record=record, config=config
+            )
+        folder = self._run / runs.HISTORY / str(step)
+        if keep_params and not manifest.is_published(folder):
+            kept.save(step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(params)}), force=True)
+            kept.wait_until_finished()
+            manifest.write(folder, step=step, contents=(PARAMS,), record=record, config=config)
+
+
+def clear_unfinished(run: Path, *, after: int | None = None) -> None:
+    """Removes what a killed trainer left half-written, and the steps after `after`, which will come again."""
+    for folder in (run, run / runs.HISTORY):
+        for step in runs.step_folders(folder):
+            if not manifest.is_published(step) or (after is not None and int(step.name) > after):
+                shutil.rmtree(step)
+        for part in folder.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(part)
+
+
+def export(step: Path, target: Path) -> None:
+    """Writes one step's params, alone, as a run of its own: small enough to ship.
+
+    Args:
+        step: folder of a published step.
+        target: a folder that does not exist or is empty.
+
+    Raises:
+        InputError: the step is not sound, or the target is not empty.
+    """
+    if target.exists() and any(target.iterdir()):
+        raise InputError(f"{target} is not empty: remove it or give another folder")
+    loaded = load_model(step)
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(loaded.run / runs.CONFIG, target / runs.CONFIG)
+    with _manager(target, best_only=False) as manager:
+        manager.save(
+            loaded.step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(loaded.params)}), force=True
+        )
+        manager.wait_until_finished()
+    manifest.write(
+        target / str(loaded.step),
+        step=loaded.step,
+        contents=(PARAMS,),
+        record=loaded.record,
+        config=target / runs.CONFIG,
+    )
+
+
+def _manager(folder: Path, *, best_only: bool) -> ocp.CheckpointManager:
+    policy = preservation_policy.PreserveAll()
+    if best_only:
+        policy = preservation_policy.AnyPreservationPolicy(
+            [
+                preservation_policy.LatestN(2),
+                preservation_policy.BestN(get_metric_fn=_score_of, n=1),
+            ]
+        )
+    options = ocp.CheckpointManagerOptions(
+        best_fn=_score_of if best_only else None,
+        preservation_policy=policy,
+        create=True,
+        save_root_metadata=False,
+    )
+    return ocp.CheckpointManager(folder.resolve(), options=options)
+
+
+def _score_of(metrics: Mapping[str, float]) -> float:
+    return metrics[SCORE]
+
+
+def _restore(step: Path, item: str, expected: PyTree, checked: manifest.Manifest) -> Any:
+    """Arrays of one item as NumPy, after its tree, shapes and dtypes have been compared with `expected`."""
+    if item not in checked.contents:
+        raise InputError(f"{step} holds params alone: training cannot go on from it, take another step")
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(expected))
+    if size > MAX_BYTES:
+        raise InputError(
+            f"{step} asks for {size / 2**30:.1f} GiB of {item}, more than {MAX_BYTES >> 30} GiB: "
+            f"it is damaged or not for this program"
+        )
+    folder, handler = epath.Path(step.resolve() / item), ocp.PyTreeCheckpointHandler()
+    try:
+        found = handler.metadata(folder).tree
+        _compare(step, item, expected, found)
+        how = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), expected)
+        return handler.restore(folder, args=ocp.args.PyTreeRestore(item=expected, restore_args=how))
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{step} cannot be read by Orbax ({_reason(error)}): it is damaged, take another step of this run"
+        ) from error
+    finally:
+        handler.close()
+
+
+def _compare(step: Path, item: str, expected: PyTree, found: PyTree) -> None:
+    wanted, there = _shapes(expected), _shapes(found)
+    for name in [*wanted, *there]:
+        if wanted.get(name) != there.get(name):
+            raise InputError(
+                f"{step} does not fit its {runs.CONFIG}: {item} {name} is {_text(there.get(name))}, "
+                f"the network needs {_text(wanted.get(name))}; give another checkpoint"
+            )
+
+
+def _shapes(tree: PyTree) -> dict[str, tuple]:
+    return {name: (tuple(leaf.shape), np.dtype(leaf.dtype).name) for name, leaf in _flat(tree).items()}
+
+
+def _text(shape_and_dtype: tuple | None) -> str:
+    return "absent" if shape_and_dtype is None else f"{shape_and_dtype[1]}{list(shape_and_dtype[0])}"
+
+
+def _flat(tree: PyTree) -> dict[str, Any]:
+    """Leaves by the name of their place in the tree (no slash: it is a key in the file)."""
+    pairs = jax.tree_util.tree_flatten_with_path(tree)[0]
+    named = {jax.tree_util.keystr(path, simple=True, separator="-"): leaf for path, leaf in pairs}
+    assert len(named) == len(pairs), "two places in a tree have one name"
+    return named
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return (text[0] if text else type(error).__name__)[:200]

@@ -1,0 +1,247 @@
+"""The folder of a training run, and which step of which run a word on the command line means.
+
+    checkpoints/
+      latest                 text: the name of the last `cnn…` run that finished
+      cnn-0/
+        config.json          the configuration, versions, devices and what the data came with
+        metrics.jsonl        a line for every tenth step and for each epoch
+        468/ 936/ ...        full state: the last two and the best by validation
+        history/0/ 1/ 2/ ... params alone: steps 0, 1, 2, 4, 8 … and each epoch
+        summary.json         written when the run has finished
+        report.png
+
+No JAX here, so that a checkpoint is found before anything heavy is imported.
+"""
+
+import dataclasses
+import difflib
+import typing
+from pathlib import Path
+
+from digitjax import manifest, paths
+from digitjax.config import TrainConfig, to_dict
+from digitjax.errors import InputError
+
+CONFIG, METRICS, SUMMARY, REPORT = "config.json", "metrics.jsonl", "summary.json", "report.png"
+HISTORY, LATEST, DEFAULT, NEWEST = "history", "latest", "default", "newest"
+SHIPPED = Path(__file__).resolve().parent / "_shipped" / DEFAULT
+"""Where a wheel carries the shipped checkpoint."""
+
+
+def write_config(run: Path, config: TrainConfig, **about: object) -> None:
+    """Writes the run's config.json; `about` is what else is to be known (versions, devices, notices)."""
+    manifest.write_json(run / CONFIG, {"format": manifest.FORMAT, "config": to_dict(config), **about})
+
+
+def read_config(run: Path) -> TrainConfig:
+    """The configuration of a run.
+
+    Raises:
+        InputError: config.json is missing, of a newer version, or says nonsense.
+    """
+    path = run / CONFIG
+    if not path.is_file():
+        raise InputError(
+            f"{run} is no training run: it has no {CONFIG}; give a folder that `digitjax train` made"
+        )
+    body = manifest.read_json(path)
+    version = body.get("format")
+    if not isinstance(version, int) or version < 1:
+        raise InputError(f"{path} is damaged: it has no format version; give another checkpoint")
+    if version > manifest.FORMAT:
+        raise InputError(
+            f"{path} has format {version}, this digitjax reads up to {manifest.FORMAT}: update digitjax"
+        )
+    try:
+        return config_from_dict(body.get("config"))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def config_from_dict(values: object) -> TrainConfig:
+    """The configuration that `config.to_dict` wrote, every value checked.
+
+    Raises:
+        InputError: an unknown field, a value of another type, or one out of range.
+    """
+    return _build(TrainConfig, values, "")
+
+
+def is_finished(run: Path) -> bool:
+    """Whether the run has trained to its end and was evaluated."""
+    return (run / SUMMARY).is_file()
+
+
+def run_of(step: Path) -> Path:
+    """The run folder that a step belongs to."""
+    return step.parent.parent if step.parent.name == HISTORY else step.parent
+
+
+def step_folders(folder: Path) -> list[Path]:
+    """Every folder in `folder` that is named like a step, finished or not, in order."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        (p for p in folder.iterdir() if p.is_dir() and _is_number(p.name)), key=lambda p: int(p.name)
+    )
+
+
+def full_steps(run: Path) -> list[Path]:
+    """Published steps that training can go on from, in order."""
+    return [step for step in step_folders(run) if manifest.is_published(step)]
+
+
+def history(run: Path) -> list[Path]:
+    """Every published step of a run in order, each once; what a film of the training is made of."""
+    steps = {int(p.name): p for p in step_folders(run) if manifest.is_published(p)}
+    steps |= {int(p.name): p for p in step_folders(run / HISTORY) if manifest.is_published(p)}
+    return [steps[number] for number in sorted(steps)]
+
+
+def best_step(run: Path) -> Path:
+    """The published step with the best validation, else the last.
+
+    Raises:
+        InputError: the run has no finished step.
+    """
+    steps = history(run)
+    if not steps:
+        raise InputError(f"{run} has no finished checkpoint yet: wait for its first step or give another run")
+    return max(steps, key=lambda step: (_score(step), int(step.name)))
+
+
+def newest_step(folder: Path | None = None) -> Path:
+    """The step published last in any run of the checkpoints folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = folder or paths.checkpoints_dir()
+    steps = [max(found, key=_published_at) for run in list_runs(folder) if (found := history(run))]
+    if not steps:
+        raise InputError(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
+    return max(steps, key=_published_at)
+
+
+def list_runs(folder: Path) -> list[Path]:
+    """Every run in the checkpoints folder, by name."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if (p / CONFIG).is_file())
+
+
+def set_latest(run: Path) -> None:
+    """Makes `run` what is used when nothing is said."""
+    manifest.write_text(run.parent / LATEST, run.name + "\n")
+
+
+def latest_run(folder: Path) -> Path | None:
+    """The run that `latest` names, if it is still there."""
+    try:
+        name = (folder / LATEST).read_text(encoding="utf-8").strip()[:255]
+    except (OSError, UnicodeDecodeError):
+        return None
+    run = folder / name
+    return run if name and Path(name).name == name and (run / CONFIG).is_file() else None
+
+
+def resolve(checkpoint: str | None = None) -> Path:
+    """The step that `--checkpoint` means: a run (its best step), RUN/STEP, `newest`, or nothing.
+
+    Nothing means the last `cnn…` run that finished, else `checkpoints/default`, else the wheel's copy.
+
+    Raises:
+        InputError: no such checkpoint; near misses are named.
+    """
+    folder = paths.checkpoints_dir()
+    if checkpoint == NEWEST:
+        return newest_step(folder)
+    if checkpoint is None:
+        for run in (latest_run(folder), folder / DEFAULT, SHIPPED):
+            if run is not None and (run / CONFIG).is_file():
+                return best_step(run)
+        raise InputError(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
+    if not checkpoint.strip():
+        raise InputError("--checkpoint '' names nothing: give a run, RUN/STEP or newest")
+    places = [Path(checkpoint), folder / checkpoint]
+    if checkpoint == DEFAULT:
+        places.append(SHIPPED)
+    for place in places:
+        if (step := _step_at(place)) is not None:
+            return step
+    raise _unknown(checkpoint, folder)
+
+
+def _step_at(place: Path) -> Path | None:
+    if place.is_dir():
+        if _is_number(place.name) and not (place / CONFIG).is_file():
+            return place
+        read_config(place)
+        return best_step(place)
+    kept_params = place.parent / HISTORY / place.name
+    if _is_number(place.name) and kept_params.is_dir():
+        return kept_params
+    return None
+
+
+def _unknown(checkpoint: str, folder: Path) -> InputError:
+    run, _, step = checkpoint.rpartition("/")
+    for place in (Path(run), folder / run):
+        if run and _is_number(step) and (place / CONFIG).is_file():
+            steps = [int(p.name) for p in history(place)]
+            near = ", ".join(str(s) for s in sorted(sorted(steps, key=lambda s: abs(s - int(step)))[:5]))
+            return InputError(
+                f"checkpoint {checkpoint!r}: {place} has no step {step}; give one of {near or '(none)'}"
+            )
+    names = [p.name for p in list_runs(folder)]
+    near = difflib.get_close_matches(checkpoint, [*names, NEWEST, DEFAULT], n=3, cutoff=0.5)
+    if near:
+        return InputError(f"checkpoint {checkpoint!r} does not exist: did you mean {' or '.join(near)}?")
+    known = ", ".join(names[:8]) or "it is empty"
+    return InputError(
+        f"checkpoint {checkpoint!r} does not exist: give a run in {folder} ({known}), RUN/STEP or newest"
+    )
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) <= 18
+
+
+def _score(step: Path) -> float:
+    score = manifest.read(step).record.get("score")
+    return float(score) if isinstance(score, int | float) else float("-inf")
+
+
+def _published_at(step: Path) -> tuple[int, int]:
+    return (step / manifest.NAME).stat().st_mtime_ns, int(step.name)
+
+
+def _build(kind: type, values: object, prefix: str) -> typing.Any:
+    if not isinstance(values, dict):
+        raise InputError(f"{prefix.rstrip('.') or 'config'} is no table of fields: give another checkpoint")
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    for name in values:
+        if name not in fields:
+            raise InputError(f"field {prefix + str(name)!r} is unknown: it needs a newer digitjax")
+    return kind(
+        **{name: _value(hint, values[name], prefix + name) for name, hint in fields.items() if name in values}
+    )
+
+
+def _value(hint: typing.Any, value: object, name: str) -> object:
+    if dataclasses.is_dataclass(hint):
+        return _build(typing.cast(type, hint), value, name + ".")
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal and value in arguments:
+        return value
+    if origin is tuple and isinstance(value, list) and len(value) <= 1000:
+        return tuple(_value(arguments[0], item, name) for item in value)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint in (int, bool, str) and type(value) is hint:
+        return value
+    allowed = (
+        ", ".join(map(str, arguments)) if origin is typing.Literal else getattr(hint, "__name__", str(hint))
+    )
+    raise InputError(f"field {name!r} is {str(value)[:40]!r}, it must be {allowed}: give another checkpoint")
