@@ -4,12 +4,14 @@ A command is imported only when it is used, so that `digitjax --help` costs no m
 Exit codes: 0 done; 1 failed while running; 2 bad input or usage; 130 and 143 after Ctrl-C and SIGTERM.
 """
 
+import contextlib
 import difflib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
+import digitjax
 from digitjax.errors import DigitjaxError, InputError
 
 COMMANDS = {
@@ -101,22 +103,18 @@ def _dispatch(argv: list[str]) -> int:
 def _versions() -> str:
     from importlib import metadata
 
-    def version(name: str) -> str:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            return "(not installed)"
-
+    try:
+        jax = metadata.version("jax")  # without importing it
+    except metadata.PackageNotFoundError:
+        jax = "is not installed"
     python = ".".join(map(str, sys.version_info[:3]))
-    return f"digitjax {version('digitjax')}, Python {python}, jax {version('jax')}"
+    return f"digitjax {digitjax.__version__}, Python {python}, jax {jax}"
 
 
 def _fail(sentence: str, code: int) -> int:
     """Prints `digitjax: sentence` on standard error, also where standard error cannot take it."""
-    try:
+    with contextlib.suppress(OSError):
         print(f"digitjax: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
-    except OSError:
-        pass
     return code
 
 
@@ -127,13 +125,11 @@ def _exit_code(error: SystemExit) -> int:
 
 
 def _abandon_stdout() -> None:
-    """Sends what standard output still holds nowhere, so that Python does not complain again on its way out."""
+    """Drops what standard output cannot take, so that Python does not complain again on its way out."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
-        try:
+        with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, sys.stdout.fileno())
             os.close(nowhere)
-        except (OSError, ValueError):
-            pass

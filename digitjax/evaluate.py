@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, Shaped, UInt8
 
 from digitjax.data.labels import AMBIGUOUS
 from digitjax.data.pipeline import Examples
@@ -143,14 +143,17 @@ def loss_and_accuracy(model: Model, params: Params, examples: Examples) -> tuple
 
 
 def apply_in_batches(
-    model: Model, params: Params, images: UInt8[np.ndarray, "n height width 1"], batch: int = BATCH
+    model: Model,
+    params: Params,
+    images: UInt8[np.ndarray, "n height width 1"] | Float[np.ndarray, "n height width 1"],
+    batch: int = BATCH,
 ) -> Logits:
     """The network's answers on any number of images, as NumPy arrays; one shape is compiled.
 
     Args:
         model: the network.
         params: its params.
-        images: 255 ink on 0 paper, in the model's geometry.
+        images: in the model's geometry, uint8 from 0 (paper) to 255 (ink), or float32 from 0 to 1.
         batch: images a call.
 
     Raises:
@@ -179,8 +182,13 @@ def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
 
 @functools.partial(jax.jit, static_argnames="apply")
-def _logits(params: Params, images: UInt8[Array, "batch height width 1"], *, apply: ApplyFn) -> Logits:
-    return apply(params, images.astype(jnp.float32) / 255)
+def _logits(
+    params: Params,
+    images: UInt8[Array, "batch height width 1"] | Float[Array, "batch height width 1"],
+    *,
+    apply: ApplyFn,
+) -> Logits:
+    return apply(params, images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images)
 
 
 @functools.partial(jax.jit, static_argnames="apply")
@@ -200,13 +208,13 @@ def _sums(
 
 
 def _batches(
-    images: UInt8[np.ndarray, "n height width 1"], size: int
-) -> Iterator[tuple[int, UInt8[np.ndarray, "size height width 1"]]]:
+    images: Shaped[np.ndarray, "n height width 1"], size: int
+) -> Iterator[tuple[int, Shaped[np.ndarray, "{size} height width 1"]]]:
     """Start and images of each batch, the last one padded with paper."""
     for start in range(0, len(images), size):
         part = images[start : start + size]
         if len(part) < size:
-            part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), np.uint8)])
+            part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
         yield start, part
 
 

@@ -1,0 +1,117 @@
+"""`digitjax evaluate`: how good a checkpoint is, for people and for scripts."""
+
+import sys
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from digitjax.checkpoint import load_model
+from digitjax.commands.arguments import Parser, add_checkpoint, print_json
+from digitjax.data import load
+from digitjax.data.pipeline import to_examples
+from digitjax.data.spec import parse_spec
+from digitjax.evaluate import KEPT, Evaluation, evaluate
+
+DESCRIPTION = """\
+Measures a checkpoint; every example counts exactly once.
+
+A SPEC is NAME[:PATH][@train|@validation|@test]. Without @ it is the test split of
+mnist, digits8x8 and synthetic, and your own files whole:
+
+  digitjax evaluate --data mnist synthetic
+  digitjax evaluate --checkpoint checkpoints/cnn-0 --data strokes:drawn.ndjson.gz
+"""
+
+MISTAKES = 3
+"""Kinds of mistake that the table names, the most frequent first."""
+
+
+def run(argv: list[str]) -> int:
+    """Runs the command and returns its exit code.
+
+    Raises:
+        DigitjaxError: one sentence, and the exit code.
+    """
+    arguments = _parser().parse_args(argv)
+    specs = [parse_spec(text) for text in arguments.data]
+    loaded = load_model(arguments.checkpoint)
+    print(f"checkpoint: {loaded}", file=sys.stderr)
+    data = [to_examples(load(spec, None), loaded.model.geometry) for spec in specs]
+    evaluations = [evaluate(loaded.model, loaded.params, examples) for examples in data]
+    if arguments.json:
+        print_json([evaluation.to_json() for evaluation in evaluations])
+    else:
+        show(evaluations, Console(highlight=False))
+    return 0
+
+
+def show(evaluations: Sequence[Evaluation], console: Console) -> None:
+    """Prints a table of all evaluations, then each one's mistakes, abstentions and writers in words."""
+    rejects = any(e.auroc is not None for e in evaluations)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("data", overflow="fold")
+    for name in ("digits", "accuracy", "NLL", "ECE", *(("AUROC", "refused") if rejects else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    for e in evaluations:
+        row = [f"{e.n_digits:,}", _percent(e.accuracy), _number(e.nll), _number(e.ece)]
+        row += [_number(e.auroc), _percent(e.refused)] if rejects else []
+        table.add_row(Text(e.data), *row)
+    console.print(table)
+    for e in evaluations:
+        remarks = list(_remarks(e))
+        if remarks:
+            console.print()
+        if remarks and len(evaluations) > 1:
+            console.print(Text(e.data, style="bold"))
+        for remark in remarks:
+            console.print(remark, markup=False)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="digitjax evaluate", description=DESCRIPTION)
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="SPEC",
+        help="what to measure on; may be repeated",
+    )
+    add_checkpoint(parser)
+    parser.add_argument("--json", action="store_true", help="print a JSON list, an object a SPEC")
+    return parser
+
+
+def _remarks(e: Evaluation) -> Iterator[str]:
+    wrong = e.confusion * (1 - np.eye(10, dtype=np.int64))
+    worst = [divmod(int(i), 10) for i in np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]]
+    worst = [f"{truth} read as {answer} ({n})" for truth, answer in worst if (n := wrong[truth, answer])]
+    if worst:
+        yield f"{wrong.sum():,} wrong, most often {', '.join(worst)}"
+    if e.answered is not None and e.answered < 1:
+        yield f"answers {_percent(e.answered)} of the digits, {_percent(e.accuracy_answered)} of those right"
+    if e.refused is not None:
+        yield (
+            f"refuses {_percent(e.refused)} of {e.n_other:,} drawings that are no digits, "
+            f"when {KEPT:.0%} of the digits are answered"
+        )
+    if len(e.writers) > 1:
+        ranked = sorted(e.writers.values())
+        tenth = ranked[: -(-len(ranked) // 10)]
+        yield (
+            f"{len(ranked)} writers: {_percent(float(np.mean(ranked)))} in the mean, "
+            f"{_percent(float(np.mean(tenth)))} for the worst tenth of them"
+        )
+    if e.n_skipped:
+        yield f"{e.n_skipped:,} not counted: no label, or a sign that may be taken for a digit"
+
+
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
