@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 failed while running; 2 bad input or usage; 130 and 143 af
 import contextlib
 import difflib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exception: a bug. What a user can cause is never raised.
     """
     try:
-        if hasattr(sys.stdout, "reconfigure"):  # a file's name may be no text in the terminal's encoding
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text in the terminal's encoding
             sys.stdout.reconfigure(errors="backslashreplace")
         code = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

@@ -30,6 +30,18 @@ THRESHOLD = 0.5
 """Probability of being a digit from which a network with that head answers."""
 
 
+class Answers(NamedTuple):
+    """What a network says about many images, in float64.
+
+    Attributes:
+        log_p: log-probabilities of the ten digits, given that it is one.
+        is_digit: log-odds of being a digit at all; None for a network without that head.
+    """
+
+    log_p: Float[np.ndarray, "n 10"]
+    is_digit: Float[np.ndarray, " n"] | None
+
+
 class Evaluation(NamedTuple):
     """How a network does on one data set. None where there is nothing to measure.
 
@@ -91,16 +103,16 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
         raise InputError(
             f"{examples.name} has no labelled digit or other drawing: there is nothing to evaluate"
         )
-    logits = apply_in_batches(model, params, examples.images)
-    log_p, truth = log_softmax(logits.digits[digits]), labels[digits].astype(np.int64)
+    answers = apply_in_batches(model, params, examples.images)
+    log_p, truth = answers.log_p[digits], labels[digits].astype(np.int64)
     answer = log_p.argmax(axis=1)
     right = answer == truth
     confusion = np.zeros((10, 10), np.int64)
     np.add.at(confusion, (truth, answer), 1)
     assert confusion.sum() == digits.sum(), "an example was lost or counted twice"
     answered, scores = np.ones(len(truth), bool), None
-    if logits.is_digit is not None:
-        scores = logits.is_digit[digits], logits.is_digit[others]
+    if answers.is_digit is not None:
+        scores = answers.is_digit[digits], answers.is_digit[others]
         answered = sigmoid(scores[0]) >= THRESHOLD
     return Evaluation(
         data=examples.name,
@@ -147,8 +159,8 @@ def apply_in_batches(
     params: Params,
     images: UInt8[np.ndarray, "n height width 1"] | Float[np.ndarray, "n height width 1"],
     batch: int = BATCH,
-) -> Logits:
-    """The network's answers on any number of images, as NumPy arrays; one shape is compiled.
+) -> Answers:
+    """The network's answers on any number of images; one shape is compiled.
 
     Args:
         model: the network.
@@ -161,24 +173,21 @@ def apply_in_batches(
     """
     calls = [_logits(params, part, apply=model.apply) for _, part in _batches(images, batch)]
     if not calls:
-        return Logits(np.zeros((0, 10), np.float32), None)
+        return Answers(np.zeros((0, 10)), None)
     whole = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(images)], *jax.device_get(calls))
+    assert len(whole.digits) == len(images), "an image was lost or answered twice"
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(whole)):
         raise DigitjaxError(
             "the network answers something that is no number: train it again or take another checkpoint"
         )
-    return whole
-
-
-def log_softmax(logits: Float[np.ndarray, "*batch 10"]) -> Float[np.ndarray, "*batch 10"]:
-    """Log-probabilities in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    shifted = whole.digits.astype(np.float64) - whole.digits.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return Answers(log_p, None if whole.is_digit is None else whole.is_digit.astype(np.float64))
 
 
 def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """Probabilities in float64; never overflows."""
-    return 0.5 * (1 + np.tanh(0.5 * logits.astype(np.float64)))
+    """Probabilities of log-odds; never overflows."""
+    return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
 @functools.partial(jax.jit, static_argnames="apply")

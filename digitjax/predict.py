@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from digitjax.errors import DigitjaxError
-from digitjax.evaluate import THRESHOLD, apply_in_batches, log_softmax, sigmoid
+from digitjax.evaluate import THRESHOLD, apply_in_batches, sigmoid
 from digitjax.normalize import geometry_shape, inks_to_images
 from digitjax.strokes import Drawing, pack_all
 from digitjax.types import MAX_SEGMENTS, Model, Params, Segments
@@ -62,11 +62,11 @@ def predict(model: Model, params: Params, images: Float[np.ndarray, "n height wi
     Raises:
         DigitjaxError: the network answers something that is no number.
     """
-    logits = apply_in_batches(model, params, images, BATCH)
-    probabilities = np.exp(log_softmax(logits.digits))
+    found = apply_in_batches(model, params, images, BATCH)
+    probabilities = np.exp(found.log_p)
     scores: Sequence[float | None] = [None] * len(images)
-    if logits.is_digit is not None:
-        scores = sigmoid(logits.is_digit).tolist()
+    if found.is_digit is not None:
+        scores = sigmoid(found.is_digit).tolist()
     return [
         _prediction(p, score)
         if image.any()

@@ -37,13 +37,13 @@ class Item(NamedTuple):
 
     Attributes:
         file: as it was given.
-        index: of the drawing in its file, from 0; 0 for a picture.
+        number: of the drawing in its file, from 0; 0 for a picture.
         image: what the network sees, float32 [height, width, 1]; None for a bad file.
         error: the sentence about a bad file.
     """
 
     file: str
-    index: int
+    number: int
     image: np.ndarray | None
     error: str | None = None
 
@@ -66,7 +66,7 @@ def run(argv: list[str]) -> int:
             print(f"digitjax: {item.error}", file=sys.stderr)
             records.append({"file": item.file, "error": item.error})
         elif arguments.json:
-            records.append({"file": item.file, "index": item.index} | prediction.to_json())
+            records.append({"file": item.file, "index": item.number} | prediction.to_json())
         else:
             print(_line(item, prediction, width))
     if arguments.json:
@@ -82,7 +82,7 @@ def read(files: Iterable[str], geometry: str) -> Iterator[Item]:
                 images = drawings_to_images(list(read_drawings(file)), geometry)
             else:
                 images = [picture_to_image(read_picture(file), geometry)]
-            yield from (Item(file, index, image) for index, image in enumerate(images))
+            yield from (Item(file, number, image) for number, image in enumerate(images))
         except InputError as error:
             yield Item(file, 0, None, str(error))
 
@@ -110,12 +110,12 @@ def _parser() -> Parser:
 def _line(item: Item, prediction: Prediction, width: int) -> str:
     if not width:
         return prediction.sentence()
-    return f"{_label(item.file, item.index):<{width}}  {prediction.sentence()}"
+    return f"{_label(item.file, item.number):<{width}}  {prediction.sentence()}"
 
 
-def _label(file: str, index: int) -> str:
+def _label(file: str, number: int) -> str:
     name = "".join(c if c.isprintable() else "?" for c in file)
-    return f"{name} {index}" if file.lower().endswith(DRAWINGS) else name
+    return f"{name} {number}" if file.lower().endswith(DRAWINGS) else name
 
 
 def _width(files: list[str]) -> int:
