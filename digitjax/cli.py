@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exception: a bug. What a user can cause is never raised.
     """
     try:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text in the terminal's encoding
+        if isinstance(
+            sys.stdout, io.TextIOWrapper
+        ):  # a file's name may be no text in the terminal's encoding
             sys.stdout.reconfigure(errors="backslashreplace")
         code = _dispatch(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

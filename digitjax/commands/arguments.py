@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import itertools
 import json
 from collections.abc import Sequence
 from typing import NoReturn
@@ -20,14 +21,23 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
-    def error(self, message: str) -> NoReturn:
-        """Raises the complaint as `InputError`, with the option that was probably meant."""
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The arguments.
+
+        Raises:
+            InputError: an option is unknown (its near miss is named), or argparse complains.
+        """
         known = [option for action in self._actions for option in action.option_strings]
-        for word in message.split():
-            near = difflib.get_close_matches(word, known, 1) if word.startswith("--") else []
-            if near and near[0] != word:
-                raise InputError(f"{message}: did you mean {near[0]}?")
-        raise InputError(f"{message}: see `{self.prog} --help`")
+        for word in itertools.takewhile(lambda word: word != "--", argv):
+            name = word.partition("=")[0]
+            if name.startswith("--") and name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                self.error(f"unknown option {name}" + (f", did you mean {near[0]}?" if near else ""))
+        return self.parse_args(argv)
+
+    def error(self, message: str) -> NoReturn:
+        """Raises the complaint as `InputError`."""
+        raise InputError(f"{message}: see `{self.prog} --help`".replace("?:", "?"))
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:

@@ -35,7 +35,7 @@ def run(argv: list[str]) -> int:
     Raises:
         DigitjaxError: one sentence, and the exit code.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse(argv)
     specs = [parse_spec(text) for text in arguments.data]
     loaded = load_model(arguments.checkpoint)
     print(f"checkpoint: {loaded}", file=sys.stderr)

@@ -54,7 +54,7 @@ def run(argv: list[str]) -> int:
     Raises:
         DigitjaxError: one sentence, and the exit code.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse(argv)
     loaded = load_model(arguments.checkpoint)
     print(f"checkpoint: {loaded}", file=sys.stderr)
     records, failed, width = [], False, _width(arguments.files)

@@ -1,0 +1,254 @@
+"""Every example counts exactly once, and every measure agrees with scikit-learn or with its definition."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from rich.console import Console
+from sklearn import metrics
+
+from digitjax import cli, evaluate
+from digitjax.commands import evaluate as command
+from digitjax.data.labels import NOT_A_DIGIT
+from digitjax.data.pipeline import Examples
+from digitjax.errors import DigitjaxError, InputError
+from digitjax.types import Logits, Model
+
+FIELDS = [
+    "data",
+    "n_digits",
+    "n_other",
+    "n_skipped",
+    "accuracy",
+    "nll",
+    "ece",
+    "answered",
+    "accuracy_answered",
+]
+FIELDS += ["auroc", "refused", "confusion", "writers"]
+
+
+def linear(rejects: bool) -> tuple[Model, list[int]]:
+    """A network of one matrix, and the batch sizes for which it was traced."""
+    traced = []
+
+    def apply(params, images, key=None):
+        traced.append(len(images))
+        out = images.reshape(len(images), -1) @ params["w"]
+        return Logits(out[:, :10], out[:, 10] if rejects else None)
+
+    return Model(lambda key: {"w": jax.random.normal(key, (784, 11))}, apply, "mnist28"), traced
+
+
+def some_examples(n: int, seed: int = 0) -> Examples:
+    """Digits whose pixels say a little about the label, letters clear and ambiguous, three writers and nobody."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 12, n).clip(max=NOT_A_DIGIT).astype(np.int8)
+    words = tuple(str(label) if label < 10 else "AEOl"[i % 4] for i, label in enumerate(labels))
+    images = random.integers(0, 30, (n, 28, 28, 1))
+    images[np.arange(n), labels, labels] += 200
+    writers = tuple((None, "ann", "bob", "eve")[i % 4] for i in range(n))
+    return Examples(
+        name="made", images=images.astype(np.uint8), labels=labels, words=words, writers=writers, skipped=3
+    )
+
+
+@pytest.fixture(scope="module")
+def network():
+    model, traced = linear(rejects=True)
+    params = jax.tree.map(lambda w: w * 0.5, model.init(jax.random.key(1)))
+    diagonal = np.arange(11) * 29
+    return model, {"w": params["w"].at[diagonal, np.arange(11)].add(2.0)}, traced
+
+
+@pytest.fixture(scope="module")
+def measured(network):
+    examples = some_examples(1300)
+    return examples, evaluate.evaluate(network[0], network[1], examples)
+
+
+@pytest.fixture(scope="module")
+def reference(network, measured):
+    """Probabilities, scores and who is what, computed in one piece and in float64."""
+    examples, _ = measured
+    out = (examples.images.reshape(len(examples.labels), -1) / 255.0) @ np.asarray(
+        network[1]["w"], np.float64
+    )
+    p = np.exp(out[:, :10] - out[:, :10].max(1, keepdims=True))
+    other = np.array([word in "AE" for word in examples.words])
+    return p / p.sum(1, keepdims=True), out[:, 10], examples.labels < 10, other
+
+
+def test_every_example_is_counted_once(measured):
+    examples, e = measured
+    ambiguous = sum(word in "Ol" for word in examples.words)
+    assert e.n_digits == sum(label < 10 for label in examples.labels)
+    assert e.n_skipped == 3 + ambiguous
+    assert e.n_digits + e.n_other + e.n_skipped == len(examples.labels) + examples.skipped
+    assert e.confusion.sum() == e.n_digits
+
+
+def test_measures_agree_with_scikit_learn(measured, reference):
+    examples, e = measured
+    p, score, digit, other = reference
+    truth, answer = examples.labels[digit], p[digit].argmax(1)
+    assert 0.2 < e.accuracy < 0.98
+    assert e.accuracy == pytest.approx(metrics.accuracy_score(truth, answer), abs=1e-12)
+    assert e.nll == pytest.approx(metrics.log_loss(truth, p[digit], labels=range(10)), rel=1e-5)
+    np.testing.assert_array_equal(e.confusion, metrics.confusion_matrix(truth, answer, labels=range(10)))
+    measured_ones = digit | other
+    assert e.auroc == pytest.approx(
+        metrics.roc_auc_score(digit[measured_ones], score[measured_ones]), abs=1e-5
+    )
+
+
+def test_calibration_abstention_and_writers_by_their_definition(measured, reference):
+    examples, e = measured
+    p, score, digit, other = reference
+    right = p[digit].argmax(1) == examples.labels[digit]
+    confidence = p[digit].max(1)
+    ece = 0.0
+    for k in range(15):
+        inside = (confidence > k / 15) & (confidence <= (k + 1) / 15)
+        if inside.any():
+            ece += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert e.ece == pytest.approx(ece, abs=1e-5)
+    answered = score[digit] >= 0
+    assert 0 < answered.mean() < 1
+    assert e.answered == pytest.approx(answered.mean()) and e.accuracy_answered == pytest.approx(
+        right[answered].mean()
+    )
+    refused = max(
+        (score[other] < t).mean() for t in score[digit] if (score[digit] >= t).mean() >= evaluate.KEPT
+    )
+    assert e.refused == pytest.approx(refused)
+    known = np.array([str(writer) for writer in examples.writers])[digit]
+    assert e.writers == pytest.approx({w: right[known == w].mean() for w in ("ann", "bob", "eve")})
+
+
+@pytest.mark.parametrize("n", [1, evaluate.BATCH, evaluate.BATCH + 1])
+def test_the_last_batch_counts_no_padding(n, network):
+    model, params, _ = network
+    labels = np.arange(n, dtype=np.int8) % 10
+    examples = some_examples(n)._replace(labels=labels, words=tuple(map(str, labels)))
+    e = evaluate.evaluate(model, params, examples)
+    assert e.n_digits == n and e.confusion.sum() == n
+    assert evaluate.loss_and_accuracy(model, params, examples) == pytest.approx((e.nll, e.accuracy), rel=1e-5)
+
+
+def test_validation_leaves_others_out_and_agrees_with_evaluation(network, measured):
+    examples, e = measured
+    found = evaluate.loss_and_accuracy(network[0], network[1], examples)
+    assert found == pytest.approx((e.nll, e.accuracy), rel=1e-5)
+
+
+def test_validation_is_compiled_once_for_all_epochs_and_sources():
+    model, traced = linear(rejects=False)
+    params = model.init(jax.random.key(0))
+    for epoch in range(3):
+        params = jax.tree.map(lambda w: w + 0.1, params)
+        for n in (5, 600):
+            evaluate.loss_and_accuracy(model, params, some_examples(n, epoch))
+    assert traced == [evaluate.BATCH]
+
+
+def test_params_replicated_over_two_devices_give_the_same(network, measured):
+    mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    params = jax.device_put(network[1], jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
+    found = evaluate.loss_and_accuracy(network[0], params, measured[0])
+    assert found == pytest.approx(evaluate.loss_and_accuracy(network[0], network[1], measured[0]), rel=1e-6)
+
+
+def test_what_cannot_be_measured_is_none(network):
+    model, params, _ = network
+    examples = some_examples(40)
+    digits = examples.labels < 10
+    letters = examples._replace(
+        images=examples.images[~digits],
+        labels=examples.labels[~digits],
+        words=("A",) * int((~digits).sum()),
+        writers=None,
+    )
+    e = evaluate.evaluate(model, params, letters)
+    assert (e.n_digits, e.accuracy, e.nll, e.ece, e.answered, e.auroc, e.refused) == (0, *[None] * 6)
+    assert e.writers == {}
+    with pytest.raises(InputError, match="no digit"):
+        evaluate.loss_and_accuracy(model, params, letters)
+    with pytest.raises(InputError, match="nothing to evaluate"):
+        evaluate.evaluate(model, params, letters._replace(words=("O",) * len(letters.words)))
+    e = evaluate.evaluate(linear(rejects=False)[0], params, examples)
+    assert (e.answered, e.auroc, e.refused) == (1.0, None, None)
+    assert e.accuracy == e.accuracy_answered
+
+
+def test_a_network_that_answers_nan_is_refused(network):
+    broken = jax.tree.map(lambda w: w.at[0].set(jnp.nan), network[1])
+    with pytest.raises(DigitjaxError, match="no number"):
+        evaluate.evaluate(network[0], broken, some_examples(20))
+
+
+class Loaded:
+    """What the command needs of a checkpoint."""
+
+    def __init__(self, model, params):
+        self.model, self.params = model, params
+
+    def __str__(self):
+        return "cnn-0, step 12"
+
+
+@pytest.fixture
+def drawings(tmp_path, network, monkeypatch):
+    monkeypatch.setattr(command, "load_model", lambda checkpoint: Loaded(*network[:2]))
+    lines = [
+        {"word": word, "drawing": [[[0, i + 1], [0, 40]]], "writer": "ann"}
+        for i, word in enumerate(["7", "1", "A", "O", None])
+    ]
+    path = tmp_path / "drawn [1].ndjson"
+    path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
+    return f"strokes:{path}"
+
+
+def test_json_has_the_contract_s_fields_and_nothing_else_is_on_stdout(drawings, capsys):
+    assert (
+        cli.main(["evaluate", "--data", drawings, "digits8x8@validation", "--data", drawings, "--json"]) == 0
+    )
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert [list(e) for e in found] == [FIELDS] * 3
+    assert (found[0]["n_digits"], found[0]["n_other"], found[0]["n_skipped"]) == (2, 1, 2)
+    assert found[0] == found[2] and found[1]["n_digits"] > 100
+    assert np.array(found[0]["confusion"]).shape == (10, 10)
+    assert "cnn-0, step 12" in err
+
+
+def test_the_table_fits_80_columns_and_names_the_commonest_mistake(measured, capsys):
+    e = measured[1]._replace(data="strokes:a/rather/long/folder/for/a [file].ndjson.gz")
+    command.show([e, e._replace(auroc=None, refused=None)], Console(width=80, highlight=False))
+    text = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in text.splitlines())
+    wrong = e.confusion * (1 - np.eye(10, dtype=int))
+    truth, answer = np.unravel_index(wrong.argmax(), wrong.shape)
+    assert f"{wrong.sum():,} wrong, most often {truth} read as {answer} ({wrong.max()})" in " ".join(
+        text.split()
+    )
+    assert f"{100 * e.accuracy:.2f} %" in text and "[file]" in "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], "--data"),
+        (["--data"], "--data"),
+        (["mnist"], "--data"),
+        (["--dta", "mnist"], "did you mean --data?"),
+        (["--data", "mnist", "--jso"], "did you mean --json?"),
+        (["--data", "mnits"], "mnist"),
+    ],
+)
+def test_bad_arguments_are_one_sentence(argv, said, capsys):
+    assert cli.main(["evaluate", *argv]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and said in err and err.count("\n") == 1
