@@ -119,7 +119,7 @@ def to_line(drawing: Drawing) -> bytes:
 def from_json(record: Mapping[str, Any]) -> Drawing:
     """A drawing from one parsed line.
 
-    Empty strokes are dropped, an empty `word` counts as none.
+    Empty strokes are dropped; an empty `word`, `source` or `writer` counts as none.
 
     Raises:
         InputError: naming the field or the stroke that cannot be used.
@@ -132,7 +132,7 @@ def from_json(record: Mapping[str, Any]) -> Drawing:
         _refuse(f'there is no "drawing"{hint}: give one list of strokes')
     strokes, times = _strokes(record["drawing"])
     word, source, writer = (_text(record, name) for name in ("word", "source", "writer"))
-    return Drawing(strokes, times, word or None, source, writer)
+    return Drawing(strokes, times, word or None, source or None, writer or None)
 
 
 def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SEGMENTS) -> Segments:

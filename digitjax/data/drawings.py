@@ -1,0 +1,63 @@
+"""Source `strokes:FILE`: drawings in NDJSON, plain or gzip, as ink."""
+
+from pathlib import Path
+
+import numpy as np
+
+from digitjax.data.labels import label_of
+from digitjax.data.spec import Kind, Source, Spec
+from digitjax.data.splits import in_split, ink_digest, writer_digest
+from digitjax.errors import InputError
+from digitjax.strokes import Drawing, pack_all, read_drawings
+
+MAX_DRAWINGS = 1_000_000
+"""Drawings held in memory at most; packed, one takes 2.2 kB."""
+
+
+def load_drawings(spec: Spec) -> Source:
+    """The labelled drawings of a file that belong to the spec's split; None is the whole.
+
+    Raises:
+        InputError: the file is missing, too large, or a line is refused.
+    """
+    path = Path(spec.path or "")
+    kept, skipped = [], 0
+    for number, drawing in enumerate(read_drawings(path), 1):
+        if number > MAX_DRAWINGS:
+            raise InputError(f"{path} has more than {MAX_DRAWINGS} drawings: split it into smaller files")
+        if not in_split(_digest(drawing), spec.split):
+            continue
+        if drawing.word is None:
+            skipped += 1
+        else:
+            kept.append(drawing)
+    words = tuple(drawing.word for drawing in kept)
+    return Source(
+        name=str(spec),
+        labels=np.array([label_of(word) for word in words], np.int8),
+        words=words,
+        writers=tuple(map(_writer, kept)) if any(drawing.writer for drawing in kept) else None,
+        ink=pack_all(kept),
+        skipped=skipped,
+    )
+
+
+def _digest(drawing: Drawing) -> bytes:
+    if drawing.writer is None:
+        return ink_digest(drawing.strokes)
+    return writer_digest(drawing.source, drawing.writer)
+
+
+def _writer(drawing: Drawing) -> str | None:
+    if drawing.writer is None or drawing.source is None:
+        return drawing.writer
+    return f"{drawing.source}/{drawing.writer}"
+
+
+KIND = Kind(
+    about="drawings as strokes, QuickDraw's NDJSON, plain or gzip",
+    licence="your own",
+    load=load_drawings,
+    takes="FILE",
+    evaluates=None,
+)

@@ -1,0 +1,183 @@
+"""Source `images:DIR` (one folder a class) and `images:FILE.npz` (arrays `x` and `y`), as they are."""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Shaped, UInt8
+
+from digitjax.data.labels import label_of
+from digitjax.data.spec import Kind, Source, Spec
+from digitjax.data.splits import in_split, picture_digest
+from digitjax.errors import InputError
+from digitjax.pictures import read_picture
+from digitjax.strokes import MAX_WORD
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+"""Files that count as pictures; others in a class's folder are left alone."""
+MAX_BYTES = 2 * 2**30
+"""Bytes of all pictures together, unpacked."""
+MAX_SIDE = 4096
+"""Pixels of an array's height or width."""
+MAX_PICTURES = 2_000_000
+"""Pictures of one source."""
+
+
+def load_images(spec: Spec) -> Source:
+    """The labelled pictures that belong to the spec's split; None is the whole.
+
+    Pictures directly in DIR, and those whose `y` is "" or negative, have no label.
+
+    Raises:
+        InputError: nothing is there, a file is no picture, or sizes are absurd.
+    """
+    path = Path(spec.path or "")
+    if path.is_dir():
+        pairs = _read_folder(path)
+    elif path.suffix.lower() == ".npz":
+        pairs = _read_npz(path)
+    else:
+        problem = "is neither a folder nor an .npz file" if path.exists() else "does not exist"
+        raise InputError(f"{path} {problem}: give a folder with one folder a class, or an .npz with x and y")
+    kept: list[np.ndarray] = []
+    words: list[str] = []
+    skipped = 0
+    for picture, word in pairs:
+        if not in_split(picture_digest(picture), spec.split):
+            continue
+        if word is None:
+            skipped += 1
+        else:
+            kept.append(picture)
+            words.append(word)
+    return Source(
+        name=str(spec),
+        labels=np.array([label_of(word) for word in words], np.int8),
+        words=tuple(words),
+        images=_together(kept),
+        skipped=skipped,
+    )
+
+
+def _together(pictures: list[np.ndarray]) -> UInt8[np.ndarray, "n height width"] | list[np.ndarray]:
+    shapes = {picture.shape for picture in pictures}
+    return np.stack(pictures) if len(shapes) == 1 and len(next(iter(shapes))) == 2 else pictures
+
+
+def _read_folder(folder: Path) -> Iterator[tuple[np.ndarray, str | None]]:
+    files = sorted(_files(folder))
+    if not files:
+        raise InputError(
+            f"{folder} holds no PNG or JPEG: give a folder with one folder a class, {folder / '7'}"
+        )
+    if len(files) > MAX_PICTURES:
+        raise InputError(f"{folder} holds more than {MAX_PICTURES} pictures: split it")
+    total = 0
+    for word, name in files:
+        picture = read_picture(folder / (word or "") / name)
+        total += picture.size
+        if total > MAX_BYTES:
+            raise InputError(f"{folder} unpacks to more than {MAX_BYTES // 2**30} GiB: split it")
+        yield picture, word or None
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    """Class ("" for none) and name of each picture; links that lead out of the folder are refused."""
+    root = folder.resolve()
+    try:
+        entries = list(os.scandir(folder))
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir():
+                inside, word = [entry], ""
+            elif len(entry.name) > MAX_WORD:
+                raise InputError(f"the name of {entry.path} is longer than {MAX_WORD} characters: rename it")
+            else:
+                inside, word = os.scandir(entry.path), entry.name
+            for file in inside:
+                if not file.name.lower().endswith(ENDINGS) or file.name.startswith("."):
+                    continue
+                if not Path(file.path).resolve().is_relative_to(root):
+                    raise InputError(f"{file.path} is a link out of its folder: put the picture itself there")
+                yield word, file.name
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be read ({error.strerror or error}): give a readable folder"
+        ) from None
+
+
+def _read_npz(path: Path) -> Iterator[tuple[np.ndarray, str | None]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            x, y = _array(path, archive, "x"), _array(path, archive, "y")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: give an .npz file with x and y") from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise InputError(f"{path} is no .npz file, or damaged ({error}): write it with numpy.savez") from None
+    if x.ndim == 4 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if x.dtype != np.uint8 or x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (3, 4)):
+        raise InputError(
+            f"x of {path} is {x.dtype} {list(x.shape)}: give uint8 [n, height, width(, 3)]"
+        )
+    if not (0 < x.shape[1] <= MAX_SIDE and 0 < x.shape[2] <= MAX_SIDE and x.shape[0] <= MAX_PICTURES):
+        raise InputError(f"x of {path} has shape {list(x.shape)}: give sides of 1 to {MAX_SIDE} pixels")
+    if y.ndim != 1 or y.dtype.kind not in "iuU" or len(y) != len(x):
+        raise InputError(
+            f"y of {path} is {y.dtype} {list(y.shape)}: give {len(x)} whole numbers or strings, one a picture"
+        )
+    if not len(x):
+        raise InputError(f"{path} holds no pictures: give at least one")
+    for picture, label in zip(x, y.tolist(), strict=True):
+        yield picture, _word(path, label)
+
+
+def _word(path: Path, label: int | str) -> str | None:
+    if isinstance(label, int):
+        return None if label < 0 else str(label)
+    if len(label) > MAX_WORD:
+        raise InputError(f"y of {path} holds a word of {len(label)} characters: give at most {MAX_WORD}")
+    return label or None
+
+
+def _array(path: Path, archive: zipfile.ZipFile, name: str) -> Shaped[np.ndarray, "..."]:
+    """One array of the archive; its header is believed only as far as the archive's own sizes confirm it."""
+    try:
+        entry = archive.getinfo(f"{name}.npy")
+    except KeyError:
+        there = ", ".join(archive.namelist()[:5]) or "nothing"
+        raise InputError(f"{path} has no array {name} (it has {there}): give x and y") from None
+    if entry.file_size > MAX_BYTES:
+        raise InputError(
+            f"{name} of {path} unpacks to more than {MAX_BYTES // 2**30} GiB: give a smaller file"
+        )
+    try:
+        with archive.open(entry) as file:
+            version = np.lib.format.read_magic(file)
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, fortran, dtype = read(file)
+            size = dtype.itemsize
+            for side in shape:
+                size *= side
+            if dtype.hasobject or min(shape, default=1) < 0 or size != entry.file_size - file.tell():
+                raise ValueError("its header does not fit its size, or it holds objects")
+            flat = np.frombuffer(file.read(), dtype) if size else np.zeros(0, dtype)
+    except (ValueError, SyntaxError, TypeError, MemoryError, zipfile.BadZipFile) as error:
+        raise InputError(f"{name} of {path} is damaged ({error}): write it with numpy.savez") from None
+    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+KIND = Kind(
+    about="pictures, a folder a class or arrays x and y; any polarity",
+    licence="your own",
+    load=load_images,
+    takes="DIR or images:FILE.npz",
+    evaluates=None,
+)
