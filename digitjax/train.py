@@ -1,9 +1,9 @@
 """The loss and the train step: pure functions, not jitted, for anybody's loop.
 
-    step = functools.partial(train_step, model=model, tx=tx, augment=augment)
-    jax.jit(step, donate_argnums=0)          # a training loop
-    jax.lax.scan(step, state, batches)       # an epoch on the device
-    jax.vmap(step, in_axes=(0, None))        # many seeds at once
+step = functools.partial(train_step, model=model, tx=tx, augment=augment)
+jax.jit(step, donate_argnums=0)          # a training loop
+jax.lax.scan(step, state, batches)       # an epoch on the device
+jax.vmap(step, in_axes=(0, None))        # many seeds at once
 """
 
 import functools
@@ -14,10 +14,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key
 
-from digitjax.augment import make_augment
 from digitjax.config import TrainConfig
-from digitjax.models import make_model
-from digitjax.optim import make_optimizer
 from digitjax.types import AugmentFn, Batch, Logits, LossFn, Metrics, Model, TrainState
 
 
@@ -81,6 +78,11 @@ def train_step(
 
 def make_train_step(config: TrainConfig) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """`train_step` with everything of `config` bound, jitted, the state donated: what the trainer runs."""
+    # Imported here, so that whoever brings a model of their own gets neither Flax nor our presets.
+    from digitjax.augment import make_augment
+    from digitjax.models import make_model
+    from digitjax.optim import make_optimizer
+
     step = functools.partial(
         train_step,
         model=make_model(config.model),
