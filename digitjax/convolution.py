@@ -25,7 +25,11 @@ def patches(
     columns = (images.shape[2] - window[1]) // strides[1] + 1
     return jnp.concatenate(
         [
-            images[:, y : y + (rows - 1) * strides[0] + 1 : strides[0], x : x + (columns - 1) * strides[1] + 1 : strides[1]]
+            images[
+                :,
+                y : y + (rows - 1) * strides[0] + 1 : strides[0],
+                x : x + (columns - 1) * strides[1] + 1 : strides[1],
+            ]
             for y in range(window[0])
             for x in range(window[1])
         ],

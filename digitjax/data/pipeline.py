@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from digitjax.augment import augment_ink
 from digitjax.config import AugmentConfig, TrainConfig
-from digitjax.data import load, mnist_unavailable, parse_spec
+from digitjax.data import load, parse_spec, unavailable
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.spec import Source, Spec
 from digitjax.data.synthetic import sample, sample_pens
@@ -127,7 +127,7 @@ def choose_specs(texts: Sequence[str]) -> tuple[tuple[Spec, ...], tuple[str, ...
     """
     if texts:
         return tuple(parse_spec(text) for text in texts), ()
-    reason = mnist_unavailable()
+    reason = unavailable("mnist")
     if reason is None:
         return tuple(map(parse_spec, WITH_MNIST)), ()
     notice = (
@@ -210,7 +210,8 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
     smoothing = config.optim.label_smoothing
     base = jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
     resident = [
-        None if part.labels is None else jax.device_put((part.images, part.ink, part.labels)) for part in parts
+        None if part.labels is None else jax.device_put((part.images, part.ink, part.labels))
+        for part in parts
     ]
 
     @jax.jit
@@ -235,12 +236,17 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
         label = jnp.concatenate(labels)
         is_digit = (label < NOT_A_DIGIT).astype(jnp.float32)
         return Batch(
-            jnp.concatenate(images), make_targets(label, smoothing), is_digit, jnp.ones(label.shape, jnp.float32)
+            jnp.concatenate(images),
+            make_targets(label, smoothing),
+            is_digit,
+            jnp.ones(label.shape, jnp.float32),
         )
 
     def batch_at(step: int) -> Batch:
         indices = [
-            None if part.labels is None else indices_at(config.seed, number, step, part.count, len(part.labels))
+            None
+            if part.labels is None
+            else indices_at(config.seed, number, step, part.count, len(part.labels))
             for number, part in enumerate(parts)
         ]
         return gather(np.int32(step), indices, resident)
