@@ -1,0 +1,97 @@
+"""What `play.state.update` asks the loop to do outside; the loop answers with events."""
+
+from typing import NamedTuple
+
+from play.ink import Ink
+
+
+class Record(NamedTuple):
+    """Append a drawing to the user's file.
+
+    Attributes:
+        word: "0" to "9", or another word for what is not a digit.
+        ink: its strokes.
+        model: run and step in use, "" without one.
+        said: what the screen showed.
+        probabilities: of the ten digits, empty without a network.
+        is_digit: 0 to 1, None where the network does not say.
+    """
+
+    word: str
+    ink: Ink
+    model: str
+    said: str
+    probabilities: tuple[float, ...]
+    is_digit: float | None
+
+
+class Relabel(NamedTuple):
+    """Give a recorded drawing another word; `key` None means the one recorded last by this program."""
+
+    key: str | None
+    word: str
+
+
+class Delete(NamedTuple):
+    """Remove a recorded drawing from the file."""
+
+    key: str
+
+
+class Export(NamedTuple):
+    """Write all recorded drawings as NDJSON or as a folder of pictures into the user's folder."""
+
+    form: str
+    times: bool = False
+
+
+class Import(NamedTuple):
+    """Add the drawings of every NDJSON file in the user's `import` folder."""
+
+
+class ListRecords(NamedTuple):
+    """Read the recorded drawings for the gallery."""
+
+
+class ListModels(NamedTuple):
+    """Look through the checkpoints folder."""
+
+
+class LoadModel(NamedTuple):
+    """Load a run into a slot; what is there stays in use until it is ready."""
+
+    path: str
+    slot: int = 0
+
+
+class UnloadModel(NamedTuple):
+    """Forget the network of a slot."""
+
+    slot: int
+
+
+class Fullscreen(NamedTuple):
+    """Switch between the whole screen and a window."""
+
+    on: bool
+
+
+class SaveSettings(NamedTuple):
+    """Remember the settings for the next start."""
+
+    settings: dict
+
+
+Effect = (
+    Record
+    | Relabel
+    | Delete
+    | Export
+    | Import
+    | ListRecords
+    | ListModels
+    | LoadModel
+    | UnloadModel
+    | Fullscreen
+    | SaveSettings
+)

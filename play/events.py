@@ -1,0 +1,260 @@
+"""What can happen to the program, in our own words: no pygame, and ink in canvas units.
+
+The canvas is a square of 1000 x 1000 units, y down, whatever the window's size; times are seconds of the
+program's clock. Everything that changes the state is one of these, so a session can be recorded, replayed and
+made up by a test.
+"""
+
+from typing import NamedTuple
+
+CANVAS = 1000.0
+"""Side of the canvas in its own units."""
+
+
+class PenDown(NamedTuple):
+    """A mouse button, a finger or a pen touches the canvas."""
+
+    x: float
+    y: float
+    time: float
+
+
+class PenMove(NamedTuple):
+    """It moves, touching; outside the canvas too."""
+
+    x: float
+    y: float
+    time: float
+
+
+class PenUp(NamedTuple):
+    """It leaves the canvas."""
+
+    time: float
+
+
+class PenLost(NamedTuple):
+    """The window was left, or the system took the touch away: the stroke ends where it was last seen."""
+
+    time: float
+
+
+class KeyPress(NamedTuple):
+    """A key by its name: "z", "0", "?", "left", "return", "f11"; `shift` and `ctrl` as they were."""
+
+    key: str
+    shift: bool = False
+    ctrl: bool = False
+
+
+class Press(NamedTuple):
+    """A control was activated by touch, click or keyboard; the name of the control is that of the action."""
+
+    action: str
+
+
+class Focus(NamedTuple):
+    """The keyboard's focus moves to a control, or nowhere."""
+
+    control: str | None
+
+
+class Hover(NamedTuple):
+    """The pointer is over a control, or over none."""
+
+    control: str | None
+
+
+class Scroll(NamedTuple):
+    """The wheel or a drag moves what scrolls; positive is towards the end, in rows."""
+
+    rows: float
+
+
+class Resize(NamedTuple):
+    """The window has another size, in pixels; `scale` is pixels a point on a high-DPI display."""
+
+    width: int
+    height: int
+    scale: float = 1.0
+
+
+class Tick(NamedTuple):
+    """A frame has passed: the clock, in seconds, at its end."""
+
+    time: float
+
+
+class Measured(NamedTuple):
+    """What the last frame cost, in milliseconds; `ink_to_answer` only where an answer arrived in it."""
+
+    frame: float
+    ink_to_answer: float | None
+    dropped: int
+
+
+class Answered(NamedTuple):
+    """What a network says about the ink of `revision`.
+
+    Attributes:
+        revision: `PlayState.revision` of the ink that was sent.
+        probabilities: of the ten digits, given that it is one.
+        is_digit: 0 to 1, None for a network without that head.
+        image: what the network saw, row by row, 0 (paper) to 255 (ink); side x side bytes.
+        side: 28 or 8.
+        fit: scale and offset (x, y) from canvas units to the image's pixels, None without ink.
+        slot: 0 for the network in use, 1 for the one beside it.
+        ms: from ink to probabilities, inside the worker.
+    """
+
+    revision: int
+    probabilities: tuple[float, ...]
+    is_digit: float | None
+    image: bytes
+    side: int
+    fit: tuple[float, float, float] | None = None
+    slot: int = 0
+    ms: float = 0.0
+
+
+class ModelInfo(NamedTuple):
+    """What is known of one run; `error` says why it cannot be used."""
+
+    name: str
+    path: str
+    step: int | None = None
+    accuracy: float | None = None
+    date: str = ""
+    parameters: int | None = None
+    geometry: str = "mnist28"
+    error: str = ""
+
+
+class ModelReady(NamedTuple):
+    """A network is loaded, compiled and warm."""
+
+    info: ModelInfo
+    slot: int = 0
+
+
+class ModelFailed(NamedTuple):
+    """No network: `missing` where there is none at all, else it could not be loaded; one sentence."""
+
+    message: str
+    missing: bool = False
+    slot: int = 0
+
+
+class ModelsListed(NamedTuple):
+    """Every run in the checkpoints folder."""
+
+    models: tuple[ModelInfo, ...]
+
+
+class Recorded(NamedTuple):
+    """A drawing was written to the user's file, `total` are in it; or `error` says why not."""
+
+    word: str
+    total: int
+    error: str = ""
+
+
+class RecordEntry(NamedTuple):
+    """One recorded drawing, for the gallery.
+
+    Attributes:
+        key: names it in the file.
+        number: its line.
+        word: what the person said it is.
+        said: what the network had answered.
+        strokes: x and y in the unit square, fitted.
+        model: run and step that answered.
+        date: when, as text.
+    """
+
+    key: str
+    number: int
+    word: str
+    said: str
+    strokes: tuple[tuple[tuple[float, float], ...], ...]
+    model: str = ""
+    date: str = ""
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the network had answered something else."""
+        if not self.said:
+            return False
+        return self.said != (self.word if self.word in "0123456789" else "not a digit")
+
+
+class RecordsListed(NamedTuple):
+    """What is in the user's file."""
+
+    entries: tuple[RecordEntry, ...]
+
+
+class FeatureMap(NamedTuple):
+    """One layer's activations: `count` maps of height x width, each scaled to 0..255, one after the other."""
+
+    name: str
+    count: int
+    height: int
+    width: int
+    pixels: bytes
+
+
+class Explained(NamedTuple):
+    """Why the network in use answers what it does.
+
+    Attributes:
+        revision: of the ink.
+        digit: the digit that is explained.
+        heat: how much each pixel of the image speaks for that digit, -1 to 1; side x side, row by row.
+        side: 28 or 8.
+        without: for each of the first strokes, the answer without it and that answer's probability, and the
+            probability of the explained digit without it.
+        layers: feature maps, the first layer first.
+    """
+
+    revision: int
+    digit: int
+    heat: tuple[float, ...]
+    side: int
+    without: tuple[tuple[str, float, float], ...] = ()
+    layers: tuple[FeatureMap, ...] = ()
+
+
+class Notice(NamedTuple):
+    """One sentence for the person in front of the screen."""
+
+    text: str
+
+
+class Closed(NamedTuple):
+    """The window's close button, or a signal."""
+
+
+Event = (
+    PenDown
+    | PenMove
+    | PenUp
+    | PenLost
+    | KeyPress
+    | Press
+    | Focus
+    | Hover
+    | Scroll
+    | Resize
+    | Tick
+    | Measured
+    | Answered
+    | ModelReady
+    | ModelFailed
+    | ModelsListed
+    | Recorded
+    | RecordsListed
+    | Explained
+    | Notice
+    | Closed
+)

@@ -1,0 +1,53 @@
+"""The gallery's part of the state: recorded drawings, wrong ones first. Pure."""
+
+from typing import NamedTuple
+
+from play.effects import Delete, Effect, Export, Import
+from play.events import RecordEntry
+
+
+class Gallery(NamedTuple):
+    """Attributes:
+    entries: what was recorded, wrong ones first, then the newest.
+    selected: key of the chosen entry.
+    first: row at the top.
+    confirm: key of the entry whose deletion waits for a second press.
+    """
+
+    entries: tuple[RecordEntry, ...] = ()
+    selected: str | None = None
+    first: int = 0
+    confirm: str | None = None
+
+
+def listed(gallery: Gallery, entries: tuple[RecordEntry, ...]) -> Gallery:
+    """The gallery after the file was read again."""
+    ordered = tuple(sorted(entries, key=lambda entry: (not entry.wrong, -entry.number)))
+    keys = {entry.key for entry in ordered}
+    selected = gallery.selected if gallery.selected in keys else None
+    return Gallery(ordered, selected, min(gallery.first, max(len(ordered) - 1, 0)))
+
+
+def scroll(gallery: Gallery, rows: float) -> Gallery:
+    """Rows down (or up); how many entries a row has is the view's business, so the view clips too."""
+    return gallery._replace(first=min(max(gallery.first + round(rows), 0), max(len(gallery.entries) - 1, 0)))
+
+
+def press(gallery: Gallery, name: str, argument: str) -> tuple[Gallery, tuple[Effect, ...], str]:
+    """What an action does here: the gallery, what is to be done outside, and a sentence to say."""
+    if name == "entry":
+        if all(entry.key != argument for entry in gallery.entries):
+            return gallery, (), ""
+        selected = None if gallery.selected == argument else argument
+        return gallery._replace(selected=selected, confirm=None), (), ""
+    if name == "delete":
+        if gallery.selected is None:
+            return gallery, (), "Choose a drawing first."
+        if gallery.confirm != gallery.selected:
+            return gallery._replace(confirm=gallery.selected), (), "Press Delete once more to remove it for good."
+        return gallery._replace(confirm=None, selected=None), (Delete(gallery.selected),), ""
+    if name == "export":
+        return gallery, (Export(argument or "ndjson"),), ""
+    if name == "import":
+        return gallery, (Import(),), ""
+    return gallery, (), ""

@@ -1,0 +1,79 @@
+"""From probabilities to the words on the screen. Pure.
+
+While a stroke is under way the answer is provisional: "not a digit" waits for the pen, and another digit takes
+over only when it leads clearly or has led for a moment. With the pen up the last answer is shown as it is.
+"""
+
+from typing import NamedTuple
+
+SURE = 0.8
+"""Probability from which an answer is given without a second one; as `digitjax.predict.SURE`."""
+THRESHOLD = 0.5
+"""Probability of being a digit from which there is an answer; as `digitjax.evaluate.THRESHOLD`."""
+NOT_A_DIGIT = "not a digit"
+OTHER_WORD = "not-a-digit"
+"""The word under which "n" records; any word that is no digit means the same."""
+WORDS = (*map(str, range(10)), OTHER_WORD)
+LEAD = 0.9
+"""Probability at which another digit takes over at once while the pen is down."""
+PATIENCE = 0.15
+"""Seconds for which another digit must have led to take over with less."""
+
+
+class Shown(NamedTuple):
+    """The answer on the screen.
+
+    Attributes:
+        word: "0" to "9", "not a digit", or "" for none yet.
+        second: "4, or perhaps 9": the other, in doubt.
+        provisional: a stroke is under way or an answer is awaited.
+        rival: digit that leads now but is not shown yet, and since when.
+    """
+
+    word: str = ""
+    second: str = ""
+    provisional: bool = False
+    rival: str = ""
+    since: float = 0.0
+
+
+def show(
+    before: Shown,
+    probabilities: tuple[float, ...],
+    is_digit: float | None,
+    *,
+    under_way: bool,
+    time: float,
+) -> Shown:
+    """What the screen says next.
+
+    Args:
+        before: what it says now.
+        probabilities: of the ten digits.
+        is_digit: of being one at all.
+        under_way: whether the pen is down or a newer answer will come.
+        time: seconds of the program's clock.
+    """
+    order = sorted(range(10), key=lambda digit: (-probabilities[digit], digit))
+    best, second = str(order[0]), str(order[1])
+    first = probabilities[order[0]]
+    doubt = second if first < SURE else ""
+    if not under_way:
+        if is_digit is not None and is_digit < THRESHOLD:
+            return Shown(NOT_A_DIGIT)
+        return Shown(best, doubt)
+    if before.word in (best, ""):
+        return Shown(best, doubt, True)
+    if before.word == NOT_A_DIGIT and is_digit is not None and is_digit < THRESHOLD:
+        return before._replace(provisional=True)
+    since = before.since if before.rival == best else time
+    if first >= LEAD or time - since >= PATIENCE:
+        return Shown(best, doubt, True)
+    return before._replace(provisional=True, rival=best, since=since)
+
+
+def sentence(shown: Shown) -> str:
+    """The answer in words: "7", "4, or perhaps 9", "not a digit", or "…" with no ink."""
+    if not shown.word:
+        return "…"
+    return f"{shown.word}, or perhaps {shown.second}" if shown.second else shown.word
