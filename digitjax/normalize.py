@@ -72,7 +72,7 @@ def fit_to_box(segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RA
     extent = jnp.maximum(box[2] - box[0], box[3] - box[1])
     scale = jnp.where(extent > 0, (BOX - 2 * pen_radius) / jnp.where(extent > 0, extent, 1.0), 0.0)
     middle = (box[:2] + box[2:]) / 2
-    ends = (jnp.asarray(segments.ends) - jnp.tile(middle, 2)) * scale + CENTRE
+    ends = (jnp.asarray(segments.ends) - jnp.tile(middle, 2)[None]) * scale + CENTRE
     return Segments(ends, jnp.asarray(segments.mask))
 
 
@@ -123,7 +123,7 @@ def centre_of_mass(image: Float[Array, "height width"]) -> Float[Array, "2"]:
 def centre_by_mass(segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RADIUS) -> Segments:
     """Moves ink in pixels, by a real number, so that the rendered mass lies on pixel index 14.0."""
     shift = CENTRE - centre_of_mass(render(segments, pen_radius))
-    return Segments(jnp.asarray(segments.ends) + jnp.tile(shift, 2), jnp.asarray(segments.mask))
+    return Segments(jnp.asarray(segments.ends) + jnp.tile(shift, 2)[None], jnp.asarray(segments.mask))
 
 
 def fit_ink(segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RADIUS) -> Segments:
@@ -143,7 +143,7 @@ def _fit_to_uci(segments: Segments) -> Segments:
     extent = jnp.maximum(box[2] - box[0], box[3] - box[1])
     scale = jnp.where(extent > 0, (32.0 - 2 * UCI_PEN_RADIUS) / jnp.where(extent > 0, extent, 1.0), 0.0)
     middle = (box[:2] + box[2:]) / 2
-    ends = (jnp.asarray(segments.ends) - jnp.tile(middle, 2)) * scale + 15.5
+    ends = (jnp.asarray(segments.ends) - jnp.tile(middle, 2)[None]) * scale + 15.5
     return Segments(ends, jnp.asarray(segments.mask))
 
 

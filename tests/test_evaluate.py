@@ -43,7 +43,7 @@ def linear(rejects: bool) -> tuple[Model, list[int]]:
 
 
 def some_examples(n: int, seed: int = 0) -> Examples:
-    """Digits whose pixels say a little about the label, letters clear and ambiguous, three writers and nobody."""
+    """Digits whose pixels say a little about the label, letters clear and ambiguous, three writers."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 12, n).clip(max=NOT_A_DIGIT).astype(np.int8)
     words = tuple(str(label) if label < 10 else "AEOl"[i % 4] for i, label in enumerate(labels))

@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
             if name.startswith("--") and name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 self.error(f"unknown option {name}" + (f", did you mean {near[0]}?" if near else ""))
-        return self.parse_args(argv)
+        return self.parse_intermixed_args(argv)
 
     def error(self, message: str) -> NoReturn:
         """Raises the complaint as `InputError`."""
