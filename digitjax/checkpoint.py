@@ -147,7 +147,11 @@ class Saver:
         rest = None
         if full:
             opt_state = {name: leaf.copy() for name, leaf in _flat(state.opt_state).items()}
-            rest = {"opt_state": opt_state, "step": state.step.copy(), "key": jax.random.key_data(state.key)}
+            rest = {
+                "opt_state": opt_state,
+                "step": state.step.copy(),
+                "key": jax.random.key_data(state.key).copy(),
+            }
         record = dict(record) | {"parameters": count_params(params)}
         self._jobs.put((params, rest, state.step.copy(), record, keep_params))
 
@@ -169,8 +173,8 @@ class Saver:
         if self._error is not None:
             error, self._error = self._error, None
             raise DigitjaxError(
-                f"checkpoint in {self._run} cannot be written ({_reason(error)}): make room or make the folder "
-                f"writable, then add --resume"
+                f"checkpoint in {self._run} cannot be written ({_reason(error)}): make room or make the "
+                f"folder writable, then add --resume"
             ) from error
 
     def _work(self) -> None:

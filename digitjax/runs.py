@@ -58,6 +58,20 @@ def read_config(run: Path) -> TrainConfig:
         raise InputError(f"{path}: {error}") from error
 
 
+def read_data(run: Path) -> tuple[str, ...]:
+    """The specs that a run was begun with, the default filled in.
+
+    Raises:
+        InputError: config.json does not say.
+    """
+    data = manifest.read_json(run / CONFIG).get("data")
+    if not isinstance(data, list) or not data or not all(isinstance(text, str) for text in data):
+        raise InputError(
+            f"{run / CONFIG} does not say what the run was trained on: train anew without --resume"
+        )
+    return tuple(data)
+
+
 def config_from_dict(values: object) -> TrainConfig:
     """The configuration that `config.to_dict` wrote, every value checked.
 
@@ -65,6 +79,11 @@ def config_from_dict(values: object) -> TrainConfig:
         InputError: an unknown field, a value of another type, or one out of range.
     """
     return _build(TrainConfig, values, "")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder is that of a training run."""
+    return (folder / CONFIG).is_file()
 
 
 def is_finished(run: Path) -> bool:
@@ -110,13 +129,12 @@ def best_step(run: Path) -> Path:
     return max(steps, key=lambda step: (_score(step), int(step.name)))
 
 
-def newest_step(folder: Path | None = None) -> Path:
+def newest_step(folder: Path) -> Path:
     """The step published last in any run of the checkpoints folder.
 
     Raises:
         InputError: there is none.
     """
-    folder = folder or paths.checkpoints_dir()
     steps = [max(found, key=_published_at) for run in list_runs(folder) if (found := history(run))]
     if not steps:
         raise InputError(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
@@ -127,7 +145,7 @@ def list_runs(folder: Path) -> list[Path]:
     """Every run in the checkpoints folder, by name."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if (p / CONFIG).is_file())
+    return sorted(p for p in folder.iterdir() if is_run(p))
 
 
 def set_latest(run: Path) -> None:
@@ -142,7 +160,7 @@ def latest_run(folder: Path) -> Path | None:
     except (OSError, UnicodeDecodeError):
         return None
     run = folder / name
-    return run if name and Path(name).name == name and (run / CONFIG).is_file() else None
+    return run if name and Path(name).name == name and is_run(run) else None
 
 
 def resolve(checkpoint: str | None = None) -> Path:
@@ -158,7 +176,7 @@ def resolve(checkpoint: str | None = None) -> Path:
         return newest_step(folder)
     if checkpoint is None:
         for run in (latest_run(folder), folder / DEFAULT, SHIPPED):
-            if run is not None and (run / CONFIG).is_file():
+            if run is not None and is_run(run):
                 return best_step(run)
         raise InputError(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
     if not checkpoint.strip():
@@ -174,7 +192,7 @@ def resolve(checkpoint: str | None = None) -> Path:
 
 def _step_at(place: Path) -> Path | None:
     if place.is_dir():
-        if _is_number(place.name) and not (place / CONFIG).is_file():
+        if _is_number(place.name) and not is_run(place):
             return place
         read_config(place)
         return best_step(place)
@@ -187,7 +205,7 @@ def _step_at(place: Path) -> Path | None:
 def _unknown(checkpoint: str, folder: Path) -> InputError:
     run, _, step = checkpoint.rpartition("/")
     for place in (Path(run), folder / run):
-        if run and _is_number(step) and (place / CONFIG).is_file():
+        if run and _is_number(step) and is_run(place):
             steps = [int(p.name) for p in history(place)]
             near = ", ".join(str(s) for s in sorted(sorted(steps, key=lambda s: abs(s - int(step)))[:5]))
             return InputError(

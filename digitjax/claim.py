@@ -1,0 +1,166 @@
+"""Whose folder a run is: where a new one goes, which one is resumed, and one trainer at a time in it."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from digitjax import paths, runs
+from digitjax.config import TrainConfig
+from digitjax.errors import InputError
+
+LOCK = ".lock"
+
+
+def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False) -> Path:
+    """The folder for a run that starts, created.
+
+    Args:
+        config: the configuration as asked for.
+        out: the folder asked for; None for `checkpoints/<preset>-<seed>` or the next free suffix.
+        anew: take the next free suffix even where an unfinished run could be resumed.
+
+    Raises:
+        InputError: an unfinished run of the same configuration is there, `out` is taken or unwritable.
+    """
+    if out is not None:
+        if _is_taken(out):
+            raise _taken(out, config)
+        return _create(out)
+    for run in _names(config):
+        if not _is_taken(run):
+            return _create(run)
+        if not anew and _is_unfinished(run, config):
+            raise _taken(run, config)
+    raise AssertionError("there is always a free name")
+
+
+def run_to_resume(preset: str, seed: int, out: Path | None = None) -> Path:
+    """The run that `--resume` means: `out`, else the last unfinished `checkpoints/<preset>-<seed>`.
+
+    Raises:
+        InputError: there is none, or it has finished.
+    """
+    if out is not None:
+        run = out if runs.is_run(out) or out.is_absolute() else paths.checkpoints_dir() / out
+        run = run if runs.is_run(run) else out
+        runs.read_config(run)
+        if runs.is_finished(run):
+            raise InputError(
+                f"{run} has finished, there is nothing to resume: leave --resume out to train anew"
+            )
+        return run
+    folder = paths.checkpoints_dir()
+    mine = [run for run in _existing(folder, f"{preset}-{seed}") if runs.is_run(run)]
+    unfinished = [run for run in mine if not runs.is_finished(run)]
+    if unfinished:
+        return unfinished[-1]
+    if mine:
+        raise InputError(
+            f"{mine[-1]} has finished, there is nothing to resume: leave --resume out to train anew"
+        )
+    others = [
+        run.name for run in runs.list_runs(folder) if not runs.is_finished(run) and run.name != runs.DEFAULT
+    ]
+    hint = f"give --out {folder / others[-1]}" if others else "leave --resume out to start"
+    raise InputError(f"{folder / f'{preset}-{seed}'} is no run, there is nothing to resume: {hint}")
+
+
+def release_unused(run: Path) -> None:
+    """Removes a folder from `new_run` in which no run has begun, so that a wrong argument leaves nothing."""
+    with contextlib.suppress(OSError):
+        if not runs.is_run(run) and not _is_taken(run):
+            (run / LOCK).unlink(missing_ok=True)
+            run.rmdir()
+
+
+@contextlib.contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Holds the run's lock; the system lets go of it even when the process is killed.
+
+    Raises:
+        InputError: another trainer holds it, or the folder cannot be written.
+    """
+    try:
+        file = (run / LOCK).open("a+b")
+    except OSError as error:
+        raise _unwritable(run, error) from error
+    with file:
+        if not _try_lock(file.fileno()):
+            raise InputError(f"{run} is being trained by another process: wait for it or give another --out")
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _names(config: TrainConfig) -> Iterator[Path]:
+    base = paths.checkpoints_dir() / f"{config.preset}-{config.seed}"
+    yield base
+    number = 2
+    while True:
+        yield base.with_name(f"{base.name}-{number}")
+        number += 1
+
+
+def _existing(folder: Path, name: str) -> list[Path]:
+    """`name`, `name-2`, `name-3` … as far as they exist, in the order of their numbers."""
+    found = []
+    for path in folder.glob(f"{name}*") if folder.is_dir() else []:
+        suffix = path.name.removeprefix(name).removeprefix("-") or "1"
+        if suffix.isascii() and suffix.isdigit() and path.is_dir():
+            found.append((int(suffix), path))
+    return [path for _, path in sorted(found)]
+
+
+def _is_taken(run: Path) -> bool:
+    if run.is_dir():
+        return any(entry.name != LOCK for entry in run.iterdir())
+    return run.exists()
+
+
+def _is_unfinished(run: Path, config: TrainConfig) -> bool:
+    try:
+        return not runs.is_finished(run) and runs.read_config(run) == config
+    except InputError:
+        return False
+
+
+def _taken(run: Path, config: TrainConfig) -> InputError:
+    if _is_unfinished(run, config):
+        return InputError(
+            f"{run} holds this very run, unfinished: add --resume to go on, or give another --out"
+        )
+    if runs.is_run(run):
+        state = "a finished run" if runs.is_finished(run) else "a run of another configuration"
+        return InputError(f"--out {run} holds {state}: give a folder that is empty or does not exist")
+    return InputError(
+        f"--out {run} is taken by something else: give a folder that is empty or does not exist"
+    )
+
+
+def _create(run: Path) -> Path:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / LOCK).touch()
+    except OSError as error:
+        raise _unwritable(run, error) from error
+    return run
+
+
+def _unwritable(run: Path, error: OSError) -> InputError:
+    return InputError(f"{run} cannot be written ({error.strerror}): give --out a folder that can be written")

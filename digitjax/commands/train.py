@@ -1,0 +1,204 @@
+"""`digitjax train`: the command line of the trainer."""
+
+import contextlib
+import dataclasses
+import difflib
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from digitjax import claim, runs
+from digitjax.config import PRESETS, TrainConfig
+from digitjax.errors import InputError
+
+_DESCRIPTION = """\
+Train a network and leave a checkpoint of it, and a report, in a folder of its own.
+
+PRESET is one of:
+{presets}
+
+Every field of the configuration can be given; what is not given is the preset's."""
+
+_EXAMPLES = """
+data specs, NAME[:PATH][@SPLIT][=WEIGHT]:
+  mnist, synthetic, digits8x8, strokes:FILE.ndjson[.gz], images:DIR or images:FILE.npz
+
+examples:
+  digitjax train                                         on MNIST, or on what is at hand
+  digitjax train cnn --epochs 5 --seed 1                 shorter, another seed: checkpoints/cnn-1
+  digitjax train --data mnist=3 strokes:mine.ndjson=1    three quarters MNIST, one quarter your drawings
+  digitjax train --model.channels 32 64 128              a larger network
+  digitjax train --resume                                go on where Ctrl-C stopped it
+Ctrl-C saves and leaves, a second one leaves at once. Exit codes: 0 done, 1 failed, 2 bad usage, 130 stopped.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fields(TrainConfig):
+    preset: tyro.conf.Positional[str] = "cnn"
+    """Where every field that is not given comes from."""
+    data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SPEC [SPEC ...]")] = ()
+    """What to train on, repeatable; by default MNIST if it can be had, and synthetic handwriting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Arguments:
+    config: Annotated[_Fields, tyro.conf.arg(name="")]
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of the run; by default checkpoints/<preset>-<seed>, or the next free suffix."""
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Go on with the run in --out, or with the last of this preset and seed that was stopped."""
+    anew: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Begin a new run even where one could be resumed; --resume goes before it."""
+
+
+def run(argv: list[str]) -> int:
+    """Runs the command and returns its exit code.
+
+    Raises:
+        DigitjaxError: one sentence, and the exit code.
+    """
+    argv = _join_data(argv)
+    first = _parse(argv, PRESETS["cnn"]())
+    if first.resume:
+        folder = claim.run_to_resume(first.config.preset, first.config.seed, first.out)
+        config = _resumed_config(argv, folder)
+    else:
+        config = _config(_parse(argv, _preset(first.config.preset)))
+        folder = claim.new_run(config, first.out, anew=first.anew)
+    with claim.locked(folder):
+        try:
+            return _train(config, folder, resume=first.resume)
+        except BaseException:
+            claim.release_unused(folder)
+            raise
+
+
+def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
+    from digitjax import finish, loop  # a second of imports, after every quick check
+
+    trained = loop.train(config, folder, resume=resume)
+    print(finish.finish(config, folder, trained.data, trained.seconds), file=sys.stderr)
+    return 0
+
+
+def _resumed_config(argv: list[str], folder: Path) -> TrainConfig:
+    """The run's own configuration; a field on the command line may repeat it, not change it."""
+    config = runs.read_config(folder)
+    asked = _config(_parse(argv, config))
+    for name, (wanted, is_now) in _differences(asked, config).items():
+        raise InputError(
+            f"--{name} {wanted} cannot change on the way, {folder} was begun with {is_now}: "
+            f"leave it out, or leave --resume out to train anew"
+        )
+    return config
+
+
+def _preset(name: str) -> TrainConfig:
+    if name in PRESETS:
+        return PRESETS[name]()
+    near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else f"give one of {', '.join(PRESETS)}"
+    raise InputError(f"unknown preset {name!r}: {hint}")
+
+
+def _parse(argv: list[str], default: TrainConfig) -> _Arguments:
+    _refuse_unknown_options(argv)
+    values = {field.name: getattr(default, field.name) for field in dataclasses.fields(TrainConfig)}
+    presets = "\n".join(
+        f"  {name}: {' '.join((make.__doc__ or '').split())}" for name, make in PRESETS.items()
+    )
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                _Arguments,
+                prog="digitjax train",
+                args=argv,
+                default=_Arguments(config=_Fields(**values)),
+                description=_DESCRIPTION.format(presets=presets),
+            )
+    except SystemExit as leaving:
+        if leaving.code in (0, None):
+            print(_EXAMPLES, end="")
+            raise
+        raise InputError(_sentence(complaint.getvalue())) from leaving
+
+
+def _config(arguments: _Arguments) -> TrainConfig:
+    values = {f.name: getattr(arguments.config, f.name) for f in dataclasses.fields(TrainConfig)}
+    return TrainConfig(**values)
+
+
+def _refuse_unknown_options(argv: list[str]) -> None:
+    known = ["--help", "--out", "--resume", "--anew", *_options(TrainConfig, "--")]
+    for word in argv:
+        name = word.partition("=")[0].replace("_", "-")
+        if name.startswith("--") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else "`digitjax train --help` lists them all"
+            raise InputError(f"unknown option {name}: {hint}")
+
+
+def _options(kind: Any, prefix: str) -> list[str]:
+    names = []
+    for field in dataclasses.fields(kind):
+        name = prefix + field.name.replace("_", "-")
+        if dataclasses.is_dataclass(field.type):
+            names += _options(field.type, name + ".")
+        elif field.type is bool:
+            names += [name, f"{prefix}no-{field.name.replace('_', '-')}"]
+        elif name != "--preset":
+            names.append(name)
+    return names
+
+
+def _differences(asked: Any, now: Any, prefix: str = "") -> dict[str, tuple[str, str]]:
+    found = {}
+    for field in dataclasses.fields(asked):
+        name, wanted, is_now = (
+            prefix + field.name.replace("_", "-"),
+            *(getattr(c, field.name) for c in (asked, now)),
+        )
+        if dataclasses.is_dataclass(wanted):
+            found |= _differences(wanted, is_now, name + ".")
+        elif wanted != is_now:
+            found[name] = _words(wanted), _words(is_now)
+    return found
+
+
+def _words(value: object) -> str:
+    return " ".join(map(str, value)) or "(none)" if isinstance(value, tuple) else str(value)
+
+
+def _join_data(argv: list[str]) -> list[str]:
+    """Gathers every `--data A B ... --data C` into one option at the end, as tyro keeps only the last."""
+    specs, rest, is_data = [], [], False
+    for word in argv:
+        if word == "--data" or word.startswith("--data="):
+            is_data = True
+            specs += [word.partition("=")[2]] if "=" in word else []
+        elif is_data and not word.startswith("--"):
+            specs.append(word)
+        else:
+            is_data = False
+            rest.append(word)
+    if "--data" in argv and not specs:
+        raise InputError("--data names nothing: give at least one spec, such as mnist or synthetic")
+    return [*rest, "--data", *specs] if specs else rest
+
+
+def _sentence(complaint: str) -> str:
+    """tyro's framed complaint as one sentence."""
+    lines = []
+    for line in complaint.splitlines()[1:]:
+        text = line.strip("│ \t")
+        if not text or set(text) <= set("─╰╯╭╮"):
+            break
+        lines.append(text)
+    text = " ".join(lines).rstrip(".") or "the arguments cannot be understood"
+    return f"{text}: `digitjax train --help` tells what each option takes"

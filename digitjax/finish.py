@@ -1,0 +1,114 @@
+"""The end of a run: its best step measured on test splits, the report, the summary."""
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from digitjax import manifest, runs
+from digitjax.checkpoint import LoadedModel, load_model
+from digitjax.config import TrainConfig
+from digitjax.data import load, parse_spec
+from digitjax.data.pipeline import Examples, to_examples
+from digitjax.errors import InputError
+from digitjax.evaluate import Evaluation, apply_in_batches, evaluate
+from digitjax.metrics import read_metrics
+from digitjax.progress import duration, quoted, say, this_python
+
+
+class Measured(NamedTuple):
+    """A test set and how the network does on it.
+
+    Attributes:
+        examples: the set.
+        evaluation: the measures.
+        log_p: log-probabilities of the ten, float64 [n, 10].
+    """
+
+    examples: Examples
+    evaluation: Evaluation
+    log_p: np.ndarray
+
+
+def finish(config: TrainConfig, run: Path, data: Sequence[str], seconds: float) -> str:
+    """Evaluates the run's best step, writes report.png and summary.json, and says what there is to know.
+
+    Args:
+        config: the run's configuration.
+        run: the run's folder.
+        data: the specs it was trained on; their test splits are measured.
+        seconds: time spent training.
+
+    Returns:
+        The summary for people, several lines.
+    """
+    loaded = load_model(run)
+    measured = measure(loaded, test_sets(data, loaded.model.geometry))
+    from digitjax.report import write_report  # matplotlib takes half a second to import
+
+    write_report(run / runs.REPORT, loaded, read_metrics(run / runs.METRICS), measured, seconds)
+    evaluations = [m.evaluation for m in measured]
+    manifest.write_json(
+        run / runs.SUMMARY,
+        {
+            "step": loaded.step,
+            "parameters": loaded.record.get("parameters"),
+            "validation": loaded.record.get("accuracy"),
+            "test": [e.to_json() for e in evaluations],
+            "training_seconds": seconds,
+            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        },
+    )
+    if config.preset.startswith("cnn"):
+        runs.set_latest(run)
+    return _summary(loaded, evaluations, seconds)
+
+
+def test_sets(data: Sequence[str], geometry: str) -> list[Examples]:
+    """The test splits of a mix, each source once, those without a digit left out; MNIST comes first."""
+    specs = dict.fromkeys(str(parse_spec(text)._replace(split="test", weight=1.0)) for text in data)
+    found = []
+    for spec in sorted(specs, key=lambda text: not text.startswith("mnist")):
+        try:
+            examples = to_examples(load(spec, "test"), geometry)
+        except InputError as error:
+            say(f"not measured: {error}")
+            continue
+        if (np.asarray(examples.labels) < 10).any():
+            found.append(examples)
+    return found
+
+
+def measure(loaded: LoadedModel, sets: Sequence[Examples]) -> list[Measured]:
+    """Evaluates a network on each set."""
+    results = []
+    for examples in sets:
+        evaluation = evaluate(loaded.model, loaded.params, examples)
+        answers = apply_in_batches(loaded.model, loaded.params, np.asarray(examples.images))
+        results.append(Measured(examples, evaluation, answers.log_p))
+    return results
+
+
+def _summary(loaded: LoadedModel, evaluations: Sequence[Evaluation], seconds: float) -> str:
+    rows = [
+        ("test accuracy", f"{e.accuracy:.2%} of {e.data} ({_wrong(e):,} of {e.n_digits:,} wrong)")
+        for e in evaluations
+        if e.accuracy is not None
+    ]
+    validation = loaded.record.get("accuracy")
+    best = f", {validation:.2%} in validation" if isinstance(validation, float) else ""
+    rows += [
+        ("parameters", f"{loaded.record.get('parameters', 0):,}"),
+        ("training time", f"{duration(seconds)} on {jax.default_backend()}"),
+        ("checkpoint", f"{loaded.run} (step {loaded.step} is the best{best})"),
+        ("report", str(loaded.run / runs.REPORT)),
+        ("draw with it", f"{this_python()} -m play --checkpoint {quoted(loaded.run)}"),
+    ]
+    return "\n".join(f"{name:<15}{text}" for name, text in rows)
+
+
+def _wrong(evaluation: Evaluation) -> int:
+    return int(evaluation.confusion.sum() - np.trace(evaluation.confusion))

@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM: the first asks the training to stop after its step, the second ends the process."""
+
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+
+from digitjax.errors import DigitjaxError
+
+
+class Interrupted(DigitjaxError):
+    """The training was stopped by a signal, after it was saved."""
+
+    def __init__(self, sentence: str, number: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = 128 + number
+
+
+class StopRequest:
+    """While open, a signal sets `number` instead of ending the process; a second one ends it at once.
+
+    Attributes:
+        number: the signal that came, or None.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "StopRequest":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.number is not None:
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h")  # the bar has hidden the cursor
+            os._exit(128 + number)
+        self.number = number
+        os.write(2, b"\nstopping after this step and saving; once more to leave at once\n")

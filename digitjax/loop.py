@@ -1,0 +1,291 @@
+"""The trainer: every side effect of training is here, around the pure step of `digitjax.train`."""
+
+import dataclasses
+import datetime
+import math
+import platform
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from digitjax import runs, sharding
+from digitjax.checkpoint import SCORE, Saver, clear_unfinished, load_state
+from digitjax.config import TrainConfig
+from digitjax.data.pipeline import Examples, Pipeline, choose_specs, make_pipeline
+from digitjax.errors import DigitjaxError, InputError
+from digitjax.evaluate import loss_and_accuracy
+from digitjax.interrupt import Interrupted, StopRequest
+from digitjax.metrics import MetricsFile, is_kept, is_logged
+from digitjax.models import make_model
+from digitjax.optim import make_optimizer
+from digitjax.progress import TrainingProgress, quoted, say, this_python
+from digitjax.train import init_state, make_train_step
+from digitjax.types import Metrics, Model, Params, TrainState
+
+PACKAGES = ("digitjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+"""Packages whose versions a run notes."""
+
+
+class Trained(NamedTuple):
+    """What a run's training leaves for its evaluation.
+
+    Attributes:
+        data: the specs that it was trained on.
+        seconds: time spent training, resumed parts together.
+    """
+
+    data: tuple[str, ...]
+    seconds: float
+
+
+def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
+    """Trains to the end of the configured steps, from the start or from the last sound step of `run`.
+
+    Args:
+        config: the configuration; with `resume` that of the run.
+        run: the run's folder, from `claim.new_run` or `claim.run_to_resume`.
+        resume: go on where the run stopped; on the CPU the result is the same to the bit as if it never had.
+
+    Raises:
+        InputError: the data, the batch size or the folder cannot be used.
+        Interrupted: stopped by Ctrl-C or SIGTERM, after saving.
+        DigitjaxError: the loss is no number any more, or a checkpoint cannot be written.
+    """
+    mesh = sharding.data_mesh(config.batch_size)
+    say(f"training {config.preset} on {sharding.describe_devices()}, in {run}")
+    if warning := sharding.unused_accelerator():
+        say(f"warning: {warning}")
+    model = make_model(config.model)
+    if resume:
+        specs, notices = runs.read_data(run), ()
+    else:
+        chosen, notices = choose_specs(config.data)
+        specs = tuple(map(str, chosen))
+    _say_all(notices)
+    say(f"data: {', '.join(specs)}")
+    pipeline = make_pipeline(dataclasses.replace(config, data=specs), model.geometry)
+    _say_all(pipeline.notices)
+    if not resume:
+        runs.write_config(run, config, **_about(specs, (*notices, *pipeline.notices)))
+    state = init_state(jax.random.key(config.seed), model, make_optimizer(config))
+    start = 0
+    if resume and (restored := _restore(run, state)) is not None:
+        state = restored
+        start = int(state.step)
+        say(f"resuming at step {start} of {config.total_steps}")
+    metrics_file = MetricsFile(run / runs.METRICS, start)
+    try:
+        with Saver(run) as saver, StopRequest() as stop:
+            trainer = _Trainer(config, run, model, pipeline, mesh, saver, metrics_file, stop)
+            trainer.steps(sharding.replicate(state, mesh), start)
+    finally:
+        metrics_file.close()
+    return Trained(specs, metrics_file.seconds)
+
+
+class _Trainer:
+    """The loop's collaborators, so that its parts can be read one by one."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        run: Path,
+        model: Model,
+        pipeline: Pipeline,
+        mesh: jax.sharding.Mesh,
+        saver: Saver,
+        metrics_file: MetricsFile,
+        stop: StopRequest,
+    ) -> None:
+        self._config, self._run, self._model, self._pipeline = config, run, model, pipeline
+        self._mesh, self._saver, self._file, self._stop = mesh, saver, metrics_file, stop
+        self._validation = [e for e in pipeline.validation if (np.asarray(e.labels) < 10).any()]
+        self._step = sharding.spread(make_train_step(config), mesh)
+        self._pending: tuple[int, Metrics] | None = None
+
+    def steps(self, state: TrainState, start: int) -> None:
+        """Trains from step `start` to the last."""
+        config = self._config
+        self._clock = Clock(self._file.seconds)
+        if start == 0:
+            self._saver.save(state, _record(None), full=False, keep_params=True)
+        with TrainingProgress(
+            start=start,
+            total=config.total_steps,
+            steps_per_epoch=config.steps_per_epoch,
+            batch_size=config.batch_size,
+        ) as self._progress:
+            for step in range(start + 1, config.total_steps + 1):
+                batch = sharding.shard(self._pipeline.batch_at(step - 1), self._mesh)
+                state, metrics = self._step(state, batch)
+                if is_logged(step, config):
+                    self._write_pending()
+                    self._pending = (step, metrics)
+                ends_epoch = step % config.steps_per_epoch == 0
+                if ends_epoch:
+                    self._end_epoch(state, step)
+                elif is_kept(step, config):
+                    self._write_pending()
+                    self._saver.save(state, _record(None), full=False, keep_params=True)
+                if self._stop.number is not None:
+                    self._leave(state, step, saved=ends_epoch)
+
+    def _end_epoch(self, state: TrainState, step: int) -> None:
+        self._write_pending()
+        config, epoch = self._config, step // self._config.steps_per_epoch
+        validation = validate(self._model, state.params, self._validation)
+        for name, result in validation.items():
+            self._require_finite(f"loss on {name}", result["loss"], step)
+        lines = [
+            line
+            for line in self._file.lines
+            if "epoch" not in line and line["step"] > step - config.steps_per_epoch
+        ]
+        line = {
+            "epoch": epoch,
+            "step": step,
+            "train_loss": _mean(line["loss"] for line in lines),
+            "train_accuracy": _mean(line["accuracy"] for line in lines),
+            "loss": _mean(v["loss"] for v in validation.values()),
+            "accuracy": _mean(v["accuracy"] for v in validation.values()),
+            "validation": validation,
+            "seconds": self._clock.seconds,
+            "images_per_second": round(self._progress.images_per_second),
+        }
+        self._file.write(line)
+        self._file.sync()
+        self._saver.save(state, _record(line), full=True, keep_params=True)
+        self._progress.say(_epoch_text(line, config))
+
+    def _leave(self, state: TrainState, step: int, *, saved: bool) -> None:
+        self._write_pending()
+        self._file.sync()
+        if not saved:
+            self._saver.save(state, _record(None), full=True, keep_params=False)
+        self._saver.wait()
+        number = self._stop.number or 0
+        raise Interrupted(
+            f"stopped and saved at step {step} of {self._config.total_steps}; go on with "
+            f"`{this_python()} -m digitjax train --out {quoted(self._run)} --resume`",
+            number,
+        )
+
+    def _write_pending(self) -> None:
+        """Writes the metrics that were left on the device while the steps after them ran."""
+        if self._pending is None:
+            return
+        step, metrics = self._pending
+        self._pending = None
+        loss, accuracy, _, grad_norm = (float(value) for value in jax.device_get(metrics))
+        self._require_finite("loss", loss, step)
+        self._require_finite("gradient", grad_norm, step)
+        self._file.write(
+            {
+                "step": step,
+                "loss": loss,
+                "accuracy": accuracy,
+                "grad_norm": grad_norm,
+                "seconds": self._clock.seconds,
+            }
+        )
+        self._progress.computed(step, loss)
+
+    def _require_finite(self, name: str, value: float, step: int) -> None:
+        if math.isfinite(value):
+            return
+        self._saver.wait()
+        steps = runs.full_steps(self._run)
+        kept = f"; step {steps[-1].name} in {self._run} stays" if steps else ""
+        raise DigitjaxError(
+            f"the {name} is {value} at step {step}: train anew with a lower --optim.learning-rate "
+            f"(it is {self._config.optim.learning_rate:g}) or a longer --optim.warmup{kept}"
+        )
+
+
+class Clock:
+    """Seconds spent training, counted on from an earlier part of the run."""
+
+    def __init__(self, before: float) -> None:
+        self._start = time.monotonic() - before
+
+    @property
+    def seconds(self) -> float:
+        return round(time.monotonic() - self._start, 3)
+
+
+def validate(model: Model, params: Params, sources: Sequence[Examples]) -> dict[str, dict[str, float]]:
+    """Loss and accuracy over each validation set, by its name."""
+    results = {}
+    for examples in sources:
+        loss, accuracy = loss_and_accuracy(model, params, examples)
+        results[examples.name] = {"loss": loss, "accuracy": accuracy}
+    return results
+
+
+def _restore(run: Path, fresh: TrainState) -> TrainState | None:
+    """The last sound full state of a run, everything after it cleared; None where it has none yet."""
+    expected = jax.eval_shape(lambda: fresh)
+    steps = runs.full_steps(run)
+    for step in reversed(steps):
+        try:
+            state = load_state(step, expected)
+        except InputError as error:
+            say(f"warning: {error}")
+            continue
+        clear_unfinished(run, after=int(state.step))
+        return state
+    if steps:
+        raise InputError(f"{run} has no sound step to resume from: train anew without --resume")
+    clear_unfinished(run, after=-1)
+    return None
+
+
+def _record(line: dict[str, Any] | None) -> dict[str, Any]:
+    """What a checkpoint says of itself; `score` ranks it: accuracy, and loss where that is equal."""
+    record: dict[str, Any] = {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+    line = line or {}
+    accuracy, loss = line.get("accuracy"), line.get("loss")
+    score = None if accuracy is None or loss is None else accuracy - 1e-6 * min(loss, 100.0)
+    names = ("epoch", "accuracy", "loss", "validation")
+    return record | {name: line.get(name) for name in names} | {SCORE: score}
+
+
+def _epoch_text(line: dict[str, Any], config: TrainConfig) -> str:
+    parts = [f"epoch {line['epoch']:>{len(str(config.epochs))}}/{config.epochs}"]
+    if line["train_loss"] is not None:
+        parts.append(f"train loss {line['train_loss']:.4f}")
+    for name, result in line["validation"].items():
+        parts.append(f"{name} {result['accuracy']:.2%} (loss {result['loss']:.4f})")
+    return "  ".join([*parts, f"{line['images_per_second']:,} images/s"])
+
+
+def _about(specs: Sequence[str], notices: Sequence[str]) -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "data": list(specs),
+        "notices": list(notices),
+        "devices": sharding.describe_devices(),
+        "platform": platform.platform(),
+        "versions": versions,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _say_all(lines: Sequence[str]) -> None:
+    for line in lines:
+        say(line)
+
+
+def _mean(values: Any) -> float | None:
+    values = list(values)
+    return float(np.mean(values)) if values else None

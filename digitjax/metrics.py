@@ -1,0 +1,87 @@
+"""metrics.jsonl: a line for every tenth step, for each kept step, and for each epoch.
+
+    {"step": 10, "loss": 1.9, "accuracy": 0.4, "grad_norm": 2.1, "seconds": 3.2}
+    {"epoch": 1, "step": 468, "train_loss": 0.3, "train_accuracy": 0.9, "loss": 0.05, "accuracy": 0.985,
+     "validation": {"mnist@validation": {"loss": 0.05, "accuracy": 0.985}},
+     "seconds": 9.1, "images_per_second": 7000}
+
+Which steps have a line depends on the step alone, and everything but the clock's fields on seed and step, so
+a resumed run writes what one that never stopped would have written.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from digitjax.config import TrainConfig
+
+CLOCK_FIELDS = ("seconds", "images_per_second")
+"""Fields that differ from run to run."""
+
+LOG_EVERY = 10
+
+
+def is_kept(step: int, config: TrainConfig) -> bool:
+    """Whether the params after `step` steps are kept for the run's life: 0, 1, 2, 4, 8 …, and each epoch."""
+    return step & (step - 1) == 0 or step % config.steps_per_epoch == 0
+
+
+def is_logged(step: int, config: TrainConfig) -> bool:
+    """Whether the metrics of the `step`-th step (from 1) get a line."""
+    return step % LOG_EVERY == 0 or is_kept(step, config)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics file; a last line that was cut off is left out."""
+    if not path.is_file():
+        return []
+    lines = []
+    for text in path.read_bytes().decode("utf-8", errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            break
+        if not isinstance(line, dict) or not isinstance(line.get("step"), int):
+            break
+        lines.append(line)
+    return lines
+
+
+class MetricsFile:
+    """Appends to a run's metrics.jsonl, beginning with what it held up to `step`.
+
+    Attributes:
+        lines: every line of the file.
+    """
+
+    def __init__(self, path: Path, step: int) -> None:
+        """Cuts the file back to `step`, in one move, and opens it for more."""
+        self.lines = [line for line in read_metrics(path) if line["step"] <= step]
+        part = path.with_name(path.name + ".part")
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(_text(line) for line in self.lines)
+        os.replace(part, path)
+        self._file = path.open("a", encoding="utf-8", newline="\n")
+
+    @property
+    def seconds(self) -> float:
+        """Clock of the last line."""
+        return float(self.lines[-1].get("seconds", 0.0)) if self.lines else 0.0
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Appends a line; a killed process loses no line that was written."""
+        self._file.write(_text(line))
+        self._file.flush()
+        self.lines.append(line)
+
+    def sync(self) -> None:
+        """Returns when the lines are on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _text(line: dict[str, Any]) -> str:
+    return json.dumps(line, allow_nan=False) + "\n"
