@@ -9,7 +9,17 @@ geometry is applied last (`pipeline.to_examples`).
 from digitjax.data import registry
 from digitjax.data.spec import DataUnavailable, EmptySplit, Kind, Source, Spec, parse_spec
 
-__all__ = ["DataUnavailable", "EmptySplit", "Kind", "Source", "Spec", "load", "parse_spec", "unavailable"]
+__all__ = [
+    "DataUnavailable",
+    "EmptySplit",
+    "Kind",
+    "Source",
+    "Spec",
+    "load",
+    "mnist_unavailable",
+    "parse_spec",
+    "unavailable",
+]
 
 
 def load(spec: Spec | str, default_split: str | None = None) -> Source:
@@ -45,3 +55,8 @@ def unavailable(spec: Spec | str) -> str | None:
     """Why a source cannot be had here and now, in a few words, within 5 s; None where it can."""
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     return registry.kind(spec.name).unavailable()
+
+
+def mnist_unavailable() -> str | None:
+    """`unavailable("mnist")`: what decides the data of a training that names none."""
+    return unavailable("mnist")

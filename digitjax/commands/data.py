@@ -1,0 +1,151 @@
+"""`digitjax data`: what data there is, preparing it, and looking at it as the network does."""
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from digitjax.commands.arguments import Parser
+from digitjax.data import load, parse_spec, registry
+from digitjax.data.pipeline import Examples, to_examples
+from digitjax.data.spec import SPLITS, EmptySplit, Spec
+from digitjax.errors import InputError
+from digitjax.normalize import GEOMETRIES
+
+DESCRIPTION = """\
+  digitjax data list                        the sources, and whether they are at hand
+  digitjax data prepare mnist               fetch and prepare now what a training would
+  digitjax data prepare strokes:FILE        read a file of your own and count what it holds
+  digitjax data show SPEC --out FILE.png    a sheet of what the network sees
+"""
+MAX_TILES = 10_000
+"""Tiles on a sheet at most."""
+TILE = 56
+"""Pixels of a tile's picture; a whole multiple of 28 and of 8."""
+CAPTION = 14
+"""Pixels below each picture, for its label."""
+PAPER, INK, FRAME = 255, 40, 225
+"""Grey values of the sheet."""
+
+
+def run(argv: list[str]) -> int:
+    """Runs the command and returns its exit code.
+
+    Raises:
+        DigitjaxError: one sentence, and the exit code.
+    """
+    parser = Parser(prog="digitjax data", description=DESCRIPTION)
+    parser.add_argument("action", choices=("list", "prepare", "show"), help="what to do")
+    parser.add_argument("specs", nargs="*", metavar="SPEC", help="NAME[:PATH][@train|@validation|@test]")
+    parser.add_argument("--out", metavar="FILE.png", help="where `show` writes the sheet")
+    parser.add_argument("--count", type=int, default=200, metavar="N", help="tiles on the sheet (200)")
+    parser.add_argument(
+        "--geometry", choices=tuple(GEOMETRIES), default="mnist28", help="input geometry (mnist28)"
+    )
+    arguments = parser.parse_args(argv)
+    specs = [parse_spec(text) for text in arguments.specs]
+    if arguments.action == "list":
+        if specs:
+            raise InputError(f"`data list` takes no spec, {specs[0]} was given: leave it out")
+        list_sources()
+    elif not specs:
+        raise InputError(f"`data {arguments.action}` needs a data spec, such as mnist: add it")
+    elif arguments.action == "prepare":
+        for spec in specs:
+            prepare(spec)
+    elif len(specs) > 1 or not arguments.out:
+        raise InputError("`data show` takes one data spec and --out FILE.png: give both")
+    else:
+        show(specs[0], Path(arguments.out), count=arguments.count, geometry=arguments.geometry)
+    return 0
+
+
+def list_sources() -> None:
+    """Prints a line a source: its spec, whether it is at hand, what it is, how much, and its licence."""
+    rows = []
+    for name in registry.MODULES:
+        kind = registry.kind(name)
+        spec = f"{name}:{kind.takes}" if kind.takes else name
+        reason = kind.unavailable()
+        state = "your files" if kind.takes else "found" if reason is None else f"not here: {reason}"
+        about = kind.about + (f"; {kind.size}" if kind.size else "")
+        rows.append((spec, state, about, kind.licence))
+    head = ("SPEC", "STATE", "WHAT", "LICENCE")
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(3)]
+    for row in [head, *rows]:
+        print("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[3]]))
+
+
+def prepare(spec: Spec) -> None:
+    """Does what the first training on a source would do, and says what it holds on standard error."""
+    kind = registry.kind(spec.name)
+    if kind.prepare is not None:
+        print(kind.prepare(spec), file=sys.stderr)
+    for split in [spec.split] if spec.split else [*SPLITS]:
+        try:
+            source = load(spec, split)
+        except EmptySplit:
+            if spec.split:
+                raise
+            load(spec._replace(split=None), None)
+            print(f"{spec._replace(split=split)}: none", file=sys.stderr)
+            continue
+        print(describe(source.name, source.words, source.skipped), file=sys.stderr)
+
+
+def show(spec: Spec, out: Path, *, count: int = 200, geometry: str = "mnist28") -> None:
+    """Writes a sheet of what the network sees of a source, each tile labelled; counts go to standard error.
+
+    Args:
+        spec: what to show; without a split, what `evaluate` takes.
+        out: a PNG file.
+        count: tiles; of more examples, ones spread evenly over all.
+        geometry: input geometry of a model.
+
+    Raises:
+        InputError: the data, the name or the place of the file cannot be used.
+    """
+    if not 1 <= count <= MAX_TILES:
+        raise InputError(f"--count {count} is out of range: give 1 to {MAX_TILES}")
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out {out} is no PNG file's name: give one that ends in .png")
+    if not out.parent.is_dir() or out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise InputError(f"--out {out} cannot be written there: give a file in a folder that exists")
+    examples = to_examples(load(spec), geometry)
+    contact_sheet(examples, count).save(out)
+    print(describe(examples.name, examples.words, examples.skipped), file=sys.stderr)
+    print(f"sheet of {min(count, len(examples.labels))}: {out}", file=sys.stderr)
+
+
+def contact_sheet(examples: Examples, count: int) -> Image.Image:
+    """Tiles of evenly spread examples, dark ink on light paper, each above its word."""
+    chosen = np.unique(np.linspace(0, len(examples.labels) - 1, count).round().astype(int))
+    columns = min(len(chosen), max(1, round((len(chosen) * 1.6) ** 0.5)))
+    rows = -(-len(chosen) // columns)
+    step_x, step_y = TILE + 4, TILE + CAPTION + 4
+    sheet = Image.new("L", (columns * step_x + 4, rows * step_y + 4), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for place, index in enumerate(chosen):
+        x, y = 4 + place % columns * step_x, 4 + place // columns * step_y
+        tile = Image.fromarray(255 - examples.images[index, :, :, 0])
+        sheet.paste(tile.resize((TILE, TILE), Image.Resampling.NEAREST), (x, y))
+        pen.rectangle((x - 1, y - 1, x + TILE, y + TILE), outline=FRAME)
+        pen.text((x + TILE // 2, y + TILE + 1), _caption(examples.words[index]), fill=INK, anchor="ma")
+    return sheet
+
+
+def describe(name: str, words: tuple[str, ...], skipped: int) -> str:
+    """One line: how many examples, and of which words how many."""
+    counts = Counter(words)
+    shown = sorted(counts) if len(counts) <= 16 else [word for word, _ in counts.most_common(12)]
+    text = ", ".join(f"{word!r} {counts[word]}" for word in shown)
+    more = f", {len(counts) - len(shown)} other words" if len(counts) > len(shown) else ""
+    left_out = f"; {skipped} without a label left out" if skipped else ""
+    return f"{name}: {len(words)} examples: {text}{more}{left_out}"
+
+
+def _caption(word: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in word[:8])

@@ -1,0 +1,261 @@
+"""Source `mnist`: given IDX files or a checked download, prepared once as ArrayRecord.
+
+The prepared copy's folder is named by the SHA-256 of the four files it was made from, so that other
+files make another copy. It is written beside its place, with a manifest, and renamed when it is whole.
+Where array_record has no wheel (Windows) the copy holds the IDX files themselves.
+
+    DIGITJAX_MNIST_DIR ──┐
+                         ├─▶ four files, checked ─▶ splits ─▶ DIGITJAX_DATA_DIR/mnist-KEY/
+    probe ─▶ download ───┘
+"""
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int8, UInt8
+
+from digitjax import paths
+from digitjax.data.download import Download, fetch, probe
+from digitjax.data.idx import REMEDY, read_idx, write_idx
+from digitjax.data.prepared import is_whole, publish, sha256
+from digitjax.data.spec import SPLITS, DataUnavailable, Kind, Source, Spec
+from digitjax.data.splits import picture_digest, stratified
+from digitjax.errors import InputError
+
+MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+)
+"""Where the canonical files can be had."""
+VALIDATION = 1 / 12
+"""Part of the training images kept for validation: 5,000 of 60,000."""
+
+
+class Images(NamedTuple):
+    """Pictures of one split, ink 255 on 0, and what they show."""
+
+    images: UInt8[np.ndarray, "n 28 28"]
+    labels: Int8[np.ndarray, " n"]
+
+
+class Known(NamedTuple):
+    """One file of the canonical data.
+
+    Attributes:
+        download: size and SHA-256 of the gzip file.
+        sha256: of the unpacked file.
+        items: images or labels.
+    """
+
+    download: Download
+    sha256: str
+    items: int
+
+
+# md5 of the gzip files: f68b3c2d..., d53e105e..., 9fb629c4..., ec29112d..., as published everywhere.
+CANONICAL: Mapping[str, Known] = {
+    "train-images-idx3-ubyte": Known(
+        Download(9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        60_000,
+    ),
+    "train-labels-idx1-ubyte": Known(
+        Download(28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        60_000,
+    ),
+    "t10k-images-idx3-ubyte": Known(
+        Download(1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        10_000,
+    ),
+    "t10k-labels-idx1-ubyte": Known(
+        Download(4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        10_000,
+    ),
+}
+"""The four files and their checksums."""
+
+
+def load_mnist(spec: Spec) -> Source:
+    """The images of a split, prepared first where that has not been done.
+
+    Raises:
+        DataUnavailable: neither given nor prepared, and not to be had from the network.
+        InputError: a given file is missing, cut off, damaged or not what it should be.
+    """
+    images, labels = _read(prepare(), spec.split or "test")
+    return Source(name=str(spec), labels=labels, words=tuple(map(str, labels.tolist())), images=images)
+
+
+def unavailable() -> str | None:
+    """Why there is no MNIST here and now, in a few words, within 5 s; None where it can be had."""
+    given = paths.mnist_dir()
+    if given is not None and _present(given):
+        return None  # also where something is wrong with them: `prepare` says what
+    if is_whole(
+        _place(_key({name: known.download.sha256 for name, known in CANONICAL.items()})), contents=False
+    ):
+        return None
+    return _find_mirror(CANONICAL, MIRRORS)[1] or None
+
+
+def _find_mirror(table: Mapping[str, Known], mirrors: tuple[str, ...]) -> tuple[str | None, str]:
+    """A mirror that answers, or None and why not."""
+    name = min(table, key=lambda name: table[name].download.size)
+    mirror, reason = probe(mirrors, f"{name}.gz", table[name].download.size)
+    given = paths.mnist_dir()
+    return mirror, f"{given} holds none of its files, {reason}" if reason and given else reason
+
+
+def prepare(table: Mapping[str, Known] = CANONICAL, mirrors: tuple[str, ...] = MIRRORS) -> Path:
+    """The folder of the prepared copy, made now where it is missing or damaged.
+
+    Given files come first, then what was prepared before, then the download.
+
+    Args:
+        table: the files and their checksums. A given file with other contents is refused if it has as many
+            items as this says; with another number of items it is other data on purpose, and noted.
+        mirrors: addresses of the folders to download from.
+
+    Raises:
+        DataUnavailable: neither given nor prepared, and not to be had from the network.
+        InputError: a given file is refused, or the data folder cannot be written to.
+    """
+    given = paths.mnist_dir()
+    files = _given_files(given, table) if given is not None else {}
+    if files:
+        folder = _place(_key({name: sha256(path) for name, path in files.items()}))
+        if is_whole(folder):
+            return folder
+    else:
+        folder = _place(_key({name: known.download.sha256 for name, known in table.items()}))
+        if is_whole(folder):
+            return folder
+        mirror, reason = _find_mirror(table, mirrors)
+        if mirror is None:
+            raise DataUnavailable(
+                f"MNIST is not at hand ({reason}): set DIGITJAX_MNIST_DIR to a folder with the four IDX files"
+            )
+        wanted = {f"{name}.gz": known.download for name, known in table.items()}
+        fetched = fetch(mirror, wanted, paths.data_dir() / "downloads")
+        files = {name.removesuffix(".gz"): path for name, path in fetched.items()}
+    splits = _splits(_read_files(files, table))
+    publish(folder, lambda unfinished: _write(splits, unfinished))
+    return folder
+
+
+def _present(folder: Path) -> dict[str, Path]:
+    """Given files by canonical name, gzip before plain; some distributions write a dot before `idx`."""
+    found = {}
+    for name in CANONICAL:
+        for form in (f"{name}.gz", name, name.replace("-idx", ".idx") + ".gz", name.replace("-idx", ".idx")):
+            if (folder / form).is_file():
+                found[name] = folder / form
+                break
+    return found
+
+
+def _given_files(folder: Path, table: Mapping[str, Known]) -> dict[str, Path]:
+    found = _present(folder)
+    missing = [name for name in table if name not in found]
+    if found and missing:
+        raise InputError(
+            f"{folder} lacks {missing[0]} (or {missing[0]}.gz): put all four files of MNIST there"
+        )
+    return found
+
+
+def _read_files(files: Mapping[str, Path], table: Mapping[str, Known]) -> tuple[Images, Images]:
+    """Train and test as they are in the four files, checked."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, path in files.items():
+        images = "images" in name
+        idx = read_idx(path, 3 if images else 1)
+        if images and idx.array.shape[1:] != (28, 28):
+            raise InputError(f"{path} holds images of {idx.array.shape[1:]} pixels: give MNIST's, 28 x 28")
+        if len(idx.array) == table[name].items and idx.sha256 != table[name].sha256:
+            raise InputError(
+                f"{path} is not as it was published (its SHA-256 is {idx.sha256[:12]}...): {REMEDY}"
+            )
+        if not len(idx.array) or (not images and idx.array.max() > 9):
+            raise InputError(
+                f"{path} holds {'no items' if not len(idx.array) else 'labels above 9'}: {REMEDY}"
+            )
+        arrays[name] = idx.array
+    pairs = []
+    for part in ("train", "t10k"):
+        images, labels = arrays[f"{part}-images-idx3-ubyte"], arrays[f"{part}-labels-idx1-ubyte"]
+        if len(images) != len(labels):
+            path = files[f"{part}-labels-idx1-ubyte"]
+            raise InputError(f"{path} has {len(labels)} labels for {len(images)} images: {REMEDY}")
+        pairs.append(Images(images, labels.astype(np.int8)))
+        if len(images) != table[f"{part}-images-idx3-ubyte"].items:
+            path = files[f"{part}-images-idx3-ubyte"]
+            print(f"note: {path} holds {len(images)} images, so it is not MNIST itself", file=sys.stderr)
+    return pairs[0], pairs[1]
+
+
+def _splits(files: tuple[Images, Images]) -> dict[str, Images]:
+    train, test = files
+    digests = [picture_digest(image) for image in train.images]
+    held_out = stratified(train.labels, digests, [round(VALIDATION * len(train.labels))]) == 0
+    return {
+        "train": Images(train.images[~held_out], train.labels[~held_out]),
+        "validation": Images(train.images[held_out], train.labels[held_out]),
+        "test": test,
+    }
+
+
+def _key(digests: Mapping[str, str]) -> str:
+    text = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _place(key: str) -> Path:
+    return paths.data_dir() / f"mnist-{key}-{'records' if _has_array_record() else 'idx'}"
+
+
+def _has_array_record() -> bool:
+    return importlib.util.find_spec("array_record") is not None
+
+
+def _write(splits: Mapping[str, Images], folder: Path) -> None:
+    if _has_array_record():
+        from digitjax.data.mnist_builder import write_records
+
+        write_records(splits, folder)
+        return
+    for name, split in splits.items():
+        write_idx(folder / f"{name}-images", split.images)
+        write_idx(folder / f"{name}-labels", split.labels.astype(np.uint8))
+
+
+def _read(folder: Path, split: str) -> Images:
+    assert split in SPLITS
+    if _has_array_record():
+        from digitjax.data.mnist_builder import read_records
+
+        return read_records(split, folder)
+    images, labels = read_idx(folder / f"{split}-images", 3), read_idx(folder / f"{split}-labels", 1)
+    return Images(images.array, labels.array.astype(np.int8))
+
+
+def _prepare(spec: Spec) -> str:
+    return f"MNIST is prepared in {prepare()}"
+
+
+KIND = Kind(
+    about="scanned digits, 28 x 28 pixels",
+    licence="none stated by its authors (LeCun, Cortes, Burges)",
+    load=load_mnist,
+    size="60,000 + 10,000 images",
+    unavailable=unavailable,
+    prepare=_prepare,
+)
