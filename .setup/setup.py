@@ -9,6 +9,8 @@ Any Python from 3.8 can run it, on Linux, macOS and Windows, with nothing but th
 for the interpreter that .venv is made with. A choice by --python or --accel holds until another is made.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import glob
@@ -22,11 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import NamedTuple
 
 REPO = Path(__file__).resolve().parents[1]
 OLDEST, NEWEST = (3, 11), (3, 14)  # for which every pinned package has wheels
+RANGE = "3.11 to 3.14"
 ACCELERATORS = ("cpu", "cuda", "tpu")
 UNFINISHED, STAMP, LOG = "digitjax-unfinished", "digitjax-setup.json", "digitjax-setup.log"
 GOOGLE_PCI_VENDOR = "0x1ae0"
@@ -36,7 +40,7 @@ TPU_VARIABLES = ("TPU_NAME", "TPU_WORKER_ID", "TPU_ACCELERATOR_TYPE", "TPU_TOPOL
 PROBE = """
 import bz2, ctypes, ensurepip, json, lzma, platform, ssl, struct, sys, sysconfig, venv, zlib
 print(json.dumps({
-    "version": list(sys.version_info[:3]),
+    "version": sys.version_info[:3],
     "executable": getattr(sys, "_base_executable", None) or sys.executable,
     "implementation": platform.python_implementation(),
     "bits": struct.calcsize("P") * 8,
@@ -50,83 +54,75 @@ class SetupError(Exception):
 
 
 class Interpreter(NamedTuple):
-    """A Python that ran, is supported and can make environments."""
+    """A Python that ran, is supported and has what environments are made with."""
 
-    version: Tuple[int, ...]
+    version: tuple[int, int, int]
     executable: str
 
     def __str__(self) -> str:
-        return "Python {} ({})".format(".".join(map(str, self.version)), self.executable)
+        return f"Python {'.'.join(map(str, self.version))} ({self.executable})"
 
 
-Command = Tuple[str, ...]
+# Interpreters
 
 
-def probe(command: Command) -> Union[Interpreter, str]:
-    """Runs an interpreter and asks what it is; the reason in words when it cannot be used."""
+def probe(command: tuple[str, ...]) -> Interpreter | str:
+    """Runs an interpreter and asks what it is; the reason in words where it cannot be used."""
     try:
-        done = subprocess.run(
-            [*command, "-c", PROBE], capture_output=True, text=True, timeout=60, env=clean_environment()
-        )
+        done = run(*command, "-c", PROBE, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return "it does not start ({})".format(getattr(error, "strerror", None) or error)
+        return f"it does not start ({getattr(error, 'strerror', None) or error})"
     try:
         found = json.loads(done.stdout)
         version = tuple(found["version"])
     except (ValueError, KeyError, TypeError):
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         missing = re.search(r"No module named '(\w+)'", done.stderr)
         if missing:
             hint = ", which Debian packs as python3-venv" if missing.group(1) == "ensurepip" else ""
-            return "it lacks the module {}{}".format(missing.group(1), hint)
-        return "it does not run ({})".format(lines[0] if lines else "exit code {}".format(done.returncode))
-    name = ".".join(map(str, version))
+            return f"it lacks the module {missing.group(1)}{hint}"
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return f"it does not run ({said[0].strip()})"
     if version[:2] < OLDEST:
-        return "Python {} is too old".format(name)
+        return f"Python {'.'.join(map(str, version))} is too old"
     if version[:2] > NEWEST:
-        return "Python {} is newer than the pinned packages".format(name)
+        return f"Python {'.'.join(map(str, version))} is newer than the pinned packages"
     if found["implementation"] != "CPython" or found["bits"] != 64 or found["free_threaded"]:
         kind = "free-threaded" if found["free_threaded"] else found["implementation"]
-        return "jax has no build for it ({}, {} bits)".format(kind, found["bits"])
+        return f"jax has no build for it ({kind}, {found['bits']} bits)"
     return Interpreter(version, found["executable"])
 
 
-def clean_environment() -> Dict[str, str]:
-    """The environment without what would lead another interpreter, or pip in .venv, astray."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")}
-    environment["PIP_USER"] = "0"
-    return environment
-
-
-def candidates(path: str, home: Path, windows: bool = os.name == "nt") -> List[Command]:
-    """Commands that may be a supported Python, newest name first; every one must still be run."""
-    versions = ["3.{}".format(minor) for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
+def candidates(path: str, home: Path, windows: bool = os.name == "nt") -> list[tuple[str, ...]]:
+    """Commands that may be a supported Python, newest name first; each must still be run."""
+    versions = [f"3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
     folders = [folder for folder in path.split(os.pathsep) if folder]
-    folders += [folder for folder in ("/opt/homebrew/bin", "/usr/local/bin") if not windows]
-    suffix = ".exe" if windows else ""
-    found = []  # type: List[Command]
+    if not windows:
+        folders += ["/opt/homebrew/bin", "/usr/local/bin"]
+    found = []
     for version in versions:
-        found += [(os.path.join(folder, "python" + version + suffix),) for folder in folders]
-        for pattern in (".pyenv/versions/{}.*/bin/python3", ".local/share/uv/python/cpython-{}.*/bin/python3"):
-            found += [(name,) for name in sorted(glob.glob(str(home / pattern.format(version))), reverse=True)]
         if windows:
-            found.append(("py", "-" + version))
-    for name in ("python3", "python"):
-        found += [(os.path.join(folder, name + suffix),) for folder in folders]
-    if windows:
-        found.append(("py", "-3"))
-    return [c for c in dict.fromkeys(found) if len(c) > 1 or os.path.isfile(c[0])]
+            found.append(("py", f"-{version}"))
+        else:
+            found += [(os.path.join(folder, f"python{version}"),) for folder in folders]
+        for managed in (
+            ".pyenv/versions/{}.*/bin/python3",
+            ".local/share/uv/python/cpython-{}.*/bin/python3",
+        ):
+            found += [(name,) for name in sorted(glob.glob(str(home / managed.format(version))))]
+    suffix = ".exe" if windows else ""
+    found += [(os.path.join(folder, name + suffix),) for name in ("python3", "python") for folder in folders]
+    return [command for command in dict.fromkeys(found) if command[0] == "py" or os.path.isfile(command[0])]
 
 
-def usable(commands: List[Command]) -> Tuple[List[Interpreter], List[str]]:
+def usable(commands: list[tuple[str, ...]]) -> tuple[list[Interpreter], list[str]]:
     """Runs the candidates: those that work, newest version first, and why the others do not."""
-    works, refused = {}, []  # type: Dict[str, Interpreter], List[str]
+    works, refused = {}, []
     for command in commands:
         answer = probe(command)
         if isinstance(answer, Interpreter):
             works.setdefault(os.path.realpath(answer.executable), answer)
         else:
-            refused.append("{}: {}".format(" ".join(command), answer))
+            refused.append(f"{' '.join(command)}: {answer}")
     return sorted(works.values(), key=lambda interpreter: interpreter.version, reverse=True), refused
 
 
@@ -135,15 +131,180 @@ def asked_interpreter(asked: str) -> Interpreter:
     answer = probe((os.path.expanduser(asked),))
     if isinstance(answer, str):
         raise SetupError(
-            "PYTHON={} cannot be used: {}; name a Python from {} to {}, or leave PYTHON out".format(
-                asked, answer, dotted(OLDEST), dotted(NEWEST)
-            )
+            f"PYTHON={asked} cannot be used: {answer}; name a Python from {RANGE}, or leave PYTHON out"
         )
     return answer
 
 
-def dotted(version: Tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
+def best_interpreters() -> list[Interpreter]:
+    """All that work here, the newest first."""
+    works, refused = usable(candidates(os.environ.get("PATH", ""), Path.home()))
+    if not works:
+        tried = "; ".join(refused) or "found none at all"
+        raise SetupError(
+            f"no Python from {RANGE} works here ({tried}): install one from python.org, "
+            "or name it with PYTHON=/path/to/python3"
+        )
+    return works
+
+
+# Accelerators
+
+
+def detect_accelerator(
+    environment: Mapping[str, str],
+    dev: Path = Path("/dev"),
+    pci: Path = Path("/sys/bus/pci/devices"),
+    system: str = platform.system(),
+) -> str:
+    """What this machine has and jax has a build for: "cuda", "tpu", or "cpu"."""
+    if system != "Linux":
+        return "cpu"
+    if any(environment.get(name) for name in TPU_VARIABLES) or has_tpu(dev, pci):
+        return "tpu"
+    program = shutil.which("nvidia-smi", path=environment.get("PATH", os.defpath))
+    if program:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            listed = run(program, "-L", timeout=30)
+            if listed.returncode == 0 and "GPU " in listed.stdout:
+                return "cuda"
+    return "cpu"
+
+
+def has_tpu(dev: Path, pci: Path) -> bool:
+    """A device file of an accelerator, and a card of Google's that is no disk and no network card."""
+    if not (list(dev.glob("accel[0-9]*")) or list(dev.glob("vfio/[0-9]*"))):
+        return False
+    for card in pci.glob("*"):
+        with contextlib.suppress(OSError):
+            vendor, kind = ((card / name).read_text().strip() for name in ("vendor", "class"))
+            if vendor == GOOGLE_PCI_VENDOR and not kind.startswith(PCI_STORAGE_OR_NETWORK):
+                return True
+    return False
+
+
+def chosen_accelerator(asked: str, stamp: dict) -> str:
+    """The accelerator asked for now, else asked for or found earlier, else found now."""
+    if not asked:
+        return (
+            stamp.get("asked_accel")
+            or next(iter(stamp.get("extras", [])), "")
+            or detect_accelerator(os.environ)
+        )
+    if asked not in ACCELERATORS:
+        raise SetupError(f"ACCEL={asked} is unknown: give {', '.join(ACCELERATORS)}")
+    if asked != "cpu" and platform.system() != "Linux":
+        raise SetupError(f"ACCEL={asked}: jax has such a build for Linux alone; leave ACCEL out")
+    return asked
+
+
+# The environment
+
+
+def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
+    """Brings .venv to what pyproject.toml and the pins say; mostly there is nothing to do."""
+    asked = asked_interpreter(asked_python) if asked_python else None
+    if is_current(repo, asked, asked_accel):
+        return
+    with only_one(repo):
+        if is_current(repo, asked, asked_accel):
+            return
+        began = time.monotonic()
+        venv = repo / ".venv"
+        stamp = read_stamp(venv)
+        wanted = wanted_stamp(repo, stamp, asked_accel)
+        interpreter = kept_interpreter(venv, stamp, asked, repo)
+        if interpreter is None:
+            interpreter = make_venv(venv, [asked] if asked else best_interpreters())
+        elif stamp:
+            (venv / UNFINISHED).touch()
+        say(f"{interpreter} in .venv, for {wanted['asked_accel'] or ', '.join(wanted['extras']) or 'cpu'}")
+        install(repo, venv, interpreter, ["dev", *wanted["extras"]])
+        write_stamp(venv, {**wanted, "python": os.path.realpath(interpreter.executable)})
+        say(f"done in {time.monotonic() - began:.0f} s")
+
+
+def is_current(repo: Path, asked: Interpreter | None, asked_accel: str) -> bool:
+    """Whether all is in place. Notes a choice of accelerator that needs nothing more to be installed."""
+    venv = repo / ".venv"
+    stamp = read_stamp(venv)
+    if not stamp or not venv_python(venv).exists():
+        return False
+    if asked and os.path.realpath(asked.executable) != stamp["python"]:
+        return False
+    wanted = {**wanted_stamp(repo, stamp, asked_accel), "python": stamp["python"]}
+    if {**wanted, "asked_accel": ""} != {**stamp, "asked_accel": ""}:
+        return False
+    if wanted != stamp:
+        write_stamp(venv, wanted)
+    return True
+
+
+def wanted_stamp(repo: Path, stamp: dict, asked_accel: str) -> dict:
+    """What the stamp of a finished set-up has to say. An extra once installed stays."""
+    accel = chosen_accelerator(asked_accel, stamp)
+    return {
+        "requirements": requirements_hash(repo),
+        "repo": str(repo),
+        "extras": sorted({*stamp.get("extras", []), accel} - {"cpu"}),
+        "asked_accel": asked_accel or stamp.get("asked_accel", ""),
+    }
+
+
+def requirements_hash(repo: Path) -> str:
+    """Of all that decides what is installed: packaging sections and pins, not the linters' settings."""
+    sections = re.split(r"(?m)^(?=\[)", (repo / "pyproject.toml").read_text(encoding="utf-8"))
+    parts = [s for s in sections if s.startswith(("[build-system", "[project", "[tool.hatch"))]
+    parts += [pins.read_text(encoding="utf-8") for pins in sorted((repo / ".constraints").glob("*.txt"))]
+    return hashlib.sha256("".join(parts).encode("utf-8")).hexdigest()
+
+
+def read_stamp(venv: Path) -> dict:
+    """What the last finished set-up wrote; empty where there was none."""
+    try:
+        stamp = json.loads((venv / STAMP).read_text(encoding="utf-8"))
+        return {} if (venv / UNFINISHED).exists() else {**stamp, "python": stamp["python"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def write_stamp(venv: Path, stamp: dict) -> None:
+    """Records a finished set-up."""
+    (venv / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+    with contextlib.suppress(FileNotFoundError):
+        (venv / UNFINISHED).unlink()
+
+
+def kept_interpreter(venv: Path, stamp: dict, asked: Interpreter | None, repo: Path) -> Interpreter | None:
+    """The interpreter of an environment that can be kept; None where one has to be made."""
+    if not venv.exists() or (venv / UNFINISHED).exists():
+        return None
+    if not (venv / "pyvenv.cfg").exists():
+        if any(venv.iterdir()):
+            raise SetupError(f"{venv} is no Python environment: move it away")
+        return None
+    answer = probe((str(venv_python(venv)),))
+    if isinstance(answer, str) or (stamp and stamp.get("repo") != str(repo)):
+        return None
+    if asked and os.path.realpath(asked.executable) != os.path.realpath(answer.executable):
+        return None
+    return answer
+
+
+def make_venv(venv: Path, interpreters: list[Interpreter]) -> Interpreter:
+    """Makes an empty environment with the first interpreter that manages to."""
+    failures = []
+    for interpreter in interpreters:
+        if venv.exists():
+            shutil.rmtree(venv)
+        venv.mkdir()
+        (venv / UNFINISHED).touch()
+        done = run(interpreter.executable, "-m", "venv", str(venv))
+        if done.returncode == 0:
+            return interpreter
+        said = (done.stdout + done.stderr).strip().splitlines() or [f"exit code {done.returncode}"]
+        failures.append(f"{interpreter} cannot make an environment ({said[-1].strip()})")
+    raise SetupError(f"{'; '.join(failures)}: name another with PYTHON=/path/to/python3")
 
 
 def venv_python(venv: Path) -> Path:
@@ -151,214 +312,48 @@ def venv_python(venv: Path) -> Path:
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def make_venv(venv: Path, interpreters: List[Interpreter]) -> Interpreter:
-    """Makes an empty environment with the first interpreter that manages to."""
-    failures = []
-    for interpreter in interpreters:
-        if venv.exists():
-            shutil.rmtree(str(venv))
-        venv.mkdir()
-        (venv / UNFINISHED).touch()
-        done = subprocess.run(
-            [interpreter.executable, "-m", "venv", str(venv)], capture_output=True, text=True, env=clean_environment()
-        )
-        if done.returncode == 0:
-            return interpreter
-        output = (done.stderr + done.stdout).strip().splitlines() or ["exit code {}".format(done.returncode)]
-        failures.append("{} cannot make an environment ({})".format(interpreter, output[-1].strip()))
-    raise SetupError("; ".join(failures) + ": name another with PYTHON=/path/to/python3")
-
-
-def detect_accelerator(
-    environment: Dict[str, str],
-    dev: Path = Path("/dev"),
-    pci: Path = Path("/sys/bus/pci/devices"),
-    system: Optional[str] = None,
-) -> str:
-    """ "cuda", "tpu" or "cpu": what this machine has and jax has a build for."""
-    if (system or platform.system()) != "Linux":
-        return "cpu"
-    if any(environment.get(name) for name in TPU_VARIABLES) or has_tpu(dev, pci):
-        return "tpu"
-    program = shutil.which("nvidia-smi", path=environment.get("PATH", os.defpath))
-    if program:
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=30)
-            if listed.returncode == 0 and "GPU " in listed.stdout:
-                return "cuda"
-    return "cpu"
-
-
-def has_tpu(dev: Path, pci: Path) -> bool:
-    """A device file of the accelerator kind and a card of Google's that is no disk and no network card."""
-    if not (list(dev.glob("accel[0-9]*")) or list(dev.glob("vfio/[0-9]*"))):
-        return False
-    for card in pci.glob("*"):
-        with contextlib.suppress(OSError):
-            vendor = (card / "vendor").read_text().strip()
-            kind = (card / "class").read_text().strip()
-            if vendor == GOOGLE_PCI_VENDOR and not kind.startswith(PCI_STORAGE_OR_NETWORK):
-                return True
-    return False
-
-
-def constraints_file(repo: Path, version: Tuple[int, ...]) -> Path:
+def constraints_file(repo: Path, version: tuple[int, ...]) -> Path:
     """The pins for a Python version: jax 0.10 is the last for 3.11."""
     return repo / ".constraints" / ("python3.11.txt" if version[:2] == (3, 11) else "python3.12.txt")
 
 
-def requirements_key(repo: Path) -> str:
-    """A hash of all that decides what is installed: packaging sections and pins, not the linters' settings."""
-    sections = re.split(r"(?m)^(?=\[)", (repo / "pyproject.toml").read_text(encoding="utf-8"))
-    text = "".join(s for s in sections if s.startswith(("[build-system", "[project", "[tool.hatch")))
-    for pins in sorted((repo / ".constraints").glob("*.txt")):
-        text += pins.read_text(encoding="utf-8")
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def read_stamp(venv: Path) -> Dict:
-    """What the last finished set-up wrote; empty where there was none."""
-    try:
-        stamp = json.loads((venv / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) and not (venv / UNFINISHED).exists() else {}
-
-
-def chosen_accelerator(asked: str, stamp: Dict) -> str:
-    """The accelerator asked for now, else asked for earlier, else found."""
-    if asked:
-        if asked not in ACCELERATORS:
-            raise SetupError("ACCEL={} is unknown: give {}".format(asked, ", ".join(ACCELERATORS)))
-        if asked != "cpu" and platform.system() != "Linux":
-            raise SetupError("ACCEL={}: jax has such a build for Linux alone; leave ACCEL out".format(asked))
-        return asked
-    if stamp.get("accel_asked"):
-        return stamp["accel_asked"]
-    installed = stamp.get("accel", [])
-    return installed[0] if installed else detect_accelerator(dict(os.environ))
-
-
-def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
-    """Brings .venv to what pyproject.toml and the pins say; nothing to do is the usual case."""
-    venv = repo / ".venv"
-    stamp = read_stamp(venv)
-    accel = chosen_accelerator(asked_accel, stamp)
-    extras = sorted({*stamp.get("accel", []), *([accel] if accel != "cpu" else [])})
-    wanted = {
-        "key": requirements_key(repo),
-        "repo": str(repo),
-        "accel": extras,
-        "accel_asked": asked_accel or stamp.get("accel_asked", ""),
-    }
-    asked = asked_interpreter(asked_python) if asked_python else None
-    same_python = asked is None or os.path.realpath(asked.executable) == stamp.get("python")
-    if same_python and venv_python(venv).exists():
-        if {**wanted, "python": stamp.get("python")} == stamp:
-            return
-        if {**wanted, "python": stamp.get("python"), "accel_asked": ""} == {**stamp, "accel_asked": ""}:
-            write_stamp(venv, {**wanted, "python": stamp["python"]})
-            return
-
-    began = time.monotonic()
-    interpreter = existing(venv, stamp, asked, str(repo))
-    ours = interpreter is None or bool(stamp)
-    if interpreter is None:
-        works, refused = ([asked], []) if asked else usable(candidates(os.environ.get("PATH", ""), Path.home()))
-        if not works:
-            raise SetupError(
-                "no Python from {} to {} works here ({}): install one from python.org, or name it with "
-                "PYTHON=/path/to/python3".format(dotted(OLDEST), dotted(NEWEST), "; ".join(refused) or "none found")
-            )
-        interpreter = make_venv(venv, works)
-    if ours:
-        (venv / UNFINISHED).touch()
-    say("{} in .venv, for {}".format(interpreter, accel))
-    install(repo, venv, interpreter, ["dev", *extras])
-    write_stamp(venv, {**wanted, "python": os.path.realpath(interpreter.executable)})
-    say("done in {:.0f} s".format(time.monotonic() - began))
-
-
-def existing(venv: Path, stamp: Dict, asked: Optional[Interpreter], repo: str) -> Optional[Interpreter]:
-    """The interpreter of an environment that can be kept; None where one has to be made."""
-    if not venv.exists() or (venv / UNFINISHED).exists():
-        return None
-    if not (venv / "pyvenv.cfg").exists():
-        if any(venv.iterdir()):
-            raise SetupError("{} is no Python environment: move it away".format(venv))
-        return None
-    answer = probe((str(venv_python(venv)),))
-    if isinstance(answer, str) or (stamp and stamp.get("repo") != repo):
-        return None
-    if asked and os.path.realpath(asked.executable) != os.path.realpath(answer.executable):
-        return None
-    return answer
-
-
-def install(repo: Path, venv: Path, interpreter: Interpreter, extras: List[str]) -> None:
-    """pip, with one line of progress on a terminal; all that it says is kept in the log."""
+def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str]) -> None:
+    """Runs pip, with a line of progress on a terminal; all that it says is kept in a log."""
     pins = constraints_file(repo, interpreter.version)
+    say(f"installing what {pins.relative_to(repo).as_posix()} pins; the first time takes a minute or more")
     command = [str(venv_python(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar", "off", "-c", str(pins), "-e", ".[{}]".format(",".join(extras))]
-    say("installing what {} pins (the first time takes a minute or more)".format(pins.relative_to(repo).as_posix()))
-    tail = []  # type: List[str]
+    command += ["--progress-bar", "off", "-c", str(pins), "-e", f".[{','.join(extras)}]"]
+    tail: list[str] = []
+    terminal = sys.stderr.isatty()
     width = shutil.get_terminal_size().columns - 1
-    with open(str(venv / LOG), "w", encoding="utf-8") as log:
-        pip = subprocess.Popen(
-            command, cwd=str(repo), env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            universal_newlines=True, encoding="utf-8", errors="replace",
-        )  # fmt: skip
-        assert pip.stdout is not None
-        for line in pip.stdout:
+    with open(venv / LOG, "w", encoding="utf-8") as log, subprocess.Popen(
+        command,
+        cwd=repo,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as pip:
+        for line in pip.stdout or ():
             log.write(line)
             tail = [*tail[-14:], line.rstrip()]
-            if sys.stderr.isatty():
-                sys.stderr.write("\r" + line.strip()[:width].ljust(width))
-                sys.stderr.flush()
-        code = pip.wait()
-    if sys.stderr.isatty():
-        sys.stderr.write("\r" + " " * width + "\r")
-    if code:
-        sys.stderr.write("\n".join(tail) + "\n")
+            if terminal:
+                print("\r" + line.strip()[:width].ljust(width), end="", file=sys.stderr, flush=True)
+    if terminal:
+        print("\r" + " " * width, end="\r", file=sys.stderr)
+    if pip.returncode:
+        print(*tail, sep="\n", file=sys.stderr)
         raise SetupError(
-            "pip could not install everything (above; all of it in {}): see to the network or the disk, or try "
-            "another Python with PYTHON=; then type the same again".format(venv / LOG)
+            f"pip could not install everything (above; all of it in {venv / LOG}): see to the network or the "
+            "disk, or try another Python with PYTHON=, then type the same again"
         )
-
-
-def write_stamp(venv: Path, stamp: Dict) -> None:
-    """Records a finished set-up."""
-    (venv / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
-    with contextlib.suppress(FileNotFoundError):
-        (venv / UNFINISHED).unlink()
-
-
-def write_constraints(repo: Path) -> None:
-    """Resolves the newest versions that pyproject.toml allows, once for each file of pins."""
-    works, _ = usable(candidates(os.environ.get("PATH", ""), Path.home()))
-    for version, meant in (((3, 11), "Python 3.11"), ((3, 12), "Python 3.12 and later")):
-        interpreter = next((i for i in works if i.version[:2] == version), None)
-        if interpreter is None:
-            raise SetupError("no Python {} works here, which these pins are made with".format(dotted(version)))
-        say("resolving with {}".format(interpreter))
-        with tempfile.TemporaryDirectory() as folder:
-            venv, report = Path(folder) / "venv", Path(folder) / "report.json"
-            make_venv(venv, [interpreter])
-            command = [str(venv_python(venv)), "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-            command += ["--report", str(report), "-e", ".[dev,cuda,tpu,bench]"]
-            if subprocess.run(command, cwd=str(repo), env=clean_environment()).returncode:
-                raise SetupError("pip could not resolve pyproject.toml's bounds (above)")
-            packages = [p["metadata"] for p in json.loads(report.read_text(encoding="utf-8"))["install"]]
-        pins = sorted("{}=={}".format(p["name"].lower().replace("_", "-"), p["version"]) for p in packages)
-        lines = ["# {}, every extra. Made by `make constraints`, read by `make setup`.".format(meant)]
-        lines += [pin for pin in pins if not pin.startswith("digitjax==")]
-        constraints_file(repo, version).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager
 def only_one(repo: Path) -> Iterator[None]:
     """Lets a second set-up of the same clone wait for the first."""
-    with open(str(repo / ".venv.lock"), "a+", encoding="utf-8") as lock:
+    with open(repo / ".venv.lock", "a+", encoding="utf-8") as lock:
         if os.name == "nt":
             import msvcrt
 
@@ -375,28 +370,64 @@ def only_one(repo: Path) -> Iterator[None]:
         yield
 
 
+def write_constraints(repo: Path) -> None:
+    """Resolves the newest versions that pyproject.toml allows, once for each file of pins."""
+    works = best_interpreters()
+    for version, meant in (((3, 11), "Python 3.11"), ((3, 12), "Python 3.12 and later")):
+        interpreter = next((i for i in works if i.version[:2] == version), None)
+        if interpreter is None:
+            raise SetupError(f"no Python 3.{version[1]} works here, which {meant} is resolved with")
+        say(f"resolving with {interpreter}")
+        with tempfile.TemporaryDirectory() as folder:
+            venv, report = Path(folder) / "venv", Path(folder) / "report.json"
+            make_venv(venv, [interpreter])
+            command = [str(venv_python(venv)), "-m", "pip", "install", "--quiet", "--quiet", "--dry-run"]
+            command += ["--ignore-installed", "--report", str(report), "-e", ".[dev,cuda,tpu,bench]"]
+            if subprocess.run(command, cwd=repo, env=clean_environment()).returncode:
+                raise SetupError("pip could not resolve pyproject.toml's bounds (above)")
+            packages = [p["metadata"] for p in json.loads(report.read_text(encoding="utf-8"))["install"]]
+        pins = sorted(f"{p['name'].lower().replace('_', '-')}=={p['version']}" for p in packages)
+        lines = [f"# {meant}, every extra. Made by `make constraints`, read by `make setup`."]
+        lines += [pin for pin in pins if not pin.startswith("digitjax==")]
+        constraints_file(repo, version).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+# The command line
+
+
+def run(*command: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs a program to its end and keeps what it says."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=clean_environment())
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without what would lead another interpreter, or pip in .venv, astray."""
+    astray = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
+    return {**{name: value for name, value in os.environ.items() if name not in astray}, "PIP_USER": "0"}
+
+
 def say(text: str) -> None:
-    sys.stderr.write("setup: {}\n".format(text))
-    sys.stderr.flush()
+    print(f"setup: {text}", file=sys.stderr, flush=True)
 
 
-def main(argv: Optional[List[str]] = None) -> int:
-    parser = argparse.ArgumentParser(prog="setup.py", description="Makes .venv and installs digitjax into it.")
-    parser.add_argument("--python", default="", help="interpreter to use; the newest that works unless given")
-    parser.add_argument("--accel", default="", help="cpu, cuda or tpu; what is found unless given")
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="setup.py", description="Makes .venv and installs digitjax into it."
+    )
+    parser.add_argument("--python", default="", help="interpreter to use (else the newest that works)")
+    parser.add_argument("--accel", default="", help="cpu, cuda or tpu (else what is found)")
     parser.add_argument("--constraints", action="store_true", help="resolve the pins anew instead")
     arguments = parser.parse_args(argv)
     try:
-        with only_one(REPO):
-            if arguments.constraints:
-                write_constraints(REPO)
-            else:
-                set_up(REPO, arguments.python, arguments.accel)
+        if arguments.constraints:
+            write_constraints(REPO)
+        else:
+            set_up(REPO, arguments.python, arguments.accel)
     except SetupError as error:
         say(str(error))
         return 1
     except OSError as error:
-        say("{}: {}; mend that and type the same again".format(error.filename or REPO, error.strerror or error))
+        say(f"{error.filename or REPO}: {error.strerror or error}; mend that and type the same again")
         return 1
     except KeyboardInterrupt:
         say("stopped; the same command again begins anew")

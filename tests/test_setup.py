@@ -1,0 +1,407 @@
+"""`make setup`: which interpreter is taken, what a second call does, and what a broken one leaves behind."""
+
+import ast
+import importlib.util
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+REPO = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+posix = pytest.mark.skipif(os.name == "nt", reason="the fake interpreters are shell scripts")
+
+spec = importlib.util.spec_from_file_location("digitjax_setup", REPO / ".setup" / "setup.py")
+assert spec and spec.loader
+setup = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(setup)
+
+FAKE_PYTHON = """#!/bin/sh
+case "$1 $2" in
+  "-c "*) echo '{probe}' ;;
+  "-m venv") {venv}; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
+  "-m pip") echo "$@" >> "{log}"; [ ! -e "{log}.fail" ] ;;
+  *) exec "{real}" "$@" ;;
+esac
+"""
+
+
+def fake_python(path: Path, version: str, probe: dict[str, object] | None = None, venv: str = "true") -> Path:
+    """A script that answers like an interpreter of some version and notes what pip was asked for."""
+    log = path.parent / "pip.log"
+    answer = {
+        "version": [int(part) for part in version.split(".")],
+        "executable": str(path),
+        "implementation": "CPython",
+        "bits": 64,
+        "free_threaded": False,
+        **(probe or {}),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return script(path, FAKE_PYTHON.format(probe=json.dumps(answer), venv=venv, log=log, real=sys.executable))
+
+
+def script(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh clone's packaging files, and a PATH with one fake Python 3.12 and no accelerator."""
+    fake_python(tmp_path / "bin" / "python3", "3.12.1")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin") + os.pathsep + "/usr/bin" + os.pathsep + "/bin")
+    monkeypatch.setattr(setup, "candidates", lambda path, home: [(str(tmp_path / "bin" / "python3"),)])
+    monkeypatch.setattr(setup, "detect_accelerator", lambda environment: "cpu")
+    repo = tmp_path / "clone"
+    shutil.copytree(REPO / ".constraints", repo / ".constraints")
+    shutil.copy(REPO / "pyproject.toml", repo)
+    return repo
+
+
+def pip_calls(clone: Path) -> list[str]:
+    log = clone.parent / "bin" / "pip.log"
+    return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+
+
+# The choice of an interpreter
+
+
+@posix
+def test_candidates_are_run_before_they_are_believed_and_the_newest_that_works_comes_first(
+    tmp_path: Path,
+) -> None:
+    shims, system = tmp_path / "shims", tmp_path / "system"
+    script(shims / "python3.14", "#!/bin/sh\necho 'pyenv: python3.14: command not found' >&2\nexit 127\n")
+    script(shims / "python3.13", "#!/bin/sh\nexit 0\n")
+    script(shims / "python3.12", "no program at all")
+    fake_python(system / "python3.11", "3.11.7")
+    newest = fake_python(tmp_path / "home" / ".pyenv" / "versions" / "3.13.0" / "bin" / "python3", "3.13.0")
+    fake_python(system / "python3", "3.12.4")
+
+    path = os.pathsep.join([str(shims), str(system), str(tmp_path / "absent")])
+    commands = setup.candidates(path, tmp_path / "home", windows=False)
+    works, refused = setup.usable([c for c in commands if c[0].startswith(str(tmp_path))])
+
+    assert [i.version for i in works] == [(3, 13, 0), (3, 12, 4), (3, 11, 7)]
+    assert works[0].executable == str(newest)
+    assert [r.split(":")[0] for r in refused] == [str(shims / f"python3.{minor}") for minor in (14, 13, 12)]
+    assert "command not found" in refused[0]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("version", "probe", "reason"),
+    [
+        ("3.10.13", {}, "too old"),
+        ("3.15.0", {}, "newer than the pinned packages"),
+        ("3.12.0", {"implementation": "PyPy"}, "PyPy"),
+        ("3.12.0", {"bits": 32}, "32 bits"),
+        ("3.13.0", {"free_threaded": True}, "free-threaded"),
+    ],
+)
+def test_an_interpreter_without_wheels_is_refused(
+    tmp_path: Path, version: str, probe: dict[str, object], reason: str
+) -> None:
+    answer = setup.probe((str(fake_python(tmp_path / "python3", version, probe)),))
+    assert isinstance(answer, str) and reason in answer
+
+
+def test_the_interpreter_that_runs_these_tests_is_accepted() -> None:
+    answer = setup.probe((sys.executable,))
+    assert answer.version == sys.version_info[:3]
+
+
+@posix
+def test_an_interpreter_that_lacks_a_module_is_refused_by_its_name(tmp_path: Path) -> None:
+    broken = script(
+        tmp_path / "python3",
+        "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'ensurepip'\" >&2\nexit 1\n",
+    )
+    assert "ensurepip, which Debian packs as python3-venv" in setup.probe((str(broken),))
+
+
+@posix
+def test_the_next_interpreter_is_taken_when_the_newest_cannot_make_an_environment(tmp_path: Path) -> None:
+    bad = fake_python(tmp_path / "bad" / "python3.13", "3.13.0", venv="echo no ensurepip >&2; exit 1")
+    good = fake_python(tmp_path / "good" / "python3.12", "3.12.0")
+    works, _ = setup.usable([(str(bad),), (str(good),)])
+    assert setup.make_venv(tmp_path / ".venv", works).executable == str(good)
+    with pytest.raises(setup.SetupError, match="no ensurepip"):
+        setup.make_venv(tmp_path / ".venv2", works[:1])
+
+
+@posix
+@pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
+@pytest.mark.parametrize(("python", "says"), [("/no/such/python", "it does not start"), ("{old}", "too old")])
+def test_a_bad_python_named_to_make_gets_one_sentence_and_leaves_nothing(
+    tmp_path: Path, python: str, says: str
+) -> None:
+    for name in (".setup", ".constraints"):
+        shutil.copytree(REPO / name, tmp_path / name)
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(REPO / name, tmp_path)
+    python = python.format(old=fake_python(tmp_path / "old" / "python3", "3.9.2"))
+    done = subprocess.run(
+        ["make", "setup", f"PYTHON={python}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={
+            "HOME": str(tmp_path),
+            "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
+        },
+    )
+    sentences = [line for line in done.stderr.splitlines() if line.startswith("setup: ")]
+    assert done.returncode != 0
+    assert len(sentences) == 1 and python in sentences[0] and says in sentences[0]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+# What a call does
+
+
+@posix
+def test_the_second_call_installs_nothing(clone: Path) -> None:
+    setup.set_up(clone, "", "")
+    setup.set_up(clone, "", "")
+    assert len(pip_calls(clone)) == 1
+    assert "-c" in pip_calls(clone)[0] and pip_calls(clone)[0].endswith("-e .[dev]")
+    assert str(Path(".constraints/python3.12.txt")) in pip_calls(clone)[0]
+
+
+@posix
+def test_linter_settings_install_nothing_but_a_dependency_and_a_pin_do(clone: Path) -> None:
+    setup.set_up(clone, "", "")
+    project = clone / "pyproject.toml"
+    project.write_text(project.read_text(encoding="utf-8").replace("line-length = 110", "line-length = 99"))
+    setup.set_up(clone, "", "")
+    assert len(pip_calls(clone)) == 1
+    project.write_text(project.read_text(encoding="utf-8").replace('"rich>=14', '"rich>=15'))
+    setup.set_up(clone, "", "")
+    assert len(pip_calls(clone)) == 2
+    with (clone / ".constraints" / "python3.12.txt").open("a") as pins:
+        pins.write("another==1\n")
+    setup.set_up(clone, "", "")
+    assert len(pip_calls(clone)) == 3
+
+
+@posix
+def test_what_an_interrupted_set_up_left_is_made_anew(clone: Path) -> None:
+    log = clone.parent / "bin" / "pip.log"
+    Path(f"{log}.fail").touch()
+    with pytest.raises(setup.SetupError, match="pip could not install"):
+        setup.set_up(clone, "", "")
+    (clone / ".venv" / "half").touch()
+    Path(f"{log}.fail").unlink()
+    setup.set_up(clone, "", "")
+    assert len(pip_calls(clone)) == 2
+    assert not (clone / ".venv" / "half").exists()
+    (clone / ".venv" / "bin" / "python").unlink()  # such as after the interpreter was uninstalled
+    setup.set_up(clone, "", "")
+    assert len(pip_calls(clone)) == 3
+
+
+@posix
+def test_a_clone_that_was_moved_is_set_up_again(clone: Path) -> None:
+    setup.set_up(clone, "", "")
+    moved = clone.rename(clone.with_name("moved"))
+    setup.set_up(moved, "", "")
+    assert len(pip_calls(clone)) == 2
+
+
+@posix
+def test_a_choice_of_interpreter_holds_until_another_is_made(clone: Path) -> None:
+    old = fake_python(clone.parent / "bin" / "python3.11", "3.11.7")
+    for asked in (str(old), "", str(old)):
+        setup.set_up(clone, asked, "")
+        assert setup.read_stamp(clone / ".venv")["python"] == str(old)
+    assert len(pip_calls(clone)) == 1
+    assert "python3.11.txt" in pip_calls(clone)[0]
+    setup.set_up(clone, str(clone.parent / "bin" / "python3"), "")
+    assert len(pip_calls(clone)) == 2
+    assert "python3.12.txt" in pip_calls(clone)[1]
+
+
+@posix
+def test_an_environment_that_somebody_else_made_is_kept_and_a_folder_that_is_none_refused(
+    clone: Path,
+) -> None:
+    subprocess.run([str(clone.parent / "bin" / "python3"), "-m", "venv", str(clone / ".venv")], check=True)
+    (clone / ".venv" / "theirs").touch()
+    setup.set_up(clone, "", "")
+    assert (clone / ".venv" / "theirs").exists()
+    shutil.rmtree(clone / ".venv")
+    (clone / ".venv").mkdir()
+    (clone / ".venv" / "thesis.txt").touch()
+    with pytest.raises(setup.SetupError, match="move it away"):
+        setup.set_up(clone, "", "")
+    assert (clone / ".venv" / "thesis.txt").exists()
+
+
+# Accelerators
+
+
+@posix
+@pytest.mark.skipif(sys.platform != "linux", reason="jax has such builds for Linux alone")
+def test_an_accelerator_adds_its_extra_and_a_choice_holds(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.set_up(clone, "", "cpu")
+    monkeypatch.setattr(setup, "detect_accelerator", lambda environment: "cuda")
+    setup.set_up(clone, "", "")
+    assert len(pip_calls(clone)) == 1
+    setup.set_up(clone, "", "cuda")
+    assert pip_calls(clone)[1].endswith("-e .[dev,cuda]")
+    setup.set_up(clone, "", "cpu")
+    setup.set_up(clone, "", "")
+    assert len(pip_calls(clone)) == 2
+    shutil.rmtree(clone / ".venv")
+    setup.set_up(clone, "", "")
+    assert pip_calls(clone)[2].endswith("-e .[dev,cuda]")
+    with pytest.raises(setup.SetupError, match="ACCEL=gpu is unknown: give cpu, cuda, tpu"):
+        setup.set_up(clone, "", "gpu")
+
+
+@posix
+@pytest.mark.parametrize(
+    ("smi", "found"),
+    [("echo 'GPU 0: NVIDIA H200 (UUID: GPU-1)'", "cuda"), ("echo failed; exit 9", "cpu"), ("true", "cpu")],
+)
+def test_a_gpu_counts_when_nvidia_smi_runs_and_lists_one(tmp_path: Path, smi: str, found: str) -> None:
+    script(tmp_path / "nvidia-smi", f"#!/bin/sh\n{smi}\n")
+    nothing = tmp_path / "nothing"
+    detected = setup.detect_accelerator({"PATH": str(tmp_path)}, dev=nothing, pci=nothing, system="Linux")
+    assert detected == found
+    assert setup.detect_accelerator({"PATH": str(tmp_path)}, nothing, nothing, system="Darwin") == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("device", "vendor", "kind", "found"),
+    [
+        ("accel0", "0x1ae0", "0xff0000", "tpu"),
+        ("vfio/0", "0x1ae0", "0x120000", "tpu"),
+        ("vfio/vfio", "0x1ae0", "0xff0000", "cpu"),  # the control file that every such kernel has
+        ("vfio/0", "0x1ae0", "0x020000", "cpu"),  # Google's virtual network card
+        ("accel/accel0", "0x8086", "0x120000", "cpu"),  # a laptop's neural processor
+        ("accel0", "0x8086", "0x120000", "cpu"),
+    ],
+)
+def test_a_tpu_is_a_device_file_and_a_card_of_googles(
+    tmp_path: Path, device: str, vendor: str, kind: str, found: str
+) -> None:
+    (tmp_path / "dev" / device).parent.mkdir(parents=True)
+    (tmp_path / "dev" / device).touch()
+    card = tmp_path / "pci" / "0000:00:05.0"
+    card.mkdir(parents=True)
+    (card / "vendor").write_text(vendor + "\n")
+    (card / "class").write_text(kind + "\n")
+    places = {"dev": tmp_path / "dev", "pci": tmp_path / "pci", "system": "Linux"}
+    assert setup.detect_accelerator({"PATH": ""}, **places) == found
+    assert setup.detect_accelerator({"PATH": "", "TPU_NAME": "local"}, **places) == "tpu"
+
+
+# What is declared
+
+
+def imported(*folders: str) -> set[str]:
+    """Top-level names of the other people's packages that the code imports, also inside functions."""
+    names = set()
+    for folder in folders:
+        for path in (REPO / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    names |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    names.add(node.module.partition(".")[0])
+    own = {"digitjax", "play", "tests", "conftest"} | {p.stem for p in (REPO / "tests").rglob("*.py")}
+    return names - set(sys.stdlib_module_names) - own
+
+
+def requirements(*extras: str) -> dict[str, Requirement]:
+    lines = [*PROJECT["dependencies"], *(r for e in extras for r in PROJECT["optional-dependencies"][e])]
+    return {canonicalize_name(r.name): r for r in map(Requirement, lines)}
+
+
+def distributions(modules: set[str]) -> dict[str, set[str]]:
+    """The distributions that bring a module, by module."""
+    installed = metadata.packages_distributions()
+    return {m: {canonicalize_name(name) for name in installed.get(m, [m])} for m in modules}
+
+
+def test_every_imported_package_is_declared() -> None:
+    declared = set(requirements())
+    missing = {m: d for m, d in distributions(imported("digitjax", "play")).items() if not d & declared}
+    assert not missing
+    declared = set(requirements("dev"))
+    missing = {m: d for m, d in distributions(imported("tests")).items() if not d & declared}
+    assert not missing
+
+
+def test_every_declared_package_is_used() -> None:
+    used = {name for each in distributions(imported("digitjax", "play")).values() for name in each}
+    unseen = {
+        "importlib-resources",  # imported by tensorflow-datasets,
+        "array-record",  # and this too
+        "scikit-learn",  # the file with the 8x8 digits is read, the code never imported
+    }
+    assert set(requirements()) - used <= unseen
+    used |= {name for each in distributions(imported("tests")).values() for name in each}
+    tools = {"pyright", "pytest-xdist", "ruff", "beartype"}
+    assert set(requirements("dev")) - used - unseen <= tools
+    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
+    assert all(call in makefile for call in ("-m ruff", "-m pyright", "-m pytest"))
+
+
+def pins() -> Iterator[tuple[Path, dict[str, str]]]:
+    for path in sorted((REPO / ".constraints").glob("*.txt")):
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+        assert all(re.fullmatch(r"[a-z0-9._-]+==[0-9a-z.]+", line) for line in lines), path
+        yield path, dict(line.split("==") for line in lines)
+
+
+def test_pins_are_versions_alone_and_fit_what_pyproject_allows() -> None:
+    files = {path.name: versions for path, versions in pins()}
+    assert sorted(files) == ["python3.11.txt", "python3.12.txt"]
+    assert files["python3.11.txt"]["jax"].startswith("0.10.")
+    assert files["python3.12.txt"]["jax"].startswith("0.12.")
+    for versions in files.values():
+        exact = {str(canonicalize_name(name)): version for name, version in versions.items()}
+        for name, requirement in requirements("dev", "cuda", "tpu", "bench").items():
+            assert requirement.specifier.contains(exact[name]), requirement
+        assert {"jax-cuda12-plugin", "libtpu"} <= set(exact)
+
+
+@pytest.mark.parametrize("script_name", sorted(PROJECT["scripts"]))
+def test_console_scripts_resolve_to_functions_without_arguments(script_name: str) -> None:
+    module, _, attribute = PROJECT["scripts"][script_name].partition(":")
+    code = f"import {module} as m, inspect; inspect.signature(m.{attribute}).bind()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_main_returns_becomes_the_exit_code() -> None:
+    from digitjax.cli import main
+
+    assert inspect.signature(main).return_annotation is int
+    program = (
+        "import sys; from digitjax.cli import main; sys.exit(main())"  # what pip writes for a console script
+    )
+    for start in (["-c", program], ["-m", "digitjax"]):
+        done = subprocess.run([sys.executable, *start, "tarin"], cwd=REPO, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert done.stderr.startswith("digitjax: ")
