@@ -46,7 +46,10 @@ def read_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height widt
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder: give the pictures in it, as in {path / '*.png'}")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file: write the picture to one first")
         with warnings.catch_warnings(), open(path, "rb") as file:
+            warnings.simplefilter("ignore")  # odd EXIF and the like, which do no harm
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             if not file.read(1):
                 raise InputError(f"{path} is empty: give a PNG or JPEG picture")

@@ -58,7 +58,7 @@ def show(evaluations: Sequence[Evaluation], console: Console) -> None:
     for e in evaluations:
         row = [f"{e.n_digits:,}", _percent(e.accuracy), _number(e.nll), _number(e.ece)]
         row += [_number(e.auroc), _percent(e.refused)] if rejects else []
-        table.add_row(Text(e.data), *row)
+        table.add_row(Text(_short(e.data)), *row)
     console.print(table)
     for e in evaluations:
         remarks = list(_remarks(e))
@@ -93,6 +93,8 @@ def _remarks(e: Evaluation) -> Iterator[str]:
         yield f"{wrong.sum():,} wrong, most often {', '.join(worst)}"
     if e.answered is not None and e.answered < 1:
         yield f"answers {_percent(e.answered)} of the digits, {_percent(e.accuracy_answered)} of those right"
+    if e.n_other and e.refused is None:
+        yield f"{e.n_other:,} are no digits: measured only beside digits, and for a network that may refuse"
     if e.refused is not None:
         yield (
             f"refuses {_percent(e.refused)} of {e.n_other:,} drawings that are no digits, "
@@ -107,6 +109,13 @@ def _remarks(e: Evaluation) -> Iterator[str]:
         )
     if e.n_skipped:
         yield f"{e.n_skipped:,} not counted: no label, or a sign that may be taken for a digit"
+
+
+def _short(data: str) -> str:
+    """The name of a data set without the folders of its file."""
+    source, colon, path = data.partition(":")
+    folder, slash, name = path.replace("\\", "/").rpartition("/")
+    return f"{source}:…/{name}" if colon and slash and folder else data
 
 
 def _percent(fraction: float | None) -> str:
