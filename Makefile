@@ -37,7 +37,7 @@ setup:
 	$(call RUN_SETUP)
 
 train: setup
-	$(VENV)/python -m digitjax train $(TRAIN_ARGS)
+	$(VENV)/python -m digitjax train --anew $(TRAIN_ARGS)
 
 play: setup
 	$(VENV)/python -m play $(PLAY_ARGS)
