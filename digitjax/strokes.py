@@ -116,7 +116,7 @@ def to_line(drawing: Drawing) -> bytes:
     )
 
 
-def from_json(record: Mapping[str, Any]) -> Drawing:
+def from_json(record: Any) -> Drawing:
     """A drawing from one parsed line.
 
     Empty strokes are dropped; an empty `word`, `source` or `writer` counts as none.
@@ -255,18 +255,19 @@ def _farthest(
     points: Float[np.ndarray, "points 2"], left: np.ndarray, right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Index and squared distance of the point farthest from the chord of each left and right."""
+    plane = points.view(np.complex128)[:, 0]
     inner = right - left - 1
     offset = np.cumsum(inner) - inner
     chord = np.repeat(np.arange(len(left)), inner)
-    index = np.arange(len(chord)) + (left + 1 - offset)[chord]
-    direction = points[right] - points[left]
-    length = (direction**2).sum(1)
-    length[length == 0] = np.inf
-    away = points[index] - points[left][chord]
-    along = np.clip((away * direction[chord]).sum(1) / length[chord], 0, 1)
-    distance = ((away - along[:, None] * direction[chord]) ** 2).sum(1)
+    index = np.arange(len(chord)) + np.repeat(left + 1 - offset, inner)
+    direction = plane[right] - plane[left]
+    length = np.abs(direction)
+    turn = np.where(length > 0, direction.conj() / np.where(length > 0, length, 1.0), 1.0)
+    turned = (plane[index] - np.repeat(plane[left], inner)) * np.repeat(turn, inner)
+    beyond = np.maximum(turned.real - np.repeat(length, inner), np.maximum(-turned.real, 0.0))
+    distance = turned.imag**2 + beyond**2
     most = np.maximum.reduceat(distance, offset)
-    candidates = np.flatnonzero(distance == most[chord])
+    candidates = np.flatnonzero(distance == np.repeat(most, inner))
     return index[candidates[np.searchsorted(chord[candidates], np.arange(len(left)))]], most
 
 

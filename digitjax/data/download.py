@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from digitjax import paths
 from digitjax.data.spec import DataUnavailable
+from digitjax.errors import InputError
 
 CONNECT_SECONDS = 2.0
 """How long the probe waits for a connection, and then again for the answer."""
@@ -61,6 +62,7 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
 
     Raises:
         DataUnavailable: the network fails, or what it yields has another checksum.
+        InputError: the folder cannot be written to.
     """
     with contextlib.redirect_stdout(sys.stderr):
         import tensorflow_datasets as tfds
@@ -69,9 +71,15 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
             mirror + name: tfds.download.checksums.UrlInfo(file.size, file.sha256, name)
             for name, file in files.items()
         }
-        manager = tfds.download.DownloadManager(
-            download_dir=folder, url_infos=known, force_checksums_validation=True
-        )
+        try:
+            manager = tfds.download.DownloadManager(
+                download_dir=folder, url_infos=known, force_checksums_validation=True
+            )
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be written to ({error.strerror}): "
+                "set DIGITJAX_DATA_DIR to a folder that can"
+            ) from None
         try:
             found = manager.download({name: mirror + name for name in files})
         except Exception as error:  # requests, urllib3, promise and TFDS each have their own

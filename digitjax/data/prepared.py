@@ -27,7 +27,7 @@ def is_whole(folder: Path, *, contents: bool = True) -> bool:
     """Whether the folder holds what its manifest lists; without `contents` only sizes are compared."""
     try:
         files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return all(
+        return bool(files) and all(
             (folder / name).stat().st_size == size and (not contents or sha256(folder / name) == digest)
             for name, (size, digest) in files.items()
         )
