@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 import digitjax
+from digitjax.commands.arguments import one_line
 from digitjax.errors import DigitjaxError, InputError
 
 COMMANDS = {
@@ -117,7 +118,7 @@ def _versions() -> str:
 def _fail(sentence: str, code: int) -> int:
     """Prints `digitjax: sentence` on standard error, also where standard error cannot take it."""
     with contextlib.suppress(OSError):
-        print(f"digitjax: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+        print(f"digitjax: {one_line(sentence)}", file=sys.stderr, flush=True)
     return code
 
 

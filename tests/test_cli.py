@@ -76,7 +76,7 @@ def test_a_wrong_command_is_one_sentence_and_exit_code_2(argv, said, capsys):
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
     [
-        (InputError("bad\n  input"), 2, "digitjax: bad input"),
+        (InputError("bad\n  \x1b[1minput"), 2, "digitjax: bad ?[1minput"),
         (DigitjaxError("it failed"), 1, "digitjax: it failed"),
         (OSError(errno.ENOSPC, "No space left on device", "/a/b"), 1, "No space left on device (/a/b)"),
         (PermissionError(errno.EACCES, "Permission denied", "/a"), 1, "Permission denied (/a)"),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint, print_json
+from digitjax.commands.arguments import Parser, add_checkpoint, one_line, print_json
 from digitjax.errors import InputError
 from digitjax.pictures import read_picture
 from digitjax.pixels import picture_to_image
@@ -63,7 +63,7 @@ def run(argv: list[str]) -> int:
     ):
         if prediction is None:
             failed = True
-            print(f"digitjax: {item.error}", file=sys.stderr)
+            print(f"digitjax: {one_line(item.error or '')}", file=sys.stderr)
             records.append({"file": item.file, "error": item.error})
         elif arguments.json:
             records.append({"file": item.file, "index": item.number} | prediction.to_json())
@@ -114,8 +114,7 @@ def _line(item: Item, prediction: Prediction, width: int) -> str:
 
 
 def _label(file: str, number: int) -> str:
-    name = "".join(c if c.isprintable() else "?" for c in file)
-    return f"{name} {number}" if file.lower().endswith(DRAWINGS) else name
+    return f"{one_line(file)} {number}" if file.lower().endswith(DRAWINGS) else one_line(file)
 
 
 def _width(files: list[str]) -> int:
