@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from digitjax.augment import augment_ink
 from digitjax.config import AugmentConfig, TrainConfig
-from digitjax.data import load, parse_spec, unavailable
+from digitjax.data import EmptySplit, load, parse_spec, unavailable
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.spec import Source, Spec
 from digitjax.data.synthetic import sample, sample_pens
@@ -131,8 +131,8 @@ def choose_specs(texts: Sequence[str]) -> tuple[tuple[Spec, ...], tuple[str, ...
     if reason is None:
         return tuple(map(parse_spec, WITH_MNIST)), ()
     notice = (
-        f"no MNIST ({reason}): training on what comes with the program, synthetic handwriting and the UCI digits; "
-        "set DIGITJAX_MNIST_DIR to a folder with the four IDX files to train on MNIST"
+        f"no MNIST ({reason}): training on what comes with the program, synthetic handwriting and "
+        "the UCI digits; set DIGITJAX_MNIST_DIR to a folder with the four IDX files to train on MNIST"
     )
     return tuple(map(parse_spec, EMBEDDED)), (notice,)
 
@@ -203,10 +203,8 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
         part, notice = _make_part(spec, source, count, geometry, keep_others=config.model.rejects)
         parts.append(part)
         more.extend(notice)
-    validation = tuple(
-        _validation(to_examples(load(spec._replace(split="validation"), "validation"), geometry))
-        for spec in specs
-    )
+    validation, missing = _load_validation(specs, geometry)
+    more.extend(missing)
     smoothing = config.optim.label_smoothing
     base = jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
     resident = [
@@ -252,6 +250,21 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
         return gather(np.int32(step), indices, resident)
 
     return Pipeline(batch_at, validation, tuple(map(str, specs)), (*notices, *more))
+
+
+def _load_validation(specs: Sequence[Spec], geometry: str) -> tuple[tuple[Examples, ...], list[str]]:
+    """The validation splits that are not empty; synthetic handwriting where all of them are."""
+    found, notices = [], []
+    for spec in specs:
+        wanted = spec._replace(split="validation", weight=1.0)
+        try:
+            found.append(_validation(to_examples(load(wanted), geometry)))
+        except EmptySplit:
+            notices.append(f"{wanted} is empty, as where few writers drew it: it is not validated on")
+    if not found:
+        notices.append("no source has a validation split: validating on synthetic@validation")
+        found.append(_validation(to_examples(load("synthetic@validation"), geometry)))
+    return tuple(found), notices
 
 
 def _is_endless(spec: Spec) -> bool:

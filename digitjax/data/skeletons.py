@@ -128,6 +128,8 @@ PATHS: dict[int, list[tuple[float, str]]] = {
 }
 """Ways of writing each digit, and how common they are."""
 
+WIDTH = 0.72
+"""Width of the paths' box; its height is 1."""
 LAST, CORNER, SMOOTH = 0, 1, 2
 """What a point is to the piece of path beside it: an end of the stroke, a corner, or neither."""
 
@@ -163,7 +165,7 @@ def _parse(path: str) -> tuple[np.ndarray, list[tuple[int, int, int, int, int, i
         corner = {first + i for i, word in enumerate(words) if word.endswith("!")}
         for word in words:
             x, y = word.rstrip("!").split(",")
-            points.append((float(x) * 0.0072, float(y) * 0.01))
+            points.append((float(x) * 0.01 * WIDTH, float(y) * 0.01))
 
         def kind(point: int, first=first, last=last, corner=corner) -> int:
             return LAST if point in (first, last) else CORNER if point in corner else SMOOTH

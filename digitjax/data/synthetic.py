@@ -5,13 +5,16 @@ ends early, puts second strokes beside their place, and whose whole page is bent
 field, sheared, stretched and turned.
 """
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from digitjax.data.skeletons import CORNER, LAST, load_skeletons
+from digitjax.data.skeletons import CORNER, LAST, WIDTH, Skeletons, load_skeletons
 from digitjax.types import Segments
 
 PER_PIECE = 4
@@ -50,29 +53,40 @@ class Hand:
     """Thickest pen."""
 
 
-def _field(key: Key[Array, ""], points: Float[Array, "points 2"], sd: float) -> Float[Array, "points 2"]:
+class Noise(NamedTuple):
+    """What is random about a drawing: standard normal; `cut` and `rounding` are uniform, 0 to 1."""
+
+    miss: Float[Array, "*n points 2"]
+    bar: Float[Array, "*n strokes 2"]
+    tremor: Float[Array, "*n ends 2"]
+    field: Float[Array, "*n 2 rows columns"]
+    shape: Float[Array, "*n 3"]
+    cut: Float[Array, "*n pieces 2"]
+    rounding: Float[Array, "*n"]
+
+
+def _field(
+    normal: Float[Array, "2 rows columns"], points: Float[Array, "points 2"], sd: float
+) -> Float[Array, "points 2"]:
     """A smooth random displacement: cosines of few frequencies, the slower the stronger."""
-    order = jnp.arange(FREQUENCIES)
+    order = np.arange(FREQUENCIES)
     fall = 1.0 / (1.0 + order[:, None] ** 2 + order[None, :] ** 2)
-    fall = fall.at[0, 0].set(0.0)
-    fall = fall / jnp.sqrt((fall**2).sum() / 4)
-    amplitude = jax.random.normal(key, (2, FREQUENCIES, FREQUENCIES)) * fall * sd
-    x, y = points[:, 0] / 0.72, points[:, 1]
-    wave_x = jnp.cos(jnp.pi * order[None, :] * x[:, None])
-    wave_y = jnp.cos(jnp.pi * order[None, :] * y[:, None])
+    fall[0, 0] = 0.0
+    fall /= np.sqrt((fall**2).sum() / 4)
+    amplitude = normal * fall.astype(np.float32) * sd
+    x, y = points[:, 0] / WIDTH, points[:, 1]
+    wave_x = jnp.cos(np.pi * order[None, :] * x[:, None])
+    wave_y = jnp.cos(np.pi * order[None, :] * y[:, None])
     return jnp.einsum("cij,pi,pj->pc", amplitude, wave_x, wave_y)
 
 
-def _draw(key: Key[Array, ""], skeletons, path: Int[Array, ""], hand: Hand) -> Segments:
+def _draw(noise: Noise, skeletons: Skeletons, path: Int[Array, ""], hand: Hand) -> Segments:
     """One drawing of one path, in units of about its height."""
-    keys = jax.random.split(key, 9)
-    points, pieces = skeletons.points[path], skeletons.pieces[path]
-    kinds, stroke = skeletons.kinds[path], skeletons.stroke[path]
-    points = points + jax.random.normal(keys[0], points.shape) * hand.miss
+    pieces, kinds, stroke = skeletons.pieces[path], skeletons.kinds[path], skeletons.stroke[path]
+    points = skeletons.points[path] + noise.miss * hand.miss
     before, start, end, after = (points[pieces[:, i]] for i in range(4))
     straight = end - start
-
-    rounding = jax.random.uniform(keys[1], maxval=hand.rounding)
+    rounding = noise.rounding * hand.rounding
 
     def tangent(kind, through):
         smoothness = jnp.where(kind == LAST, 0.0, jnp.where(kind == CORNER, rounding, 1.0))[:, None]
@@ -81,38 +95,49 @@ def _draw(key: Key[Array, ""], skeletons, path: Int[Array, ""], hand: Hand) -> S
     leaving = tangent(kinds[:, 0], (end - before) / 2)
     arriving = tangent(kinds[:, 1], (after - start) / 2)
 
-    # A stroke may begin late and end early; Hermite's polynomials go from `start` to `end`.
-    late = jax.random.uniform(keys[2], (pieces.shape[0],), minval=-hand.early / 2, maxval=hand.early)
-    soon = jax.random.uniform(keys[3], (pieces.shape[0],), minval=-hand.early / 2, maxval=hand.early)
-    low = jnp.where(kinds[:, 0] == LAST, late, 0.0)
-    high = 1.0 - jnp.where(kinds[:, 1] == LAST, soon, 0.0)
-    t = low[:, None] + jnp.linspace(0.0, 1.0, PER_PIECE + 1) * (high - low)[:, None]
-    t = t[:, :, None]
+    # A stroke may begin late and end early, or the other way round; Hermite's polynomials give the curve.
+    cut = (1.5 * noise.cut - 0.5) * hand.early
+    low = jnp.where(kinds[:, 0] == LAST, cut[:, 0], 0.0)
+    high = 1.0 - jnp.where(kinds[:, 1] == LAST, cut[:, 1], 0.0)
+    t = (low[:, None] + np.linspace(0.0, 1.0, PER_PIECE + 1) * (high - low)[:, None])[:, :, None]
     curve = (
         (2 * t**3 - 3 * t**2 + 1) * start[:, None]
         + (t**3 - 2 * t**2 + t) * leaving[:, None]
         + (3 * t**2 - 2 * t**3) * end[:, None]
         + (t**3 - t**2) * arriving[:, None]
     )
-    beside = jax.random.normal(keys[4], (4, 2)) * hand.bar
-    curve = curve + jnp.where(stroke[:, None] > 0, beside[jnp.clip(stroke, 0, 3)], 0.0)[:, None]
+    beside = jnp.where(stroke[:, None] > 0, noise.bar[stroke] * hand.bar, 0.0)
     # Neighbouring pieces share a point, so it must tremble alike in both.
-    shake = jax.random.normal(keys[5], (pieces.shape[0] * PER_PIECE + 1, 2)) * hand.tremor
-    rows = jnp.arange(pieces.shape[0])[:, None] * PER_PIECE + jnp.arange(PER_PIECE + 1)
-    curve = curve + shake[rows]
+    rows = np.arange(pieces.shape[0])[:, None] * PER_PIECE + np.arange(PER_PIECE + 1)
+    curve = curve + beside[:, None] + noise.tremor[rows] * hand.tremor
     flat = curve.reshape(-1, 2)
-    flat = flat + _field(keys[6], flat, hand.field)
+    flat = flat + _field(noise.field, flat, hand.field)
 
-    shape = jax.random.normal(keys[7], (3,))
-    width = jnp.exp(shape[0] * hand.stretch / 2)
-    angle = shape[1] * hand.turn
-    shear = -(hand.slant + shape[2] * hand.shear)
+    width = jnp.exp(noise.shape[0] * hand.stretch / 2)
+    angle = noise.shape[1] * hand.turn
+    shear = -(hand.slant + noise.shape[2] * hand.shear)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
-    rotation = jnp.array([[cos, -sin], [sin, cos]])
-    matrix = rotation @ jnp.array([[1.0, shear], [0.0, 1.0]]) @ jnp.diag(jnp.stack([width, 1 / width]))
-    curve = (flat @ matrix.T).reshape(curve.shape)
+    x = width * flat[:, 0] + shear * flat[:, 1] / width
+    y = flat[:, 1] / width
+    curve = jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=-1).reshape(curve.shape)
     ends = jnp.concatenate([curve[:, :-1], curve[:, 1:]], axis=-1).reshape(-1, 4)
     return Segments(ends, jnp.repeat(skeletons.mask[path], PER_PIECE))
+
+
+def _noise(key: Key[Array, ""], n: int, skeletons: Skeletons) -> Noise:
+    """All that is random about `n` drawings, from two calls: each call's program takes long to compile."""
+    points, pieces = skeletons.points.shape[1], skeletons.pieces.shape[1]
+    strokes = int(skeletons.stroke.max()) + 1
+    normal_key, uniform_key = jax.random.split(key)
+    shapes = ((points, 2), (strokes, 2), (pieces * PER_PIECE + 1, 2), (2, FREQUENCIES, FREQUENCIES), (3,))
+    sizes = [math.prod(shape) for shape in shapes]
+    normal = jax.random.normal(normal_key, (n, sum(sizes)))
+    parts = jnp.split(normal, np.cumsum(sizes)[:-1].tolist(), axis=1)
+    miss, bar, tremor, field, shape = (
+        part.reshape(n, *shape) for part, shape in zip(parts, shapes, strict=True)
+    )
+    uniform = jax.random.uniform(uniform_key, (n, pieces * 2 + 1))
+    return Noise(miss, bar, tremor, field, shape, uniform[:, :-1].reshape(n, pieces, 2), uniform[:, -1])
 
 
 def sample(key: Key[Array, ""], n: int, hand: Hand | None = None) -> tuple[Segments, Int[Array, " n"]]:
@@ -127,11 +152,12 @@ def sample(key: Key[Array, ""], n: int, hand: Hand | None = None) -> tuple[Segme
         Ink in units of about a digit's height, and the digits.
     """
     hand = hand or Hand()
-    skeletons = jax.tree.map(jnp.asarray, load_skeletons())
+    table = load_skeletons()
     choice_key, draw_key = jax.random.split(key)
-    paths = jax.random.categorical(choice_key, jnp.log(skeletons.weight), shape=(n,))
-    keys = jax.random.split(draw_key, n)
-    ink = jax.vmap(lambda one_key, path: _draw(one_key, skeletons, path, hand))(keys, paths)
+    paths = jax.random.choice(choice_key, len(table.label), (n,), p=jnp.asarray(table.weight))
+    skeletons = Skeletons(*map(jnp.asarray, table))
+    noise = _noise(draw_key, n, table)
+    ink = jax.vmap(lambda one, path: _draw(one, skeletons, path, hand))(noise, paths)
     return ink, skeletons.label[paths]
 
 
