@@ -13,8 +13,7 @@ import sys
 from collections.abc import Sequence
 
 import digitjax
-from digitjax.commands.arguments import one_line
-from digitjax.errors import DigitjaxError, InputError
+from digitjax.errors import DigitjaxError, InputError, one_line
 
 COMMANDS = {
     "train": "train a network and leave a checkpoint",

@@ -11,3 +11,8 @@ class InputError(DigitjaxError):
     """What the user gave cannot be used; nothing was written. The message ends with the remedy."""
 
     exit_code = 2
+
+
+def one_line(text: str) -> str:
+    """Text for a terminal: white space becomes one space, what cannot be printed a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))

@@ -53,8 +53,3 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
 def print_json(records: Sequence[dict]) -> None:
     """Prints a JSON list on standard output, an object a line; ASCII, and NaN is an error."""
     print("[" + ",\n ".join(json.dumps(record, allow_nan=False) for record in records) + "]")
-
-
-def one_line(text: str) -> str:
-    """Text for a terminal: white space becomes one space, what cannot be printed a question mark."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))

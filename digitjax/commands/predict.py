@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint, one_line, print_json
-from digitjax.errors import InputError
+from digitjax.commands.arguments import Parser, add_checkpoint, print_json
+from digitjax.errors import InputError, one_line
 from digitjax.pictures import read_picture
 from digitjax.pixels import picture_to_image
 from digitjax.predict import BATCH, Prediction, drawings_to_images, predict
