@@ -1,7 +1,9 @@
 """Source `images:DIR` (one folder a class) and `images:FILE.npz` (arrays `x` and `y`), as they are."""
 
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,9 @@ MAX_SIDE = 4096
 """Pixels of an array's height or width."""
 MAX_PICTURES = 2_000_000
 """Pictures of one source."""
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
+"""What the standard library raises on archives that are not as they should be."""
 
 
 def load_images(spec: Spec) -> Source:
@@ -115,7 +120,7 @@ def _read_npz(path: Path) -> Iterator[tuple[np.ndarray, str | None]]:
             x, y = _array(path, archive, "x"), _array(path, archive, "y")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give an .npz file with x and y") from None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except _DAMAGED as error:
         raise InputError(f"{path} is no .npz file, or damaged ({error}): write it with numpy.savez") from None
     if x.ndim == 4 and x.shape[-1] == 1:
         x = x[..., 0]
@@ -169,7 +174,7 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> Shaped[np.ndarray
             if dtype.hasobject or min(shape, default=1) < 0 or size != entry.file_size - file.tell():
                 raise ValueError("its header does not fit its size, or it holds objects")
             flat = np.frombuffer(file.read(), dtype) if size else np.zeros(0, dtype)
-    except (ValueError, SyntaxError, TypeError, MemoryError, zipfile.BadZipFile) as error:
+    except (*_DAMAGED, SyntaxError, TypeError) as error:
         raise InputError(f"{name} of {path} is damaged ({error}): write it with numpy.savez") from None
     return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
 
