@@ -393,7 +393,7 @@ KEYS = {
     "z": "undo",
     "y": "redo",
     "c": "clear",
-    "e": "eraser",
+    "e": "other-tool",
     "[": "pen-smaller",
     "]": "pen-bigger",
     "?": "help",
@@ -439,10 +439,10 @@ def _press(state: PlayState, action: str) -> PlayState:
         return {"undo": _undo, "redo": _redo, "clear": lambda s: _replace_ink(s, ())}[name](state)
     settings = state.settings
     match name:
-        case "eraser":
+        case "pen" | "eraser":
+            return _pen_up(state)._replace(tool=name)
+        case "other-tool":
             return _pen_up(state)._replace(tool="pen" if state.tool == "eraser" else "eraser")
-        case "pen":
-            return _pen_up(state)._replace(tool="pen")
         case "pen-smaller" | "pen-bigger":
             pen = settings.pen + (1 if name == "pen-bigger" else -1)
             return _with_settings(state, settings._replace(pen=min(max(pen, 0), len(PENS) - 1)))
@@ -454,6 +454,9 @@ def _press(state: PlayState, action: str) -> PlayState:
             return _with_settings(
                 state, settings._replace(text_size=TEXT_SIZES[min(max(size, 0), len(TEXT_SIZES) - 1)])
             )
+        case "text-cycle":
+            size = (TEXT_SIZES.index(settings.text_size) + 1) % len(TEXT_SIZES)
+            return _with_settings(state, settings._replace(text_size=TEXT_SIZES[size]))
         case "help":
             return _pen_up(state)._replace(help=not state.help)
         case "numbers":

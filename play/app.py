@@ -1,0 +1,266 @@
+"""The only event loop, clock and window. Headless, the same loop runs over SDL's dummy driver on a virtual clock."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import pygame
+
+from play import effects, events
+from play.classify import Classifier, Query
+from play.layout import Control, Layout, arrange
+from play.outside import Outside
+from play.state import PlayState, update
+from play.translate import Pointer, translate
+from play.view.frame import Frame, controls_of
+
+FRAME = 1 / 60
+"""Seconds of a frame."""
+PATIENCE = 0.008
+"""Seconds for which a frame waits for its answer; one that is later comes in the next frame."""
+NAME = "digitjax"
+
+
+class Clock(Protocol):
+    """Seconds since the start, and the end of a frame."""
+
+    def now(self) -> float:
+        """Seconds."""
+        ...
+
+    def next_frame(self, busy: bool) -> None:
+        """Waits for the next frame; with nothing under way (not `busy`) the first event may end the wait."""
+        ...
+
+
+class RealClock:
+    """The wall's clock: 60 frames a second while something moves, and at once when something happens."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._frame = 0.0
+
+    def now(self) -> float:
+        return time.perf_counter() - self._start
+
+    def next_frame(self, busy: bool) -> None:
+        end = self._frame + FRAME
+        if busy:
+            time.sleep(max(0.0, end - self.now()))
+        else:
+            time.sleep(max(0.0, min(end - FRAME / 2, end) - self.now()))
+            while self.now() < end and not pygame.event.peek():
+                time.sleep(0.001)
+        self._frame = self.now()
+
+
+class VirtualClock:
+    """A sixtieth of a second a frame, however long it took."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+
+    def now(self) -> float:
+        return self._frames * FRAME
+
+    def next_frame(self, busy: bool) -> None:
+        self._frames += 1
+
+
+class Source(Protocol):
+    """Where our events come from."""
+
+    def take(self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float) -> list[events.Event]:
+        """What has happened since the last frame."""
+        ...
+
+    def frame_done(self, state: PlayState, numbers: "FrameTimes") -> None:
+        """Called after each frame was shown."""
+        ...
+
+
+class FrameTimes(NamedTuple):
+    """What a frame cost, in milliseconds; `answer` from its events to their answer, None where none came."""
+
+    whole: float
+    answer: float | None
+
+
+class WindowSource:
+    """Mouse, fingers, pen and keys, through pygame."""
+
+    def __init__(self) -> None:
+        self._pointer = Pointer()
+
+    def take(self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float) -> list[events.Event]:
+        found: list[events.Event] = []
+        focus = state.focus
+        covered = state.screen == "gallery" or state.help
+        for event in pygame.event.get():
+            self._pointer, ours = translate(
+                event, self._pointer, layout, controls, focus=focus, time=time, covered=covered
+            )
+            for one in ours:
+                if isinstance(one, events.Focus):
+                    focus = one.control
+                elif isinstance(one, events.Hover) and found and isinstance(found[-1], events.Hover):
+                    found.pop()
+                found.append(one)
+        return found
+
+    def frame_done(self, state: PlayState, numbers: FrameTimes) -> None:
+        pass
+
+
+class Window:
+    """The display: a window that can be resized, or the whole screen."""
+
+    def __init__(self, width: int, height: int, title: str = NAME) -> None:
+        pygame.display.init()
+        pygame.font.init()
+        pygame.display.set_caption(title)
+        self._size = (width, height)
+        self.surface = pygame.display.set_mode(self._size, pygame.RESIZABLE)
+
+    def fullscreen(self, on: bool) -> None:
+        """Takes the whole screen, or goes back to the window as it was."""
+        if on:
+            self._size = self.surface.get_size()
+            self.surface = pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+        else:
+            self.surface = pygame.display.set_mode(self._size, pygame.RESIZABLE)
+
+    def current(self) -> pygame.Surface:
+        """The surface as it is now; SDL makes another one when the window changes."""
+        surface = pygame.display.get_surface()
+        if surface is not None:
+            self.surface = surface
+        return self.surface
+
+    def show(self, rects: list[pygame.Rect]) -> None:
+        """Makes changed parts visible."""
+        if rects:
+            pygame.display.update(rects)
+
+    def close(self) -> None:
+        """Closes the display."""
+        pygame.display.quit()
+
+
+class Loop:
+    """Events in, one state, pixels out."""
+
+    def __init__(
+        self,
+        window: Window,
+        classifier: Classifier,
+        outside: Outside,
+        sources: Sequence[Source],
+        clock: Clock,
+        state: PlayState,
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.window, self.classifier, self.outside = window, classifier, outside
+        self.sources, self.clock, self.state, self.patience = sources, clock, state, patience
+        self.frame = Frame()
+        self.dropped = 0
+        self._asked = -1
+        self._asked_at: float | None = None
+        self._arranged: tuple[Any, Layout] | None = None
+
+    def run(self, until: Callable[[PlayState], bool] = lambda state: False) -> PlayState:
+        """Frames until the window is closed or `until` says so."""
+        while not self.state.closing and not until(self.state):
+            self.step()
+            self.clock.next_frame(self.busy)
+        return self.state
+
+    @property
+    def busy(self) -> bool:
+        """Whether the picture moves by itself or an answer is awaited."""
+        answer = self.state.answers[0]
+        settled = answer is None or self.state.bars == answer.probabilities
+        return self.state.pen_down or self._asked_at is not None or not settled
+
+    def step(self) -> FrameTimes:
+        """One frame."""
+        begin = time.perf_counter()
+        surface = self.window.current()
+        width, height = surface.get_size()
+        if (width, height) != (self.state.width, self.state.height):
+            self._apply(events.Resize(width, height))
+        layout = self._layout()
+        controls = controls_of(self.state, layout)
+        now = self.clock.now()
+        for source in self.sources:
+            for event in source.take(self.state, layout, controls, now):
+                self._apply(event)
+        self._apply(events.Tick(now))
+        for event in self.outside.poll():
+            self._apply(event)
+        self._ask(begin)
+        rects = self.frame.draw(surface, self.state, self._layout())
+        answered = None
+        for event in self.classifier.poll(self.patience if self._asked_at is not None else 0.0):
+            self._apply(event)
+            if isinstance(event, events.Answered) and event.slot == 0 and event.revision == self._asked:
+                answered = (time.perf_counter() - (self._asked_at or begin)) * 1e3
+                self._asked_at = None
+        if answered is None:
+            self._ask(begin)
+        self._effects()
+        rects += self.frame.draw(self.window.current(), self.state, self._layout())
+        self.window.show(rects)
+        whole = time.perf_counter() - begin
+        self.dropped += max(0, int(whole / FRAME))
+        times = FrameTimes(whole * 1e3, answered)
+        if self.state.numbers_shown:
+            self._apply(events.Measured(times.whole, answered, self.dropped))
+        for source in self.sources:
+            source.frame_done(self.state, times)
+        return times
+
+    def _apply(self, event: events.Event) -> None:
+        self.state = update(self.state, event)
+
+    def _ask(self, begin: float) -> None:
+        state = self.state
+        if self._asked == state.revision or not state.strokes:
+            if not state.strokes:
+                self._asked_at = None
+            return
+        if self.classifier.ask(Query(state.revision, state.strokes, state.off, state.screen == "why")):
+            self._asked, self._asked_at = state.revision, begin
+
+    def _layout(self) -> Layout:
+        state = self.state
+        key = (
+            state.width,
+            state.height,
+            state.settings,
+            state.screen,
+            state.tool,
+            state.help,
+            bool(state.past),
+            bool(state.future),
+            bool(state.strokes),
+        )
+        if self._arranged is None or self._arranged[0] != key:
+            self._arranged = (key, arrange(state))
+        return self._arranged[1]
+
+    def _effects(self) -> None:
+        asked, self.state = self.state.effects, self.state._replace(effects=())
+        for effect in asked:
+            match effect:
+                case effects.Fullscreen(on):
+                    self.window.fullscreen(on)
+                case effects.LoadModel(path, slot):
+                    self.classifier.load(path, slot)
+                case effects.UnloadModel(slot):
+                    self.classifier.unload(slot)
+                case effects.ListModels():
+                    self.classifier.list_models()
+                case _:
+                    self.outside.do(effect)

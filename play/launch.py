@@ -1,0 +1,46 @@
+"""Starts the reading process before anything slow is imported, so that JAX loads while the window opens."""
+
+import multiprocessing
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import NamedTuple
+
+
+class Options(NamedTuple):
+    """How the worker starts.
+
+    Attributes:
+        checkpoint: what `--checkpoint` says, None for the default.
+        device: "cpu", "gpu" or "tpu".
+        cache: folder of the compilation cache, "" for none.
+    """
+
+    checkpoint: str | None = None
+    device: str = "cpu"
+    cache: str = ""
+
+
+class Link(NamedTuple):
+    """A running worker: its process, where to send and where to receive."""
+
+    process: BaseProcess
+    requests: Connection
+    answers: Connection
+
+
+def start(options: Options) -> Link:
+    """Starts the worker's process; two one-way pipes, no socket."""
+    context = multiprocessing.get_context("spawn")
+    requests, send = context.Pipe(duplex=False)
+    receive, answers = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(requests, answers, options), name="reader", daemon=True)
+    process.start()
+    requests.close()
+    answers.close()
+    return Link(process, send, receive)
+
+
+def _child(requests: Connection, answers: Connection, options: Options) -> None:
+    from play import worker
+
+    worker.main(requests, answers, options)

@@ -1,0 +1,218 @@
+"""Where everything is, as pure functions of the window's size and the text's: rectangles, controls, hit testing.
+
+No pygame, so that the translator, the views and the tests agree about every place.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from play.events import CANVAS
+from play.state import SCREENS, PlayState
+
+TEXT_SCALE = {"small": 0.85, "normal": 1.0, "large": 1.25}
+SMALLEST = 320
+"""Side of the smallest window, in pixels, for which anything is laid out."""
+TITLES = {"draw": "Draw", "sees": "What it sees", "why": "Why", "models": "Models", "gallery": "Gallery"}
+
+
+class Rect(NamedTuple):
+    """A rectangle in whole pixels."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+    @property
+    def right(self) -> int:
+        """x just outside."""
+        return self.x + self.w
+
+    @property
+    def bottom(self) -> int:
+        """y just outside."""
+        return self.y + self.h
+
+    def contains(self, x: float, y: float) -> bool:
+        """Whether a place is inside."""
+        return self.x <= x < self.right and self.y <= y < self.bottom
+
+    def overlaps(self, other: "Rect") -> bool:
+        """Whether they share a pixel."""
+        return (
+            self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
+        )
+
+    def inset(self, by: int) -> "Rect":
+        """Smaller by so much on every side."""
+        return Rect(self.x + by, self.y + by, max(0, self.w - 2 * by), max(0, self.h - 2 * by))
+
+    def top(self, height: int) -> "Rect":
+        """Its upper part."""
+        return Rect(self.x, self.y, self.w, max(0, min(height, self.h)))
+
+    def below(self, height: int) -> "Rect":
+        """What is left under the upper part."""
+        height = max(0, min(height, self.h))
+        return Rect(self.x, self.y + height, self.w, self.h - height)
+
+    def columns(self, count: int, gap: int = 0) -> tuple["Rect", ...]:
+        """Equal columns that fill it."""
+        return tuple(_part(self, i, count, gap, True) for i in range(count))
+
+    def rows(self, count: int, gap: int = 0) -> tuple["Rect", ...]:
+        """Equal rows that fill it."""
+        return tuple(_part(self, i, count, gap, False) for i in range(count))
+
+
+class Control(NamedTuple):
+    """Something to press.
+
+    Attributes:
+        action: what `Press` carries; also its name for focus.
+        rect: where.
+        label: text on it.
+        icon: a sign before or above the label.
+        hint: the key that does the same.
+        on: it is the chosen one, or switched on.
+        enabled: it would do something.
+    """
+
+    action: str
+    rect: Rect
+    label: str
+    icon: str = ""
+    hint: str = ""
+    on: bool = False
+    enabled: bool = True
+
+
+class Layout(NamedTuple):
+    """The window, divided.
+
+    Attributes:
+        unit: pixels of one design pixel; everything that has a size is a multiple of it.
+        text: pixels of normal text.
+        header: the tabs.
+        tools: beside the canvas, or under it in a tall window.
+        canvas: a square; canvas units run over it.
+        panel: the screen's own.
+        status: the line at the bottom.
+        wide: whether the panel is beside the canvas.
+        controls: of the frame; a screen adds its own.
+    """
+
+    window: Rect
+    unit: float
+    text: int
+    margin: int
+    header: Rect
+    tools: Rect
+    canvas: Rect
+    panel: Rect
+    status: Rect
+    wide: bool
+    controls: tuple[Control, ...]
+
+
+def unit_of(width: int, height: int, text_size: str) -> tuple[float, int]:
+    """Pixels of a design pixel, and of normal text, for a window."""
+    unit = max(min(width / 1280, height / 800), min(min(width, height) / 800, 0.75), 0.45)
+    return unit, max(9, round(17 * unit * TEXT_SCALE[text_size]))
+
+
+def arrange(state: PlayState) -> Layout:
+    """Divides the window."""
+    width, height = max(state.width, SMALLEST), max(state.height, SMALLEST)
+    unit, text = unit_of(width, height, state.settings.text_size)
+    margin = max(4, round(14 * unit))
+    bar = max(round(40 * unit), round(text * 2.1))
+    window = Rect(0, 0, width, height)
+    header = Rect(margin, margin, width - 2 * margin, bar)
+    status_height = round(text * 1.7)
+    status = Rect(margin, height - status_height - margin // 2, width - 2 * margin, status_height)
+    top, bottom = header.bottom + margin, status.y - margin // 2
+    wide = width >= 1.15 * height
+    if wide:
+        tool = max(round(58 * unit), round(text * 3.6))
+        side = max(64, min(bottom - top, round((width - 4 * margin - tool) * 0.62)))
+        tools = Rect(margin, top, tool, bottom - top)
+        canvas = Rect(tools.right + margin, top, side, side)
+        panel = Rect(canvas.right + margin, top, max(0, width - canvas.right - 2 * margin), bottom - top)
+    else:
+        tool = max(round(50 * unit), round(text * 2.6))
+        side = max(64, min(width - 2 * margin, round((bottom - top - tool - 2 * margin) * 0.6)))
+        canvas = Rect((width - side) // 2, top, side, side)
+        tools = Rect(margin, canvas.bottom + margin // 2, width - 2 * margin, tool)
+        panel = Rect(margin, tools.bottom + margin, width - 2 * margin, max(0, bottom - tools.bottom - margin))
+    if state.screen == "gallery":
+        panel = Rect(margin, top, width - 2 * margin, bottom - top)
+    layout = Layout(window, unit, text, margin, header, tools, canvas, panel, status, wide, ())
+    return layout._replace(controls=_controls(state, layout))
+
+
+def hit(controls: Sequence[Control], x: float, y: float) -> Control | None:
+    """The control at a place, the last drawn first."""
+    return next((control for control in reversed(controls) if control.rect.contains(x, y)), None)
+
+
+def to_canvas(layout: Layout, x: float, y: float) -> tuple[float, float]:
+    """Pixels to canvas units; outside of the canvas too."""
+    canvas = layout.canvas
+    return (x - canvas.x) * CANVAS / canvas.w, (y - canvas.y) * CANVAS / canvas.h
+
+
+def from_canvas(layout: Layout, x: float, y: float) -> tuple[float, float]:
+    """Canvas units to pixels."""
+    canvas = layout.canvas
+    return canvas.x + x * canvas.w / CANVAS, canvas.y + y * canvas.h / CANVAS
+
+
+def _part(rect: Rect, index: int, count: int, gap: int, across: bool) -> Rect:
+    length = (rect.w if across else rect.h) - gap * (count - 1)
+    start = index * length // count + index * gap
+    size = max(0, (index + 1) * length // count - index * length // count)
+    if across:
+        return Rect(rect.x + start, rect.y, size, rect.h)
+    return Rect(rect.x, rect.y + start, rect.w, size)
+
+
+def _controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
+    gap = max(2, round(6 * layout.unit))
+    header = layout.header
+    square = header.h
+    small = 3 * square + 2 * gap
+    tabs = Rect(header.x, header.y, max(0, header.w - small - 2 * gap), header.h)
+    tabs = tabs._replace(w=min(tabs.w, round(layout.text * 9 * len(SCREENS))))
+    controls = [
+        Control(f"screen:{name}", rect, TITLES[name], on=state.screen == name)
+        for name, rect in zip(SCREENS, tabs.columns(len(SCREENS), gap), strict=True)
+    ]
+    corner = Rect(header.right - small, header.y, small, header.h).columns(3, gap)
+    controls += [
+        Control("text-cycle", corner[0], "", "Aa", "+ -"),
+        Control("theme", corner[1], "", "◐", "T"),
+        Control("help", corner[2], "", "?", "?", on=state.help),
+    ]
+    if state.screen != "gallery":
+        controls += _tools(state, layout, gap)
+    return tuple(controls)
+
+
+def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:
+    tools = layout.tools
+    if layout.wide:
+        height = min(round(tools.w * 1.02), (tools.h - 6 * gap) // 7)
+        places = Rect(tools.x, tools.y, tools.w, 7 * height + 6 * gap).rows(7, gap)
+    else:
+        places = tools.columns(7, gap)
+    pen = state.settings.pen
+    return [
+        Control("undo", places[0], "Undo", "↶", "Z", enabled=bool(state.past)),
+        Control("redo", places[1], "Redo", "↷", "Y", enabled=bool(state.future)),
+        Control("clear", places[2], "Clear", "✕", "C", enabled=bool(state.strokes)),
+        Control("pen", places[3], "Pen", "✎", "E", on=state.tool == "pen"),
+        Control("eraser", places[4], "Erase", "◧", "E", on=state.tool == "eraser"),
+        Control("pen-smaller", places[5], "Thin", "•", "[", enabled=pen > 0),
+        Control("pen-bigger", places[6], "Thick", "●", "]", enabled=pen < 4),
+    ]

@@ -1,0 +1,124 @@
+"""Carries out what the state asks for outside: files of the user's folder, in one thread, in order."""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from play import effects
+from play.events import Event, Notice, Recorded, RecordsListed
+from play.record import RecordError, Recorder
+from play.state import PENS, TEXT_SIZES, THEMES, Settings
+
+SETTINGS = "settings.json"
+
+
+class Outside:
+    """The user's folder: drawings and settings. A full disk or a locked file costs the window no frame."""
+
+    def __init__(self, folder: Path) -> None:
+        self.recorder = Recorder(folder)
+        self._pool = concurrent.futures.ThreadPoolExecutor(1, "files")
+        self._waiting: list[concurrent.futures.Future] = []
+
+    def do(self, effect: effects.Effect) -> None:
+        """Begins what the effect asks for; effects that are not for files are passed over."""
+        job = self._job(effect)
+        if job is not None:
+            self._waiting.append(self._pool.submit(_guarded, job))
+
+    def poll(self, wait: bool = False) -> list[Event]:
+        """Events of what is done; `wait` for all that was begun."""
+        if wait:
+            concurrent.futures.wait(self._waiting)
+        events: list[Event] = []
+        while self._waiting and self._waiting[0].done():
+            events += self._waiting.pop(0).result()
+        return events
+
+    def close(self) -> None:
+        """Returns when everything is on the disk."""
+        self._pool.shutdown(wait=True)
+
+    def _job(self, effect: effects.Effect) -> Callable[[], list[Event]] | None:
+        recorder = self.recorder
+        match effect:
+            case effects.Record():
+                return lambda: [_recorded(recorder, effect)]
+            case effects.Relabel(key, word):
+                return lambda: _relabel(recorder, key, word)
+            case effects.Delete(key):
+                return lambda: _delete(recorder, key)
+            case effects.ListRecords():
+                return lambda: [RecordsListed(recorder.entries())]
+            case effects.Export(form, times):
+                return lambda: _export(recorder, form, times)
+            case effects.Import():
+                return lambda: _import(recorder)
+            case effects.SaveSettings(settings):
+                return lambda: save_settings(recorder.folder, settings)
+        return None
+
+
+def load_settings(folder: Path) -> Settings:
+    """The settings of the last time; the defaults where there are none or nonsense."""
+    fresh = Settings()
+    try:
+        values: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        known = Settings(values["theme"], values["text_size"], values["pen"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return fresh
+    good = known.theme in THEMES and known.text_size in TEXT_SIZES and known.pen in range(len(PENS))
+    return known if good else fresh
+
+
+def save_settings(folder: Path, settings: dict) -> list[Event]:
+    """Writes the settings in one move; that they cannot be written is no reason to disturb anybody."""
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = folder / (SETTINGS + ".part")
+        part.write_text(json.dumps(settings), encoding="utf-8")
+        os.replace(part, folder / SETTINGS)
+    return []
+
+
+def _guarded(job: Callable[[], list[Event]]) -> list[Event]:
+    try:
+        return job()
+    except RecordError as error:
+        return [Notice(str(error))]
+
+
+def _recorded(recorder: Recorder, effect: effects.Record) -> Event:
+    try:
+        return Recorded(effect.word, recorder.append(effect))
+    except RecordError as error:
+        return Recorded(effect.word, 0, str(error))
+
+
+def _relabel(recorder: Recorder, key: str | None, word: str) -> list[Event]:
+    key = key or recorder.last
+    if key is None:
+        return [Notice("There is no drawing to change.")]
+    recorder.relabel(key, word)
+    return [Notice(f"Changed to {word}."), RecordsListed(recorder.entries())]
+
+
+def _delete(recorder: Recorder, key: str) -> list[Event]:
+    recorder.delete(key)
+    return [Notice("Deleted."), RecordsListed(recorder.entries())]
+
+
+def _export(recorder: Recorder, form: str, times: bool) -> list[Event]:
+    from play import share
+
+    return [Notice(share.export(recorder, form, times=times))]
+
+
+def _import(recorder: Recorder) -> list[Event]:
+    from play import share
+
+    return [Notice(share.import_folder(recorder)), RecordsListed(recorder.entries())]

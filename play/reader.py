@@ -1,0 +1,169 @@
+"""Ink to probabilities in one jitted call, and why: the worker's mathematics. The only room of play that imports JAX.
+
+Params are arguments, so another step of the same network costs no compilation.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from digitjax import normalize
+from digitjax.config import TrainConfig
+from digitjax.types import Model, Params, Segments
+from play.events import CANVAS
+
+HEAD = 14
+"""Numbers before the image in what `read` returns: ten probabilities, is_digit, scale, x, y."""
+STROKES = 8
+"""Strokes whose removal is tried."""
+STEPS = 8
+"""Points of the path of integrated gradients."""
+
+
+class Reading(NamedTuple):
+    """What one call found.
+
+    Attributes:
+        probabilities: of the ten digits.
+        is_digit: 0 to 1, or None.
+        fit: scale and offset from the ink's unit to the image's pixels, None where there is no such map.
+        image: what the network saw, 0 to 1.
+    """
+
+    probabilities: Float[np.ndarray, "10"]
+    is_digit: float | None
+    fit: tuple[float, float, float] | None
+    image: Float[np.ndarray, "side side"]
+
+
+class Reader(NamedTuple):
+    """A network's functions, each compiled once.
+
+    Attributes:
+        read: (params, ends, mask) -> HEAD numbers and the image.
+        read_staged: (params, ends, mask, origin, stages) -> the same, stages of the normaliser left out.
+        without: (params, ends[STROKES], mask[STROKES]) -> probabilities and is_digit for each.
+        heat: (params, image, digit) -> attribution of each pixel.
+        side: of the image.
+    """
+
+    read: Callable
+    read_staged: Callable
+    without: Callable
+    heat: Callable
+    side: int
+
+
+def make_reader(model: Model) -> Reader:
+    """Functions for networks of one kind; params are given with each call."""
+    side = normalize.geometry_shape(model.geometry).height
+    return Reader(
+        jax.jit(functools.partial(_read, model)),
+        jax.jit(functools.partial(_read_staged, model)),
+        jax.jit(functools.partial(_read_each, model)),
+        jax.jit(functools.partial(_heat, model)),
+        side,
+    )
+
+
+def same_kind(one: TrainConfig, other: TrainConfig) -> bool:
+    """Whether networks of two configurations can share a `Reader`."""
+    return one.model == other.model
+
+
+def reading(vector: Float[np.ndarray, " numbers"], side: int) -> Reading:
+    """The numbers of `Reader.read` by name."""
+    is_digit = None if np.isnan(vector[10]) else float(vector[10])
+    fit = None if np.isnan(vector[11]) else (float(vector[11]), float(vector[12]), float(vector[13]))
+    return Reading(vector[:10], is_digit, fit, vector[HEAD:].reshape(side, side))
+
+
+def _read(
+    model: Model, params: Params, ends: Float[Array, "segments 4"], mask: Bool[Array, " segments"]
+) -> Float[Array, " numbers"]:
+    segments = Segments(ends, mask)
+    if model.geometry != "mnist28":
+        image = normalize.ink_to_image(segments, model.geometry)[:, :, 0]
+        return _vector(model, params, image, jnp.full(3, jnp.nan))
+    fitted = normalize.fit_ink(segments)
+    return _vector(model, params, normalize.render(fitted), _fit(segments, fitted))
+
+
+def _read_staged(
+    model: Model,
+    params: Params,
+    ends: Float[Array, "segments 4"],
+    mask: Bool[Array, " segments"],
+    origin: Float[Array, "2"],
+    stages: Bool[Array, "3"],
+) -> Float[Array, " numbers"]:
+    """As `_read` for mnist28, with stages off: the ink stays where the canvas, shrunk to 28 x 28, has it.
+
+    Args:
+        origin: the box's corner on the canvas, which `strokes.pack` took away.
+        stages: box (move its middle to the centre), scale (to 20 px), mass (to index 14).
+    """
+    segments = Segments(ends, mask)
+    box = normalize.bounding_box(segments)
+    boxed = normalize.fit_to_box(segments)
+    shrink = 28.0 / CANVAS
+    middle = (box[:2] + box[2:]) / 2
+    small = (ends - jnp.tile(middle, 2)) * shrink + normalize.CENTRE
+    ends = jnp.where(stages[1], boxed.ends, small)
+    moved = ends + jnp.tile((middle + origin) * shrink - 0.5 - normalize.CENTRE, 2)
+    placed = Segments(jnp.where(stages[0], ends, moved), mask)
+    centred = normalize.centre_by_mass(placed)
+    placed = Segments(jnp.where(stages[2], centred.ends, placed.ends), mask)
+    return _vector(model, params, normalize.render(placed), _fit(segments, placed))
+
+
+def _vector(
+    model: Model, params: Params, image: Float[Array, "side side"], fit: Float[Array, "3"]
+) -> Float[Array, " numbers"]:
+    logits = model.apply(params, image[None, :, :, None])
+    is_digit = jnp.full(1, jnp.nan) if logits.is_digit is None else jax.nn.sigmoid(logits.is_digit)
+    return jnp.concatenate([jax.nn.softmax(logits.digits[0]), is_digit, fit, image.reshape(-1)])
+
+
+def _fit(segments: Segments, fitted: Segments) -> Float[Array, "3"]:
+    """Scale and offset that took `segments` to `fitted`."""
+    before, after = normalize.bounding_box(segments), normalize.bounding_box(fitted)
+    extent = jnp.maximum(before[2] - before[0], before[3] - before[1])
+    reached = jnp.maximum(after[2] - after[0], after[3] - after[1])
+    scale = jnp.where(extent > 0, reached / jnp.where(extent > 0, extent, 1.0), 0.0)
+    return jnp.concatenate([scale[None], after[:2] - scale * before[:2]])
+
+
+def _read_each(
+    model: Model,
+    params: Params,
+    ends: Float[Array, "strokes segments 4"],
+    mask: Bool[Array, "strokes segments"],
+) -> Float[Array, "strokes 11"]:
+    images = normalize.inks_to_images(Segments(ends, mask), model.geometry)
+    logits = model.apply(params, images)
+    is_digit = jnp.full(len(ends), jnp.nan) if logits.is_digit is None else jax.nn.sigmoid(logits.is_digit)
+    return jnp.concatenate([jax.nn.softmax(logits.digits), is_digit[:, None]], axis=1)
+
+
+def _heat(
+    model: Model, params: Params, image: Float[Array, "side side"], digit: Float[Array, "10"]
+) -> Float[Array, "side side"]:
+    """Integrated gradients from an empty image (Sundararajan et al., 2017, arXiv:1703.01365, eq. 1).
+
+    Args:
+        digit: one-hot; what is explained is its log-odds less the mean of all ten.
+    """
+
+    def score(images: Float[Array, "steps side side"]) -> Float[Array, ""]:
+        logits = model.apply(params, images[:, :, :, None]).digits
+        return (logits @ (digit - 0.1)).sum()
+
+    parts = (jnp.arange(STEPS) + 0.5) / STEPS
+    gradients = jax.grad(score)(parts[:, None, None] * image[None])
+    return image * gradients.mean(axis=0)

@@ -1,0 +1,124 @@
+"""Recorded drawings as events, on the program's clock; they enter after pygame's would have been translated."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from play import events
+from play.app import FrameTimes
+from play.layout import Control, Layout
+from play.state import PlayState
+from play.verdict import NOT_A_DIGIT, THRESHOLD
+
+if TYPE_CHECKING:
+    from digitjax.strokes import Drawing
+
+SIZE = 0.6
+"""Part of the canvas that a replayed drawing's longer side takes."""
+SPEED = 1.5
+"""Box heights a second for ink without times."""
+LONGEST_PAUSE = 0.5
+"""Seconds that a pause in recorded times may last."""
+
+
+class Replay:
+    """A source of events: one drawing after the other, each answered before the next begins."""
+
+    def __init__(self, drawings: Iterable["Drawing"], report: Callable[[dict], None]) -> None:
+        self._drawings = enumerate(drawings)
+        self._report = report
+        self._current: tuple[int, Drawing] | None = None
+        self._script: Iterator[tuple[float, events.Event]] = iter(())
+        self._next: tuple[float, events.Event] | None = None
+        self._start = 0.0
+        self.done = False
+
+    def take(self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float) -> list[events.Event]:
+        if self.done or state.models[0] is None:
+            return []
+        found: list[events.Event] = []
+        if self._current is None:
+            self._current = next(self._drawings, None)
+            if self._current is None:
+                self.done = True
+                return []
+            self._start = time
+            self._script = iter(script(self._current[1]))
+            self._next = next(self._script, None)
+            if state.strokes:
+                found.append(events.Press("clear"))
+        while self._next is not None and self._next[0] <= time - self._start + 1e-9:
+            found.append(_at(self._next[1], self._start))
+            self._next = next(self._script, None)
+        return found
+
+    def frame_done(self, state: PlayState, numbers: FrameTimes) -> None:
+        if self._current is None or self._next is not None:
+            return
+        answer = state.answers[0]
+        empty = not state.strokes
+        if not empty and (answer is None or answer.revision != state.revision):
+            return
+        index, drawing = self._current
+        self._current = None
+        self._report(line(index, drawing.word, state, numbers))
+
+
+def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) -> dict:
+    """What `--headless` prints for a drawing."""
+    answer = state.answers[0] if state.strokes else None
+    said, probabilities, is_digit = "", [0.1] * 10, None
+    if answer is not None:
+        probabilities, is_digit = list(answer.probabilities), answer.is_digit
+        refused = is_digit is not None and is_digit < THRESHOLD
+        said = NOT_A_DIGIT if refused else str(max(range(10), key=lambda digit: probabilities[digit]))
+    return {
+        "index": index,
+        "word": word,
+        "answer": said,
+        "probabilities": probabilities,
+        "is_digit": is_digit,
+        "ms": {
+            "ink_to_answer": None if numbers.answer is None else round(numbers.answer, 3),
+            "frame": round(numbers.whole, 3),
+        },
+    }
+
+
+def print_line(record: dict) -> None:
+    """One line of JSON on standard output."""
+    print(json.dumps(record, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def script(drawing: "Drawing") -> Iterator[tuple[float, events.Event]]:
+    """A drawing's events with their times in seconds from its start, fitted to the middle of the canvas."""
+    if not drawing.strokes:
+        return
+    points = np.concatenate(drawing.strokes)
+    low, high = points.min(axis=0), points.max(axis=0)
+    extent = float((high - low).max())
+    scale = SIZE * events.CANVAS / extent if extent > 0 and np.isfinite(extent) else 1.0
+    middle = low / 2 + high / 2
+    width, height = (float(side) * scale for side in high - low)
+    speed = SPEED * max(height, 0.1 * width, 1.0)
+    time, before = 0.0, None
+    for number, stroke in enumerate(drawing.strokes):
+        placed = (stroke - middle) * scale + events.CANVAS / 2
+        stamps = None if drawing.times is None else drawing.times[number]
+        for i, (x, y) in enumerate(placed.tolist()):
+            if stamps is not None:
+                if before is not None:
+                    time += min(max((float(stamps[i]) - before) / 1000, 0.0), LONGEST_PAUSE)
+                before = float(stamps[i])
+            elif i:
+                time += float(np.hypot(*(placed[i] - placed[i - 1]))) / speed
+            yield time, events.PenMove(x, y, time) if i else events.PenDown(x, y, time)
+        yield time, events.PenUp(time)
+
+
+def _at(event: events.Event, start: float) -> events.Event:
+    if isinstance(event, events.PenDown | events.PenMove | events.PenUp):
+        return event._replace(time=event.time + start)
+    return event

@@ -1,0 +1,125 @@
+"""One run of the program from the window's opening to its closing."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from digitjax.errors import DigitjaxError, InputError
+from play.launch import Link
+
+ANSWER_SECONDS = 30.0
+"""How long a frame without a window waits for its answer before it goes on."""
+
+
+class Stop:
+    """Remembers a signal until the loop looks."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """A handler for `signal.signal`; the second one ends the program at once."""
+        if self.signal:
+            os._exit(128 + number)
+        self.signal = number
+
+
+def run(
+    link: Link,
+    folder: Path,
+    *,
+    stop: Stop,
+    size: tuple[int, int] = (1280, 800),
+    replay: str | None = None,
+    headless: bool = False,
+    realtime: bool = False,
+    frames: int | None = None,
+    screenshot: str | None = None,
+    theme: str | None = None,
+    screen: str | None = None,
+) -> int:
+    """Opens the window, loops, closes; returns the exit code.
+
+    Raises:
+        InputError: the replay cannot be read, or nobody can answer it.
+        DigitjaxError: there is no display.
+    """
+    if headless:
+        os.environ["SDL_VIDEODRIVER"] = "dummy"
+    import pygame
+
+    from play.app import Loop, RealClock, VirtualClock, Window, WindowSource
+    from play.classify import ProcessClassifier
+    from play.outside import Outside, load_settings
+    from play.replay import Replay, print_line
+    from play.state import PlayState
+
+    classifier = ProcessClassifier(link)
+    window = outside = None
+    try:
+        try:
+            window = Window(*size)
+        except pygame.error as error:
+            raise DigitjaxError(
+                f"no window can be opened ({error}): run it on a screen, or give --headless with --replay FILE"
+            ) from error
+        settings = load_settings(folder)
+        if theme is not None:
+            settings = settings._replace(theme=theme)
+        state = PlayState(settings=settings, screen=screen or "draw", width=size[0], height=size[1])
+        outside = Outside(folder)
+        sources: list = [] if headless else [WindowSource()]
+        source = None
+        if replay is not None:
+            from digitjax.strokes import read_drawings
+
+            drawings = iter(read_drawings(replay))
+            source = Replay(drawings, print_line if headless else lambda record: None)
+            sources.append(source)
+        real = realtime or (not headless and replay is None)
+        patience = ANSWER_SECONDS if headless and not realtime else 0.008
+        loop = Loop(window, classifier, outside, sources, RealClock() if real else VirtualClock(), state, patience=patience)
+        if headless:
+            _wait_for_network(loop, need=source is not None)
+        count = 0
+
+        def until(state: PlayState) -> bool:
+            nonlocal count
+            count += 1
+            finished = source is not None and source.done and (headless or frames is not None)
+            settled = headless and source is None and frames is None and count > 60
+            return bool(stop.signal) or finished or settled or (frames is not None and count > frames)
+
+        loop.run(until)
+        if screenshot is not None:
+            _save(pygame.display.get_surface(), Path(screenshot))
+    finally:
+        if outside is not None:
+            outside.close()
+        classifier.close()
+        if window is not None:
+            window.close()
+    return 128 + stop.signal if stop.signal else 0
+
+
+def _wait_for_network(loop, need: bool) -> None:
+    """Frames until the network is there or known to be missing; the virtual clock stands still meanwhile."""
+    end = time.monotonic() + 120
+    while loop.state.loading and time.monotonic() < end:
+        loop.step()
+        time.sleep(0.005)
+    if need and loop.state.models[0] is None:
+        problem = loop.state.problem or "the network did not load within two minutes: try again"
+        raise InputError(problem)
+
+
+def _save(surface, path: Path) -> None:
+    import pygame
+
+    try:
+        pygame.image.save(surface, str(path))
+    except pygame.error as error:
+        raise DigitjaxError(f"{path} cannot be written ({error}): give another place") from error
+    print(f"digitjax-play: saved {path}", file=sys.stderr)

@@ -1,0 +1,180 @@
+"""pygame's events to ours: mouse, finger and pen are one pointer; a second finger and the palm are none.
+
+A finger's touch comes as finger events and again as mouse events that SDL makes up (`event.touch`); those are
+dropped. While one finger is down no other counts, nor does the mouse.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pygame
+
+from play import events
+from play.layout import Control, Layout, hit, to_canvas
+
+MOUSE = -1
+"""The mouse among the pointers, which otherwise are fingers' ids."""
+KEY_NAMES = {
+    pygame.K_RETURN: "return",
+    pygame.K_KP_ENTER: "return",
+    pygame.K_SPACE: "space",
+    pygame.K_ESCAPE: "escape",
+    pygame.K_DELETE: "delete",
+    pygame.K_BACKSPACE: "delete",
+    pygame.K_UP: "up",
+    pygame.K_DOWN: "down",
+    pygame.K_LEFT: "left",
+    pygame.K_RIGHT: "right",
+    pygame.K_PAGEUP: "pageup",
+    pygame.K_PAGEDOWN: "pagedown",
+    pygame.K_F1: "f1",
+    pygame.K_F3: "f3",
+    pygame.K_F11: "f11",
+}
+
+
+class Pointer(NamedTuple):
+    """What the translator remembers.
+
+    Attributes:
+        held: the finger or the mouse that is down, None for none.
+        drawing: it went down on the canvas.
+        pressed: the control on which it went down.
+    """
+
+    held: int | None = None
+    drawing: bool = False
+    pressed: str | None = None
+
+
+def translate(
+    event: Any,
+    pointer: Pointer,
+    layout: Layout,
+    controls: Sequence[Control],
+    *,
+    focus: str | None,
+    time: float,
+    covered: bool = False,
+) -> tuple[Pointer, tuple[events.Event, ...]]:
+    """One of pygame's events as ours.
+
+    Args:
+        event: pygame's.
+        pointer: what the last call returned.
+        layout: where everything is now.
+        controls: of the frame and of the screen, as drawn.
+        focus: control that has the keyboard's focus.
+        time: seconds of the program's clock.
+        covered: the canvas is not there, or something lies over it.
+    """
+    kind = event.type
+    if kind in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEMOTION, pygame.MOUSEBUTTONUP):
+        return _mouse(event, pointer, layout, controls, time, covered)
+    if kind in (pygame.FINGERDOWN, pygame.FINGERMOTION, pygame.FINGERUP):
+        x, y = event.x * layout.window.w, event.y * layout.window.h
+        finger = int(event.finger_id)
+        if kind == pygame.FINGERDOWN:
+            return _down(pointer, finger, x, y, layout, controls, time, covered)
+        if pointer.held != finger:
+            return pointer, ()
+        if kind == pygame.FINGERMOTION:
+            return pointer, _move(pointer, x, y, layout, time)
+        return _up(pointer, x, y, controls, time)
+    if kind == pygame.KEYDOWN:
+        return pointer, _key(event, controls, focus)
+    if kind == pygame.MOUSEWHEEL:
+        return pointer, (events.Scroll(-float(event.y)),) if event.y else ()
+    if kind in (pygame.WINDOWFOCUSLOST, pygame.WINDOWMINIMIZED):
+        lost = (events.PenLost(time),) if pointer.drawing else ()
+        return Pointer(), lost
+    if kind == pygame.WINDOWLEAVE:
+        return pointer, (events.Hover(None),)
+    if kind == pygame.QUIT:
+        return Pointer(), (events.Closed(),)
+    return pointer, ()
+
+
+def next_focus(controls: Sequence[Control], focus: str | None, step: int) -> str | None:
+    """The control that Tab (step 1) or Shift-Tab (-1) goes to."""
+    names = [control.action for control in controls if control.enabled]
+    if not names:
+        return None
+    if focus not in names:
+        return names[0 if step > 0 else -1]
+    return names[(names.index(focus) + step) % len(names)]
+
+
+def _mouse(
+    event: Any,
+    pointer: Pointer,
+    layout: Layout,
+    controls: Sequence[Control],
+    time: float,
+    covered: bool,
+) -> tuple[Pointer, tuple[events.Event, ...]]:
+    if getattr(event, "touch", False):
+        return pointer, ()
+    x, y = event.pos
+    if event.type == pygame.MOUSEBUTTONDOWN:
+        if event.button != 1:
+            return pointer, ()
+        return _down(pointer, MOUSE, x, y, layout, controls, time, covered)
+    if event.type == pygame.MOUSEBUTTONUP:
+        return _up(pointer, x, y, controls, time) if event.button == 1 and pointer.held == MOUSE else (pointer, ())
+    if pointer.held is None:
+        under = hit(controls, x, y)
+        return pointer, (events.Hover(under.action if under is not None else None),)
+    if pointer.held != MOUSE:
+        return pointer, ()
+    if not event.buttons[0]:  # the button went up where we could not see it
+        return _up(pointer, -1, -1, controls, time)
+    return pointer, _move(pointer, x, y, layout, time)
+
+
+def _down(
+    pointer: Pointer,
+    held: int,
+    x: float,
+    y: float,
+    layout: Layout,
+    controls: Sequence[Control],
+    time: float,
+    covered: bool,
+) -> tuple[Pointer, tuple[events.Event, ...]]:
+    if pointer.held is not None:
+        return pointer, ()
+    control = hit(controls, x, y)
+    if control is not None:
+        return Pointer(held, False, control.action), ()
+    if layout.canvas.contains(x, y) and not covered:
+        return Pointer(held, True, None), (events.PenDown(*to_canvas(layout, x, y), time),)
+    return Pointer(held, False, None), ()
+
+
+def _move(pointer: Pointer, x: float, y: float, layout: Layout, time: float) -> tuple[events.Event, ...]:
+    return (events.PenMove(*to_canvas(layout, x, y), time),) if pointer.drawing else ()
+
+
+def _up(
+    pointer: Pointer, x: float, y: float, controls: Sequence[Control], time: float
+) -> tuple[Pointer, tuple[events.Event, ...]]:
+    if pointer.drawing:
+        return Pointer(), (events.PenUp(time),)
+    control = hit(controls, x, y)
+    if control is not None and control.action == pointer.pressed and control.enabled:
+        return Pointer(), (events.Press(control.action),)
+    return Pointer(), ()
+
+
+def _key(event: Any, controls: Sequence[Control], focus: str | None) -> tuple[events.Event, ...]:
+    shift, ctrl = bool(event.mod & pygame.KMOD_SHIFT), bool(event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META))
+    if event.key == pygame.K_TAB:
+        return (events.Focus(next_focus(controls, focus, -1 if shift else 1)),)
+    name = KEY_NAMES.get(event.key)
+    if name is None:
+        text = event.unicode
+        name = text.lower() if text and text.isprintable() else ""
+        if ctrl and pygame.K_a <= event.key <= pygame.K_z:
+            name = chr(event.key)
+    return (events.KeyPress(name, shift, ctrl),) if name else ()

@@ -1,0 +1,13 @@
+"""The views: they read the state and write pixels. A screen is one module and one line in `SCREENS`."""
+
+from play.view import draw
+from play.view.screen import Screen
+
+SCREENS: dict[str, Screen] = {
+    "draw": draw.SCREEN,
+    "sees": draw.SCREEN,
+    "why": draw.SCREEN,
+    "models": draw.SCREEN,
+    "gallery": draw.SCREEN,
+}
+"""Screens by name, in `play.state.SCREENS`' order."""

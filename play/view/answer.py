@@ -1,0 +1,112 @@
+"""The answer in huge type, the ten bars, and the image that the network sees: parts that several screens use."""
+
+import numpy as np
+
+from play.events import Answered, ModelInfo
+from play.layout import Rect
+from play.state import PlayState
+from play.verdict import NOT_A_DIGIT, Shown
+from play.view.painter import Block, Painter
+from play.view.theme import mix
+
+
+def answer_block(state: PlayState, rect: Rect) -> Block:
+    """The answer, with words for doubt beneath; muted while it is provisional."""
+    shown = state.shown if state.strokes else Shown()
+    provisional = state.provisional and bool(shown.word)
+    key = (shown.word, shown.second, provisional, state.problem, state.loading, bool(state.strokes))
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.ground)
+        painter.box(rect, palette.surface, 12)
+        inner = rect.inset(painter.px(12))
+        line = round(painter.text_size * 1.7)
+        words = inner.below(inner.h - line)
+        place = inner.top(inner.h - line - painter.px(4))
+        color = palette.muted if provisional else palette.text
+        if shown.word == NOT_A_DIGIT:
+            painter.text(NOT_A_DIGIT, place, color, size=2.6, bold=True, align="centre", smallest=0.3)
+        elif shown.word:
+            painter.digit(shown.word, place.inset(painter.px(6)), color)
+        else:
+            painter.text("…", place, palette.muted, size=4, align="centre")
+        text = f"or perhaps {shown.second}" if shown.second else ""
+        if not state.strokes:
+            text = "Draw a digit on the canvas"
+        elif not shown.word:
+            text = "The network is loading" if state.loading else "No network" if state.problem else ""
+        elif provisional and not text:
+            text = "still drawing"
+        painter.text(text, words, palette.second if shown.second else palette.muted, align="centre", size=1.1)
+
+    return Block(rect, key, paint)
+
+
+def bars_block(state: PlayState, rect: Rect, title: str = "") -> Block:
+    """Ten bars in fixed order; the likeliest in the accent's colour."""
+    bars = tuple(round(bar, 4) for bar in state.bars)
+    answer = state.answers[0] if state.strokes else None
+    best = None if answer is None else max(range(10), key=lambda digit: answer.probabilities[digit])
+    return probabilities_block(rect, bars, best, title)
+
+
+def probabilities_block(rect: Rect, bars: tuple[float, ...], best: int | None, title: str = "") -> Block:
+    """Ten bars as given."""
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.ground)
+        painter.box(rect, palette.surface, 12)
+        inner = rect.inset(painter.px(10))
+        if title:
+            height = round(painter.text_size * 1.5)
+            painter.text(title, inner.top(height), palette.muted, size=0.9)
+            inner = inner.below(height)
+        left, right = round(painter.text_size * 1.4), round(painter.text_size * 3.2)
+        for digit, row in enumerate(inner.rows(10, painter.px(2))):
+            chosen = digit == best
+            color = palette.text if chosen else palette.muted
+            painter.text(str(digit), row._replace(w=left), color, bold=chosen)
+            track = Rect(row.x + left, row.y, max(0, row.w - left - right), row.h)
+            height = max(2, round(row.h * 0.62))
+            track = Rect(track.x, row.y + (row.h - height) // 2, track.w, height)
+            painter.box(track, palette.raised, 4)
+            filled = round(track.w * bars[digit])
+            if filled > 0:
+                shade = palette.accent if chosen else mix(palette.raised, palette.accent, 0.6)
+                painter.box(track._replace(w=max(filled, min(track.w, painter.px(3)))), shade, 4)
+            percent = f"{min(99 if bars[digit] < 0.9995 else 100, round(100 * bars[digit]))} %"
+            painter.text(percent, Rect(row.right - right, row.y, right, row.h), color, align="right", size=0.9)
+
+    return Block(rect, (bars, best, title), paint)
+
+
+def seen_block(state: PlayState, rect: Rect, slot: int = 0, title: str = "The network sees") -> Block:
+    """The image that the network sees, as whole-pixel squares."""
+    answer = state.answers[slot] if state.strokes else None
+    info = state.models[slot]
+    return image_block(rect, answer, info, title)
+
+
+def image_block(rect: Rect, answer: Answered | None, info: ModelInfo | None, title: str) -> Block:
+    """An answer's image; empty where there is none."""
+    key = (None if answer is None else (answer.image, answer.side), None if info is None else info.geometry, title)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.ground)
+        painter.box(rect, palette.surface, 12)
+        inner = rect.inset(painter.px(10))
+        height = round(painter.text_size * 1.5)
+        side = 8 if info is not None and info.geometry == "uci8" else 28
+        if answer is not None:
+            side = answer.side
+        painter.text(f"{title}: {side} × {side}", inner.top(height), palette.muted, size=0.9)
+        inner = inner.below(height)
+        values = np.zeros((side, side), np.uint8)
+        if answer is not None:
+            values = np.frombuffer(answer.image, np.uint8).reshape(side, side)
+        painter.image(values, inner, (0, 0, 0), (255, 255, 255))
+
+    return Block(rect, key, paint)

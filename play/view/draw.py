@@ -1,0 +1,48 @@
+"""The draw screen: the answer, the ten bars, and always the image that the network sees."""
+
+from play.layout import Layout, Rect
+from play.state import PlayState
+from play.view.answer import answer_block, bars_block, seen_block
+from play.view.painter import Block, Painter
+from play.view.screen import Screen
+
+
+def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
+    """The panel's three parts: one over the other, or side by side where the panel is low."""
+    panel, gap = layout.panel, max(4, layout.margin // 2)
+    if state.missing:
+        return (missing_block(state, panel),)
+    if panel.w > 1.15 * panel.h:
+        left, right = panel.columns(2, gap)
+        upper = left.top(round(left.h * 0.5))
+        lower = left.below(upper.h + gap)
+        return answer_block(state, upper), seen_block(state, lower), bars_block(state, right)
+    answer = panel.top(round(panel.h * 0.33))
+    rest = panel.below(answer.h + gap)
+    bars = rest.top(round(rest.h * 0.57))
+    return answer_block(state, answer), bars_block(state, bars), seen_block(state, rest.below(bars.h + gap))
+
+
+def missing_block(state: PlayState, rect: Rect) -> Block:
+    """What is said where there is no network at all: the one command to run."""
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.ground)
+        painter.box(rect, palette.surface, 12)
+        inner = rect.inset(painter.px(18))
+        inner = inner.below(painter.paragraph("No network yet", inner, palette.text, size=1.7, bold=True))
+        inner = inner.below(painter.px(10))
+        text = "You can draw, but nobody reads it: there is no trained network on this machine."
+        inner = inner.below(painter.paragraph(text, inner, palette.text)).below(painter.px(14))
+        inner = inner.below(painter.paragraph("Train one (about three minutes) with", inner, palette.muted))
+        command = inner.below(painter.px(6)).top(round(painter.text_size * 2.4))
+        painter.box(command, palette.raised, 8)
+        painter.text("make train", command.inset(painter.px(8)), palette.text, size=1.3, bold=True)
+        rest = inner.below(command.h + painter.px(14))
+        painter.paragraph("then start this program again.  " + state.problem, rest, palette.muted, size=0.85)
+
+    return Block(rect, state.problem, paint)
+
+
+SCREEN = Screen(blocks)

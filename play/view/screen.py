@@ -1,0 +1,39 @@
+"""What a screen is. A screen is one module that makes one, and one line in `play.view.SCREENS`."""
+
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
+
+from play.layout import Control, Layout
+from play.state import PlayState
+from play.view.painter import Block, Painter
+
+
+class Overlay(NamedTuple):
+    """What a screen paints over the ink on the canvas; painted anew when its key or the ink changes."""
+
+    key: Hashable
+    paint: Callable[[Painter], None]
+
+
+def no_controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
+    """A screen without controls of its own."""
+    return ()
+
+
+def no_overlay(state: PlayState, layout: Layout) -> Overlay | None:
+    """A screen that leaves the canvas as it is."""
+    return None
+
+
+class Screen(NamedTuple):
+    """A screen as pure functions of the state and the layout.
+
+    Attributes:
+        blocks: parts of `layout.panel`, each painted when its key changes; together they should not overlap.
+        controls: what can be pressed in the panel; painted, focused and hit by the frame.
+        overlay: over the canvas, or None.
+    """
+
+    blocks: Callable[[PlayState, Layout], tuple[Block, ...]]
+    controls: Callable[[PlayState, Layout], tuple[Control, ...]] = no_controls
+    overlay: Callable[[PlayState, Layout], Overlay | None] = no_overlay

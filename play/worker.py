@@ -1,0 +1,285 @@
+"""The process that reads: JAX lives here, so that its import and its compiler never hold up the window.
+
+One pipe brings requests, one takes answers (`play.wire`). Only the newest ink is answered. Loading happens in a
+thread while the network in use goes on answering.
+"""
+
+import contextlib
+import functools
+import os
+import queue
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from play import wire
+from play.events import ModelInfo
+from play.launch import Options
+
+WATCH_SECONDS = 1.0
+"""How often a run is looked at for a newer step."""
+IDLE_SECONDS = 0.05
+
+
+def main(requests: Connection, answers: Connection, options: Options) -> None:
+    """Runs until the window closes its end of the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the window's to handle
+    with contextlib.suppress(OSError):
+        os.dup2(2, 1)  # standard output carries the window's JSON alone
+    os.environ["JAX_PLATFORMS"] = {"gpu": "cuda"}.get(options.device, options.device)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        Worker(requests, answers, options).run()
+    os._exit(0)  # the threads of JAX and Orbax have nothing left to say
+
+
+class Slot(NamedTuple):
+    """A network in use.
+
+    Attributes:
+        loaded: digitjax.checkpoint.LoadedModel.
+        reader: its compiled functions.
+        follow: whether newer steps of its run are taken.
+    """
+
+    loaded: Any
+    reader: Any
+    follow: bool
+
+
+class Worker:
+    """The requests' loop."""
+
+    def __init__(self, requests: Connection, answers: Connection, options: Options) -> None:
+        self._requests, self._answers, self._options = requests, answers, options
+        self._slots: dict[int, Slot] = {}
+        self._results: queue.SimpleQueue = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue = queue.SimpleQueue()
+        self._compiled = 0
+
+    def run(self) -> None:
+        """Loads the network that was asked for, then answers."""
+        try:
+            self._first()
+        except Exception as error:
+            self._failed(error, 0)
+        threading.Thread(target=self._work, name="loader", daemon=True).start()
+        while True:
+            if self._requests.poll(IDLE_SECONDS):
+                for header, arrays in self._drain():
+                    if header["kind"] == "quit":
+                        return
+                    self._serve(header, arrays)
+            while not self._results.empty():
+                self._results.get()()
+
+    def _drain(self) -> list[tuple[dict, list[np.ndarray]]]:
+        """What has come, older ink left out."""
+        messages = [wire.unpack(self._requests.recv_bytes())]
+        while self._requests.poll(0):
+            messages.append(wire.unpack(self._requests.recv_bytes()))
+        newest = max((i for i, m in enumerate(messages) if m[0]["kind"] == "ink"), default=-1)
+        return [m for i, m in enumerate(messages) if m[0]["kind"] != "ink" or i == newest]
+
+    def _first(self) -> None:
+        from digitjax import runs
+
+        step = runs.resolve(self._options.checkpoint)  # before JAX: a sentence at once where there is none
+        import jax
+
+        if self._options.cache:
+            jax.config.update("jax_compilation_cache_dir", self._options.cache)
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        jax.monitoring.register_event_duration_secs_listener(self._count_compilation)
+        asked = self._options.checkpoint
+        follow = asked is None or asked == runs.NEWEST or not step.name == Path(asked).name
+        self._take(0, self._load(str(step), 0, follow))
+
+    def _count_compilation(self, event: str, _seconds: float, **_: object) -> None:
+        if event.endswith("backend_compile_duration"):
+            self._compiled += 1
+
+    def _load(self, path: str, slot: int, follow: bool) -> Slot:
+        from digitjax.checkpoint import load_model
+        from play.reader import make_reader, same_kind
+
+        loaded = load_model(path)
+        for other in self._slots.values():
+            if same_kind(other.loaded.config, loaded.config):
+                return Slot(loaded, other.reader, follow)
+        fresh = Slot(loaded, make_reader(loaded.model), follow)
+        _warm_up(fresh, everything=slot != 0 or bool(self._slots))
+        return fresh
+
+    def _serve(self, header: dict, arrays: list[np.ndarray]) -> None:
+        match header["kind"]:
+            case "ink":
+                self._answer(header, arrays)
+            case "load" | "list":
+                self._jobs.put(header)
+            case "unload":
+                self._slots.pop(header["slot"], None)
+            case "stats":
+                self._send({"kind": "stats", "compiled": self._compiled})
+
+    def _send(self, header: dict, *arrays: np.ndarray) -> None:
+        self._answers.send_bytes(wire.pack(header, *arrays))
+
+    def _failed(self, error: Exception, slot: int) -> None:
+        text = " ".join(str(error).split()) or type(error).__name__
+        missing = not self._slots and "has no checkpoint" in text
+        self._send({"kind": "failed", "message": text[:400], "missing": missing, "slot": slot})
+
+    def _take(self, slot: int, found: Slot) -> None:
+        self._slots[slot] = found
+        self._send({"kind": "ready", "slot": slot, "info": info_of(found.loaded)._asdict()})
+
+    def _answer(self, header: dict, arrays: list[np.ndarray]) -> None:
+        from digitjax.strokes import pack
+
+        points, lengths = arrays
+        strokes = np.split(points, np.cumsum(lengths)[:-1]) if len(lengths) else []
+        start = time.perf_counter()
+        packed = pack(strokes)
+        origin = points.min(axis=0) if len(points) else np.zeros(2)
+        images = {}
+        for number, slot in sorted(self._slots.items()):
+            begun = start if number == 0 else time.perf_counter()
+            reader = slot.reader
+            if header["off"] and reader.side == 28:
+                stages = np.array([name not in header["off"] for name in ("box", "scale", "mass")])
+                vector = reader.read_staged(
+                    slot.loaded.params, packed.ends, packed.mask, origin.astype(np.float32), stages
+                )
+            else:
+                vector = reader.read(slot.loaded.params, packed.ends, packed.mask)
+            vector = np.asarray(vector)
+            took = (time.perf_counter() - begun) * 1e3
+            about = {"kind": "answer", "revision": header["revision"], "slot": number, "ms": took}
+            about["last"] = number == max(self._slots)
+            self._send(about | {"side": reader.side, "origin": origin.tolist()}, vector)
+            images[number] = vector
+        if not self._slots:
+            self._send({"kind": "answer", "revision": header["revision"], "slot": -1, "last": True})
+        if header["why"] and strokes and 0 in self._slots:
+            self._explain(header["revision"], strokes, images[0])
+
+    def _explain(self, revision: int, strokes: list[np.ndarray], vector: np.ndarray) -> None:
+        from digitjax.strokes import pack
+        from play.reader import STROKES, reading
+
+        slot = self._slots[0]
+        found = reading(vector, slot.reader.side)
+        digit = np.zeros(10, np.float32)
+        digit[found.probabilities.argmax()] = 1
+        heat = np.asarray(slot.reader.heat(slot.loaded.params, found.image, digit))
+        ends = np.zeros((STROKES, 128, 4), np.float32)
+        mask = np.zeros((STROKES, 128), bool)
+        tried = min(len(strokes), STROKES) if len(strokes) > 1 else 0
+        for i in range(tried):
+            ends[i], mask[i] = pack([*strokes[:i], *strokes[i + 1 :]])
+        without = np.zeros((0, 11), np.float32)
+        if tried:
+            without = np.asarray(slot.reader.without(slot.loaded.params, ends, mask))[:tried]
+        self._send({"kind": "why", "revision": revision, "digit": int(digit.argmax())}, heat, without)
+
+    def _work(self) -> None:
+        """The loader's thread: what takes long, and looking for newer steps."""
+        if 0 in self._slots:
+            _warm_up(self._slots[0], everything=True)
+        seen: dict[str, tuple] = {}
+        while True:
+            try:
+                job = self._jobs.get(timeout=WATCH_SECONDS)
+            except queue.Empty:
+                self._watch(seen)
+                continue
+            slot = job.get("slot", 0)
+            try:
+                if job["kind"] == "list":
+                    models = {"kind": "models", "models": [model._asdict() for model in list_models()]}
+                    self._results.put(functools.partial(self._send, models))
+                else:
+                    found = self._load(job["path"], slot, True)
+                    self._results.put(functools.partial(self._take, slot, found))
+            except Exception as error:
+                self._results.put(functools.partial(self._failed, error, slot))
+
+    def _watch(self, seen: dict[str, tuple]) -> None:
+        from digitjax import runs
+
+        for number, slot in list(self._slots.items()):
+            run = slot.loaded.run
+            if not slot.follow:
+                continue
+            with contextlib.suppress(Exception):
+                names = tuple(sorted(os.listdir(run)))
+                history = run / runs.HISTORY
+                names += tuple(sorted(os.listdir(history))) if history.is_dir() else ()
+                if seen.get(str(run)) == names:
+                    continue
+                steps = runs.history(run)
+                newest = runs.best_step(run) if runs.is_finished(run) else steps[-1]
+                seen[str(run)] = names
+                if int(newest.name) != slot.loaded.step:
+                    found = self._load(str(newest), number, True)
+                    self._results.put(functools.partial(self._take, number, found))
+
+
+def _warm_up(slot: Slot, *, everything: bool) -> None:
+    """Compiles what will be used: reading first, the rest where there is time."""
+    reader, params = slot.reader, slot.loaded.params
+    ends, mask = np.zeros((128, 4), np.float32), np.zeros(128, bool)
+    ends[0], mask[0] = (0, 0, 3, 4), True
+    np.asarray(reader.read(params, ends, mask))
+    if not everything:
+        return
+    if reader.side == 28:
+        np.asarray(reader.read_staged(params, ends, mask, np.zeros(2, np.float32), np.ones(3, bool)))
+    from play.reader import STROKES
+
+    image = np.zeros((reader.side, reader.side), np.float32)
+    np.asarray(reader.heat(params, image, np.zeros(10, np.float32)))
+    shape = (STROKES, 128)
+    np.asarray(reader.without(params, np.zeros((*shape, 4), np.float32), np.zeros(shape, bool)))
+
+
+def info_of(loaded: Any) -> ModelInfo:
+    """What the screen says about a loaded network."""
+    return _info(loaded.run, loaded.step, loaded.record, loaded.model.geometry)
+
+
+def list_models() -> tuple[ModelInfo, ...]:
+    """Every run in the checkpoints folder and the shipped one, broken ones with the reason."""
+    from digitjax import manifest, paths, runs
+
+    folders = runs.list_runs(paths.checkpoints_dir())
+    if runs.SHIPPED.is_dir() and all(folder.name != runs.DEFAULT for folder in folders):
+        folders.append(runs.SHIPPED)
+    found = []
+    for run in folders:
+        try:
+            step = runs.best_step(run)
+            checked = manifest.verify(step, run / runs.CONFIG)
+            found.append(_info(run, checked.step, checked.record, runs.read_config(run).model.geometry))
+        except Exception as error:
+            found.append(ModelInfo(run.name, str(run), error=" ".join(str(error).split())[:300]))
+    return tuple(found)
+
+
+def _info(run: Path, step: int, record: dict, geometry: str) -> ModelInfo:
+    accuracy, date, parameters = record.get("accuracy"), record.get("date"), record.get("parameters")
+    return ModelInfo(
+        run.name,
+        str(run),
+        step,
+        float(accuracy) if isinstance(accuracy, int | float) else None,
+        str(date)[:16].replace("T", " ") if date else "",
+        int(parameters) if isinstance(parameters, int) else None,
+        geometry,
+    )
