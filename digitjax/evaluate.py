@@ -17,7 +17,7 @@ from digitjax.data.pipeline import Examples
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.types import ApplyFn, Logits, Model, Params
 
-BATCH = 512
+BATCH = 256
 """Images in one call of the network; the last call is padded, so that one shape is compiled."""
 
 ECE_BINS = 15
