@@ -73,7 +73,7 @@ def _field(
     fall = 1.0 / (1.0 + order[:, None] ** 2 + order[None, :] ** 2)
     fall[0, 0] = 0.0
     fall /= np.sqrt((fall**2).sum() / 4)
-    amplitude = normal * fall.astype(np.float32) * sd
+    amplitude = normal * fall.astype(np.float32)[None] * sd
     x, y = points[:, 0] / WIDTH, points[:, 1]
     wave_x = jnp.cos(np.pi * order[None, :] * x[:, None])
     wave_y = jnp.cos(np.pi * order[None, :] * y[:, None])
@@ -99,7 +99,7 @@ def _draw(noise: Noise, skeletons: Skeletons, path: Int[Array, ""], hand: Hand) 
     cut = (1.5 * noise.cut - 0.5) * hand.early
     low = jnp.where(kinds[:, 0] == LAST, cut[:, 0], 0.0)
     high = 1.0 - jnp.where(kinds[:, 1] == LAST, cut[:, 1], 0.0)
-    t = (low[:, None] + np.linspace(0.0, 1.0, PER_PIECE + 1) * (high - low)[:, None])[:, :, None]
+    t = (low[:, None] + np.linspace(0.0, 1.0, PER_PIECE + 1)[None, :] * (high - low)[:, None])[:, :, None]
     curve = (
         (2 * t**3 - 3 * t**2 + 1) * start[:, None]
         + (t**3 - 2 * t**2 + t) * leaving[:, None]
