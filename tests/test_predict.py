@@ -250,7 +250,7 @@ def test_people_get_a_line_a_picture(loaded, tmp_path, capsys):
     alone = capsys.readouterr().out
     assert alone.count("\n") == 1 and "seven" not in alone
     assert cli.main(["predict", str(path), str(path)]) == 0
-    assert capsys.readouterr().out == f"{path!s:<48}  {alone}" * 2
+    assert capsys.readouterr().out == f"{path}  {alone}" * 2
 
 
 @pytest.mark.parametrize(("argv", "said"), [([], "FILE"), (["--jsn", "a.png"], "did you mean --json?")])
