@@ -4,6 +4,9 @@ A step is published when its manifest is there (`digitjax.manifest`). Nothing is
 """
 
 import contextlib
+import errno
+import logging
+import os
 import queue
 import shutil
 import threading
@@ -29,6 +32,7 @@ MAX_BYTES = 2 << 30
 """Params or optimizer state larger than this are refused before anything is allocated."""
 
 _UNRANKED = -1e9
+_SPARE_BYTES = 4 << 20
 
 
 class LoadedModel(NamedTuple):
@@ -88,7 +92,12 @@ def load_params(step: Path, model: Model, checked: manifest.Manifest | None = No
         InputError: as `load_model`.
     """
     checked = checked or manifest.verify(step, runs.run_of(step) / runs.CONFIG)
-    expected = jax.eval_shape(model.init, jax.random.key(0))
+    try:
+        expected = jax.eval_shape(model.init, jax.random.key(0))
+    except Exception as error:
+        raise InputError(
+            f"{runs.run_of(step) / runs.CONFIG} describes a network that cannot be: give another checkpoint"
+        ) from error
     params = _restore(step, PARAMS, expected, checked)
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
         raise InputError(f"{step} holds params that are no numbers: take an earlier step of this run")
@@ -130,6 +139,9 @@ class Saver:
         self._run = run
         self._jobs: queue.Queue = queue.Queue(maxsize=2)
         self._error: Exception | None = None
+        self._logger = logging.getLogger("absl")
+        self._level = self._logger.level
+        self._logger.setLevel(logging.CRITICAL)  # Orbax logs the errors that are raised here as a sentence
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
         self._thread.start()
 
@@ -166,6 +178,7 @@ class Saver:
     def __exit__(self, kind: object, *_: object) -> None:
         self._jobs.put(None)
         self._thread.join()
+        self._logger.setLevel(self._level)
         if kind is None:
             self._raise()
 
@@ -198,6 +211,9 @@ class Saver:
     def _write(self, job: tuple, full: ocp.CheckpointManager, kept: ocp.CheckpointManager) -> None:
         params, rest, number, record, keep_params = job
         step = int(number)
+        needed = 2 * sum(leaf.nbytes for leaf in jax.tree.leaves((params, rest))) + _SPARE_BYTES
+        if shutil.disk_usage(self._run).free < needed:  # Orbax on a full disk prints tracebacks of its own
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         metrics = {SCORE: _UNRANKED if record.get(SCORE) is None else record[SCORE]}
         config = self._run / runs.CONFIG
         if rest is not None and not manifest.is_published(self._run / str(step)):

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,20 +40,20 @@ Ctrl-C saves and leaves, a second one leaves at once. Exit codes: 0 done, 1 fail
 
 @dataclass(frozen=True, kw_only=True)
 class _Fields(TrainConfig):
-    preset: tyro.conf.Positional[str] = "cnn"
+    preset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[PRESET]")] = "cnn"
     """Where every field that is not given comes from."""
-    data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SPEC [SPEC ...]")] = ()
+    data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SPEC [SPEC ...]", help_behavior_hint="")] = ()
     """What to train on, repeatable; by default MNIST if it can be had, and synthetic handwriting."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Arguments:
     config: Annotated[_Fields, tyro.conf.arg(name="")]
-    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of the run; by default checkpoints/<preset>-<seed>, or the next free suffix."""
-    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    resume: Annotated[tyro.conf.FlagCreatePairsOff[bool], tyro.conf.arg(help_behavior_hint="")] = False
     """Go on with the run in --out, or with the last of this preset and seed that was stopped."""
-    anew: tyro.conf.FlagCreatePairsOff[bool] = False
+    anew: Annotated[tyro.conf.FlagCreatePairsOff[bool], tyro.conf.arg(help_behavior_hint="")] = False
     """Begin a new run even where one could be resumed; --resume goes before it."""
 
 
@@ -201,4 +202,6 @@ def _sentence(complaint: str) -> str:
             break
         lines.append(text)
     text = " ".join(lines).rstrip(".") or "the arguments cannot be understood"
+    if wrong := re.fullmatch(r"Error parsing (--\S+): .*?(\[.*\]|'[^']*')", text):
+        text = f"{wrong[1]} cannot be {wrong[2].strip('[]')}"
     return f"{text}: `digitjax train --help` tells what each option takes"

@@ -1,0 +1,322 @@
+"""Saving, retention, resolving, and every way in which a checkpoint can be unfit."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from digitjax import checkpoint, manifest, runs
+from digitjax.config import ModelConfig, TrainConfig, to_dict
+from digitjax.errors import DigitjaxError, InputError
+from digitjax.models import make_model
+from digitjax.optim import make_optimizer
+from digitjax.train import init_state
+
+CONFIG = TrainConfig(model=ModelConfig(channels=(2, 3), hidden=4))
+SCORES = {0: None, 1: 0.2, 2: 0.9, 3: 0.4, 4: 0.3, 5: 0.5, 6: None}
+
+
+@pytest.fixture(scope="module")
+def state():
+    return init_state(jax.random.key(3), make_model(CONFIG.model), make_optimizer(CONFIG))
+
+
+def save_all(run: Path, state) -> None:
+    run.mkdir(parents=True)
+    runs.write_config(run, CONFIG, data=["digits8x8"])
+    with checkpoint.Saver(run) as saver:
+        for step, score in SCORES.items():
+            params = jax.tree.map(lambda leaf, step=step: leaf + step, state.params)
+            saver.save(
+                state._replace(params=params, step=state.step + step),
+                {"score": score, "accuracy": score, "epoch": step},
+                full=step > 0,
+                keep_params=step < 6,
+            )
+
+
+@pytest.fixture(scope="module")
+def saved(state, tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("checkpoints") / "cnn-7"
+    save_all(run, state)
+    return run
+
+
+@pytest.fixture
+def run(saved, tmp_path) -> Path:
+    """A copy to damage."""
+    shutil.copytree(saved, tmp_path / "cnn-7")
+    return tmp_path / "cnn-7"
+
+
+def refused(path: Path | str, *words: str) -> str:
+    with pytest.raises(InputError) as raised:
+        checkpoint.load_model(path)
+    sentence = str(raised.value)
+    assert all(word in sentence for word in words), sentence
+    assert "\n" not in sentence
+    return sentence
+
+
+def reseal(step: Path, **changes) -> None:
+    """Writes a manifest that is consistent with itself, as a newer or a hostile program would."""
+    body = json.loads((step / manifest.NAME).read_text())
+    body.pop("sha256")
+    body |= changes
+    (step / manifest.NAME).write_text(json.dumps(body | {"sha256": manifest._seal(body)}))
+
+
+def test_the_last_two_and_the_best_keep_their_state_and_every_params_are_kept(saved):
+    assert [step.name for step in runs.full_steps(saved)] == ["2", "5", "6"]
+    assert [(s.name, s.parent.name) for s in runs.history(saved)] == [
+        *((str(step), "history") for step in range(6)),
+        ("6", "cnn-7"),
+    ]
+
+
+def test_a_run_means_its_best_step_and_its_params_come_back_exactly(saved, state):
+    loaded = checkpoint.load_model(saved)
+    assert (loaded.step, loaded.run, loaded.config) == (2, saved, CONFIG)
+    assert loaded.record["accuracy"] == 0.9
+    assert loaded.record["parameters"] == sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    assert "cnn-7, step 2" in str(loaded) and "90.00%" in str(loaded)
+    for mine, theirs in zip(jax.tree.leaves(state.params), jax.tree.leaves(loaded.params), strict=True):
+        np.testing.assert_array_equal(mine + 2, theirs)
+        assert theirs.dtype == mine.dtype
+        assert theirs.devices() == {jax.devices()[0]}
+    logits = loaded.model.apply(loaded.params, jax.numpy.zeros((1, 28, 28, 1)))
+    assert logits.digits.shape == (1, 10)
+
+
+def test_the_whole_state_comes_back_exactly(saved, state):
+    loaded = checkpoint.load_state(saved / "5", jax.eval_shape(lambda: state))
+    assert jax.tree.structure(loaded) == jax.tree.structure(state)
+    assert int(loaded.step) == 5 and loaded.step.dtype == np.int32
+    np.testing.assert_array_equal(jax.random.key_data(loaded.key), jax.random.key_data(state.key))
+    for mine, theirs in zip(jax.tree.leaves(state.opt_state), jax.tree.leaves(loaded.opt_state), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_params_alone_cannot_be_trained_on(saved, state):
+    with pytest.raises(InputError, match="params alone"):
+        checkpoint.load_state(saved / "history" / "3", jax.eval_shape(lambda: state))
+
+
+def test_nothing_in_a_checkpoint_is_a_pickle(saved):
+    for path in saved.rglob("*"):
+        if path.is_file():
+            assert not path.read_bytes().startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")), path
+
+
+def test_one_flipped_bit_anywhere_is_found(run):
+    step = runs.best_step(run)
+    files = [p for p in step.rglob("*") if p.is_file()] + [run / runs.CONFIG]
+    assert len(files) > 8
+    rng = np.random.default_rng(0)
+    for path in files:
+        sound = path.read_bytes()
+        for _ in range(3):
+            damaged = bytearray(sound)
+            damaged[rng.integers(len(damaged))] ^= 1 << rng.integers(8)
+            path.write_bytes(damaged)
+            refused(step)
+        path.write_bytes(sound)
+    checkpoint.load_model(step)
+
+
+def test_a_missing_an_extra_and_a_linked_file_are_refused(run, tmp_path):
+    step = runs.best_step(run)
+    array = next(p for p in sorted((step / "params").rglob("*")) if p.is_file() and p.parent.name == "d")
+    sound = array.read_bytes()
+    array.unlink()
+    refused(step, "damaged", array.name, "missing")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(sound)
+    array.symlink_to(elsewhere)
+    refused(step, "damaged", array.name, "link")
+    array.unlink()
+    array.write_bytes(sound)
+    (step / "more").write_text("x")
+    refused(step, "damaged", "more", "does not belong")
+    (step / "more").unlink()
+    (step / "aside").symlink_to(tmp_path, target_is_directory=True)
+    refused(step, "damaged", "aside", "link")
+
+
+def test_a_step_without_manifest_is_unfinished_and_never_shown(run, state):
+    best = runs.best_step(run)
+    (best / manifest.NAME).unlink()
+    refused(best, "unfinished")
+    (run / "2" / manifest.NAME).unlink()
+    assert [int(step.name) for step in runs.history(run)] == [0, 1, 3, 4, 5, 6]
+    assert checkpoint.load_model(run).step == 5
+    (run / "9.orbax-checkpoint-tmp").mkdir()
+    checkpoint.clear_unfinished(run, after=5)
+    left = {path.relative_to(run).as_posix() for path in [*run.glob("*"), *run.glob("history/*")]}
+    assert left == {"config.json", "5", "history", *(f"history/{n}" for n in (0, 1, 3, 4, 5))}
+
+
+def test_absurd_sizes_are_refused_before_anything_is_read(run, monkeypatch):
+    step = runs.best_step(run)
+    huge = to_dict(TrainConfig(model=ModelConfig(channels=(4096, 4096, 4096), hidden=65536)))
+    (run / runs.CONFIG).write_text(json.dumps({"format": 1, "config": huge}))
+    reseal(step, config_sha256=manifest._sha256(run / runs.CONFIG))
+    refused(step, "GiB")
+    other = to_dict(TrainConfig(model=ModelConfig(channels=(2, 3), hidden=5)))
+    (run / runs.CONFIG).write_text(json.dumps({"format": 1, "config": other}))
+    reseal(step, config_sha256=manifest._sha256(run / runs.CONFIG))
+    monkeypatch.setattr(checkpoint.ocp.PyTreeCheckpointHandler, "restore", None)
+    refused(step, "does not fit", "digits-kernel", "float32[4, 10]", "float32[5, 10]")
+
+
+def test_newer_formats_are_refused(run):
+    step = runs.best_step(run)
+    reseal(step, format=manifest.FORMAT + 1)
+    refused(step, "format 2", "update digitjax")
+    reseal(step, format=manifest.FORMAT)
+    (run / runs.CONFIG).write_text(json.dumps({"format": 7, "config": to_dict(CONFIG)}))
+    with pytest.raises(InputError, match="format 7"):
+        runs.read_config(run)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{",
+        "null",
+        "\udcff",
+        "[" * 100_000,
+        '{"format": 1}',
+        '{"format": "1", "config": {}}',
+        '{"format": 1, "config": {"sead": 3}}',
+        '{"format": 1, "config": {"seed": true}}',
+        '{"format": 1, "config": {"seed": NaN}}',
+        '{"format": 1, "config": {"epochs": -3}}',
+        '{"format": 1, "config": {"model": 4}}',
+        '{"format": 1, "config": {"model": {"channels": "many"}}}',
+        '{"format": 1, "config": {"model": {"channels": [1, "2"]}}}',
+        '{"format": 1, "config": {"model": {"channels": []}}}',
+        '{"format": 1, "config": {"model": {"kind": "../cnn"}}}',
+    ],
+)
+def test_a_nonsense_config_is_one_sentence(run, body):
+    (run / runs.CONFIG).write_bytes(body.encode("utf-8", "surrogateescape"))
+    step = runs.best_step(run)
+    reseal(step, config_sha256=manifest._sha256(run / runs.CONFIG))
+    refused(step, runs.CONFIG)
+
+
+def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path, run):
+    refused(tmp_path / "nothing", "does not exist")
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", "no training run")
+    (tmp_path / "file").write_text("x")
+    refused(tmp_path / "file", "file")
+    shutil.rmtree(run / "history")
+    for step in runs.step_folders(run):
+        shutil.rmtree(step)
+    refused(run, "no finished checkpoint")
+
+
+def test_params_that_are_no_numbers_are_refused(tmp_path, state):
+    run = tmp_path / "nan-0"
+    run.mkdir()
+    runs.write_config(run, CONFIG)
+    broken = state._replace(params=jax.tree.map(lambda leaf: leaf * np.nan, state.params))
+    with checkpoint.Saver(run) as saver:
+        saver.save(broken, {}, full=False, keep_params=True)
+    refused(run, "no numbers")
+
+
+def test_an_export_is_small_holds_params_alone_and_loads(run, tmp_path, state):
+    checkpoint.export(run / "history" / "3", tmp_path / "default")
+    loaded = checkpoint.load_model(tmp_path / "default")
+    assert loaded.step == 3 and loaded.record["accuracy"] == 0.4
+    np.testing.assert_array_equal(
+        jax.tree.leaves(loaded.params)[0], jax.tree.leaves(state.params)[0] + 3
+    )
+    assert sum(p.stat().st_size for p in (tmp_path / "default").rglob("*") if p.is_file()) < 100_000
+    with pytest.raises(InputError, match="not empty"):
+        checkpoint.export(run / "history" / "3", tmp_path / "default")
+
+
+def test_a_save_that_fails_is_one_sentence_and_leaves_what_was_there(run, state, monkeypatch):
+    kept = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    full = shutil.disk_usage(run)._replace(free=0)
+    monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda path: full)
+    with pytest.raises(DigitjaxError, match="No space left.*--resume"), checkpoint.Saver(run) as saver:
+        saver.save(state._replace(step=state.step + 7), {}, full=True, keep_params=True)
+        saver.wait()
+    assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == kept
+
+
+@pytest.mark.chaos
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax's own loops
+def test_a_write_that_fails_halfway_is_one_sentence_and_leaves_what_was_there(run, state):
+    resource = pytest.importorskip("resource")
+    kept = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
+    try:
+        with pytest.raises(DigitjaxError, match="cannot be written.*--resume"), checkpoint.Saver(run) as saver:
+            saver.save(state._replace(step=state.step + 7), {}, full=True, keep_params=True)
+            saver.wait()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {p: p.read_bytes() for p in kept} == kept
+    assert "7" not in {step.name for step in runs.history(run)}
+
+
+class TestResolve:
+    """What a word after `--checkpoint` means."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, run, monkeypatch) -> Path:
+        monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(run.parent))
+        return run.parent
+
+    def test_a_run_by_name_or_path(self, run):
+        assert runs.resolve("cnn-7") == runs.resolve(str(run)) == run / "history" / "2"
+
+    def test_a_step(self, run):
+        assert runs.resolve("cnn-7/5") == run / "5"
+        assert runs.resolve("cnn-7/3") == run / "history" / "3"
+
+    def test_the_default_is_the_last_that_finished_then_the_shipped_one(self, run, monkeypatch, tmp_path):
+        checkpoint.export(run / "history" / "3", run.parent / "default")
+        assert runs.resolve(None) == run.parent / "default" / "3"
+        runs.set_latest(run)
+        assert runs.resolve(None) == run / "history" / "2"
+        shutil.rmtree(run)
+        assert runs.resolve(None) == run.parent / "default" / "3"
+        shipped = tmp_path / "wheel" / "default"
+        shutil.copytree(run.parent / "default", shipped)
+        shutil.rmtree(run.parent / "default")
+        with pytest.raises(InputError, match="no checkpoint"):
+            monkeypatch.setattr(runs, "SHIPPED", tmp_path / "none")
+            runs.resolve(None)
+        monkeypatch.setattr(runs, "SHIPPED", shipped)
+        assert runs.resolve(None) == runs.resolve("default") == shipped / "3"
+
+    def test_latest_cannot_point_out_of_the_folder(self, folder):
+        (folder / "latest").write_text("../cnn-7")
+        assert runs.latest_run(folder) is None
+
+    def test_newest_is_what_was_published_last(self, run, folder):
+        shutil.copytree(run, folder / "other-0")
+        os.utime(folder / "other-0" / "history" / "4" / manifest.NAME, (2e9, 2e9))
+        assert runs.resolve("newest") == folder / "other-0" / "history" / "4"
+
+    @pytest.mark.parametrize(
+        ("text", "named"),
+        [("cnn7", "cnn-7"), ("newst", "newest"), ("cnn-7/99", "6"), ("", "newest"), ("what", "cnn-7")],
+    )
+    def test_near_misses_are_named(self, text, named):
+        with pytest.raises(InputError, match=named):
+            runs.resolve(text)

@@ -1,0 +1,106 @@
+"""Which folder a run gets, and that nobody else writes there."""
+
+import subprocess
+import sys
+
+import pytest
+
+from digitjax import claim, manifest, runs
+from digitjax.config import TrainConfig
+from digitjax.errors import InputError
+
+CONFIG = TrainConfig(seed=4)
+OTHER = TrainConfig(seed=4, epochs=3)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
+    return tmp_path
+
+
+def begin(run, config=CONFIG, *, finished=False):
+    run.mkdir(parents=True, exist_ok=True)
+    runs.write_config(run, config)
+    if finished:
+        manifest.write_json(run / runs.SUMMARY, {})
+    return run
+
+
+def test_the_first_run_is_named_by_preset_and_seed(folder):
+    assert claim.new_run(CONFIG) == folder / "cnn-4"
+    assert claim.new_run(CONFIG) == folder / "cnn-4", "an empty folder is free"
+
+
+def test_an_unfinished_run_of_the_same_configuration_names_resume(folder):
+    begin(folder / "cnn-4")
+    with pytest.raises(InputError, match="--resume"):
+        claim.new_run(CONFIG)
+    with pytest.raises(InputError, match="--resume"):
+        claim.new_run(CONFIG, folder / "cnn-4", anew=True)
+    assert claim.new_run(CONFIG, anew=True) == folder / "cnn-4-2"
+
+
+def test_finished_and_different_runs_are_left_alone(folder):
+    begin(folder / "cnn-4", finished=True)
+    begin(folder / "cnn-4-2", OTHER)
+    assert claim.new_run(CONFIG) == folder / "cnn-4-3"
+    with pytest.raises(InputError, match="finished"):
+        claim.new_run(CONFIG, folder / "cnn-4")
+    with pytest.raises(InputError, match="another configuration"):
+        claim.new_run(CONFIG, folder / "cnn-4-2")
+    (folder / "photos").mkdir()
+    (folder / "photos" / "cat.png").write_text("")
+    with pytest.raises(InputError, match="something else"):
+        claim.new_run(CONFIG, folder / "photos")
+    assert claim.new_run(CONFIG, folder / "a" / "b") == folder / "a" / "b"
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(folder):
+    (folder / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written.*--out"):
+        claim.new_run(CONFIG, folder / "file" / "run")
+
+
+def test_a_claim_that_was_not_used_leaves_nothing(folder):
+    run = claim.new_run(CONFIG)
+    with claim.locked(run):
+        claim.release_unused(run)
+    assert list(folder.iterdir()) == []
+    begin(run)
+    claim.release_unused(run)
+    assert runs.is_run(run)
+
+
+def test_resume_takes_the_last_that_was_stopped(folder):
+    with pytest.raises(InputError, match="nothing to resume"):
+        claim.run_to_resume("cnn", 4)
+    begin(folder / "cnn-4", finished=True)
+    with pytest.raises(InputError, match="has finished"):
+        claim.run_to_resume("cnn", 4)
+    with pytest.raises(InputError, match="has finished"):
+        claim.run_to_resume("cnn", 4, folder / "cnn-4")
+    begin(folder / "cnn-4-2")
+    begin(folder / "cnn-4-10")
+    begin(folder / "cnn-4-3", finished=True)
+    begin(folder / "cnn-40")
+    assert claim.run_to_resume("cnn", 4) == folder / "cnn-4-10"
+    assert claim.run_to_resume("cnn", 4, folder / "cnn-4-2") == folder / "cnn-4-2"
+    with pytest.raises(InputError, match="no training run"):
+        claim.run_to_resume("cnn", 4, folder / "nothing")
+
+
+def test_a_second_trainer_is_refused_until_the_first_is_gone_even_by_kill(folder):
+    run = begin(folder / "cnn-4")
+    hold = (
+        "import sys, time; from pathlib import Path; from digitjax import claim\n"
+        "with claim.locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold, str(run)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline().strip() == b"held"
+        with pytest.raises(InputError, match="another process"), claim.locked(run):
+            pass
+        other.kill()
+        other.wait()
+    with claim.locked(run):
+        pass
