@@ -3,7 +3,7 @@
 No hidden state: no batch statistics, no mode flags. A key switches dropout on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -14,6 +14,9 @@ from digitjax.config import ModelConfig
 from digitjax.convolution import convolve
 from digitjax.normalize import geometry_shape
 from digitjax.types import Logits, Model, Params
+
+HEADS = ("digits", "is_digit")
+"""Layers that answer."""
 
 
 def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "batch rows columns channels"]:
@@ -51,10 +54,14 @@ class CNN(nn.Module):
         return Logits(digits, is_digit)
 
 
+def _module(config: ModelConfig) -> CNN:
+    return CNN(config.channels, config.hidden, config.dropout, config.rejects)
+
+
 def make_model(config: ModelConfig) -> Model:
     """The network of a configuration as two pure functions."""
     shape = geometry_shape(config.geometry)
-    module = CNN(config.channels, config.hidden, config.dropout, config.rejects)
+    module = _module(config)
 
     def init(key: Key[Array, ""]) -> Params:
         return module.init(key, jnp.zeros((1, shape.height, shape.width, 1)), train=False)["params"]
@@ -66,6 +73,32 @@ def make_model(config: ModelConfig) -> Model:
         return module.apply({"params": params}, images, train=key is not None, rngs=rngs)
 
     return Model(init, apply, config.geometry)
+
+
+def feature_maps(
+    config: ModelConfig,
+) -> Callable[[Params, Float[Array, "batch height width 1"]], dict[str, Float[Array, "batch ..."]]]:
+    """A function of params and images to what each hidden layer lets through, after its ReLU.
+
+    It returns activations by the layer's name, whose order is that of the layers: batch x height x width x
+    channels of a convolution, batch x units of a dense layer.
+    """
+    module = _module(config)
+
+    def look(
+        params: Params, images: Float[Array, "batch height width 1"]
+    ) -> dict[str, Float[Array, "batch ..."]]:
+        _, state = module.apply(
+            {"params": params},
+            images,
+            train=False,
+            capture_intermediates=lambda layer, _: isinstance(layer, nn.Conv | nn.Dense),
+            mutable=["intermediates"],
+        )
+        found = state["intermediates"]
+        return {name: nn.relu(found[name]["__call__"][0]) for name in sorted(found) if name not in HEADS}
+
+    return look
 
 
 def count_params(params: Params) -> int:
