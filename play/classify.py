@@ -11,6 +11,7 @@ from play.events import (
     Answered,
     Event,
     Explained,
+    FeatureMap,
     ModelFailed,
     ModelInfo,
     ModelReady,
@@ -188,8 +189,8 @@ def answer_of(header: dict, vector: np.ndarray) -> Answered:
     )
 
 
-def explanation_of(header: dict, heat: np.ndarray, without: np.ndarray) -> Explained:
-    """The worker's attribution and the answers without each stroke as an event."""
+def explanation_of(header: dict, heat: np.ndarray, without: np.ndarray, *layers: np.ndarray) -> Explained:
+    """The worker's attribution, the answers without each stroke and the feature maps as an event."""
     digit = header["digit"]
     largest = float(np.abs(heat).max()) or 1.0
     rows = []
@@ -197,4 +198,9 @@ def explanation_of(header: dict, heat: np.ndarray, without: np.ndarray) -> Expla
         best = int(row[:10].argmax())
         refused = not np.isnan(row[10]) and row[10] < 0.5
         rows.append(("not a digit" if refused else str(best), float(row[best]), float(row[digit])))
-    return Explained(header["revision"], digit, tuple((heat / largest).ravel().tolist()), len(heat), tuple(rows))
+    maps = tuple(
+        FeatureMap(name, *layer.shape, layer.tobytes())
+        for name, layer in zip(header["layers"], layers, strict=True)
+    )
+    flat = tuple((heat / largest).ravel().tolist())
+    return Explained(header["revision"], digit, flat, len(heat), tuple(rows), maps)

@@ -1,4 +1,4 @@
-"""Ink to probabilities in one jitted call, and why: the worker's mathematics. The only room of play that imports JAX.
+"""Ink to probabilities in one jitted call: the worker's mathematics. JAX is imported here and in `play.explain` alone.
 
 Params are arguments, so another step of the same network costs no compilation.
 """
@@ -13,16 +13,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from digitjax import normalize
-from digitjax.config import TrainConfig
+from digitjax.config import ModelConfig, TrainConfig
 from digitjax.types import Model, Params, Segments
 from play.events import CANVAS
+from play.explain import make_explainer
 
 HEAD = 14
 """Numbers before the image in what `read` returns: ten probabilities, is_digit, scale, x, y."""
-STROKES = 8
-"""Strokes whose removal is tried."""
-STEPS = 8
-"""Points of the path of integrated gradients."""
 
 
 class Reading(NamedTuple):
@@ -47,26 +44,23 @@ class Reader(NamedTuple):
     Attributes:
         read: (params, ends, mask) -> HEAD numbers and the image.
         read_staged: (params, ends, mask, origin, stages) -> the same, stages of the normaliser left out.
-        without: (params, ends[STROKES], mask[STROKES]) -> probabilities and is_digit for each.
-        heat: (params, image, digit) -> attribution of each pixel.
+        explain: (params, image, digit, ends, mask) -> `play.explain.Explanation`.
         side: of the image.
     """
 
     read: Callable
     read_staged: Callable
-    without: Callable
-    heat: Callable
+    explain: Callable
     side: int
 
 
-def make_reader(model: Model) -> Reader:
+def make_reader(model: Model, config: ModelConfig) -> Reader:
     """Functions for networks of one kind; params are given with each call."""
     side = normalize.geometry_shape(model.geometry).height
     return Reader(
         jax.jit(functools.partial(_read, model)),
         jax.jit(functools.partial(_read_staged, model)),
-        jax.jit(functools.partial(_read_each, model)),
-        jax.jit(functools.partial(_heat, model)),
+        make_explainer(model, config),
         side,
     )
 
@@ -137,33 +131,3 @@ def _fit(segments: Segments, fitted: Segments) -> Float[Array, "3"]:
     reached = jnp.maximum(after[2] - after[0], after[3] - after[1])
     scale = jnp.where(extent > 0, reached / jnp.where(extent > 0, extent, 1.0), 0.0)
     return jnp.concatenate([scale[None], after[:2] - scale * before[:2]])
-
-
-def _read_each(
-    model: Model,
-    params: Params,
-    ends: Float[Array, "strokes segments 4"],
-    mask: Bool[Array, "strokes segments"],
-) -> Float[Array, "strokes 11"]:
-    images = normalize.inks_to_images(Segments(ends, mask), model.geometry)
-    logits = model.apply(params, images)
-    is_digit = jnp.full(len(ends), jnp.nan) if logits.is_digit is None else jax.nn.sigmoid(logits.is_digit)
-    return jnp.concatenate([jax.nn.softmax(logits.digits), is_digit[:, None]], axis=1)
-
-
-def _heat(
-    model: Model, params: Params, image: Float[Array, "side side"], digit: Float[Array, "10"]
-) -> Float[Array, "side side"]:
-    """Integrated gradients from an empty image (Sundararajan et al., 2017, arXiv:1703.01365, eq. 1).
-
-    Args:
-        digit: one-hot; what is explained is its log-odds less the mean of all ten.
-    """
-
-    def score(images: Float[Array, "steps side side"]) -> Float[Array, ""]:
-        logits = model.apply(params, images[:, :, :, None]).digits
-        return (logits @ (digit - 0.1)).sum()
-
-    parts = (jnp.arange(STEPS) + 0.5) / STEPS
-    gradients = jax.grad(score)(parts[:, None, None] * image[None])
-    return image * gradients.mean(axis=0)

@@ -54,7 +54,8 @@ def run(
     from play.classify import ProcessClassifier
     from play.outside import Outside, load_settings
     from play.replay import Replay, print_line
-    from play.state import PlayState
+    from play.events import Press
+    from play.state import PlayState, update
 
     classifier = ProcessClassifier(link)
     window = outside = None
@@ -68,7 +69,9 @@ def run(
         settings = load_settings(folder)
         if theme is not None:
             settings = settings._replace(theme=theme)
-        state = PlayState(settings=settings, screen=screen or "draw", width=size[0], height=size[1])
+        state = PlayState(settings=settings, width=size[0], height=size[1])
+        if screen is not None:
+            state = update(state, Press(f"screen:{screen}"))
         outside = Outside(folder)
         sources: list = [] if headless else [WindowSource()]
         source = None

@@ -112,7 +112,7 @@ class Worker:
         for other in self._slots.values():
             if same_kind(other.loaded.config, loaded.config):
                 return Slot(loaded, other.reader, follow)
-        fresh = Slot(loaded, make_reader(loaded.model), follow)
+        fresh = Slot(loaded, make_reader(loaded.model, loaded.config.model), follow)
         _warm_up(fresh, everything=slot != 0 or bool(self._slots))
         return fresh
 
@@ -170,23 +170,23 @@ class Worker:
             self._explain(header["revision"], strokes, images[0])
 
     def _explain(self, revision: int, strokes: list[np.ndarray], vector: np.ndarray) -> None:
-        from digitjax.strokes import pack
-        from play.reader import STROKES, reading
+        from play.explain import without_each
+        from play.reader import reading
 
         slot = self._slots[0]
         found = reading(vector, slot.reader.side)
         digit = np.zeros(10, np.float32)
         digit[found.probabilities.argmax()] = 1
-        heat = np.asarray(slot.reader.heat(slot.loaded.params, found.image, digit))
-        ends = np.zeros((STROKES, 128, 4), np.float32)
-        mask = np.zeros((STROKES, 128), bool)
-        tried = min(len(strokes), STROKES) if len(strokes) > 1 else 0
-        for i in range(tried):
-            ends[i], mask[i] = pack([*strokes[:i], *strokes[i + 1 :]])
-        without = np.zeros((0, 11), np.float32)
-        if tried:
-            without = np.asarray(slot.reader.without(slot.loaded.params, ends, mask))[:tried]
-        self._send({"kind": "why", "revision": revision, "digit": int(digit.argmax())}, heat, without)
+        ends, mask, tried = without_each(strokes)
+        why = slot.reader.explain(slot.loaded.params, found.image, digit, ends, mask)
+        header = {
+            "kind": "why",
+            "revision": revision,
+            "digit": int(digit.argmax()),
+            "layers": list(why.layers),
+        }
+        layers = [np.asarray(maps) for maps in why.layers.values()]
+        self._send(header, np.asarray(why.heat), np.asarray(why.without)[:tried], *layers)
 
     def _work(self) -> None:
         """The loader's thread: what takes long, and looking for newer steps."""
@@ -241,12 +241,11 @@ def _warm_up(slot: Slot, *, everything: bool) -> None:
         return
     if reader.side == 28:
         np.asarray(reader.read_staged(params, ends, mask, np.zeros(2, np.float32), np.ones(3, bool)))
-    from play.reader import STROKES
+    from play.explain import without_each
 
     image = np.zeros((reader.side, reader.side), np.float32)
-    np.asarray(reader.heat(params, image, np.zeros(10, np.float32)))
-    shape = (STROKES, 128)
-    np.asarray(reader.without(params, np.zeros((*shape, 4), np.float32), np.zeros(shape, bool)))
+    nothing, nowhere, _ = without_each([])
+    np.asarray(reader.explain(params, image, np.zeros(10, np.float32), nothing, nowhere).heat)
 
 
 def info_of(loaded: Any) -> ModelInfo:
