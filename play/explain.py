@@ -29,7 +29,7 @@ class Explanation(NamedTuple):
 
     Attributes:
         heat: how much each pixel speaks for the digit, in log-odds.
-        without: for each drawing, probabilities of the ten digits, and of being one (NaN where it does not say).
+        without: for each drawing, probabilities of the ten digits and of being one (NaN: it does not say).
         layers: what each layer lets through, by its name; the layer's largest value is 255.
     """
 

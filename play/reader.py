@@ -1,4 +1,4 @@
-"""Ink to probabilities in one jitted call: the worker's mathematics. JAX is imported here and in `play.explain` alone.
+"""Ink to probabilities in one jitted call: the worker's mathematics. Here and in `play.explain` alone JAX is imported.
 
 Params are arguments, so another step of the same network costs no compilation.
 """
