@@ -27,7 +27,7 @@ FREQUENCIES = 4
 class Hand:
     """How much hands differ; standard deviations in units of the digit's height unless said otherwise."""
 
-    miss: float = 0.035
+    miss: float = 0.075
     """How far a point is missed."""
     field: float = 0.05
     """How far the smooth random field moves the ink."""
@@ -41,7 +41,7 @@ class Hand:
     """Mean slant: most writers lean to the right."""
     turn: float = 0.10
     """Rotation in radians."""
-    rounding: float = 0.7
+    rounding: float = 1.0
     """Most that a corner is rounded, 0 to 1; uniform."""
     early: float = 0.12
     """Most that a stroke begins late or ends early, as a part of its first or last piece; uniform."""
