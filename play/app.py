@@ -181,7 +181,8 @@ class Loop:
         """Whether the picture moves by itself or an answer is awaited."""
         answer = self.state.answers[0]
         settled = answer is None or self.state.bars == answer.probabilities
-        return self.state.pen_down or self._asked_at is not None or not settled
+        moving = self.state.pen_down or self.state.journey is not None
+        return moving or self._asked_at is not None or not settled
 
     def step(self) -> FrameTimes:
         """One frame."""

@@ -12,12 +12,14 @@ class Gallery(NamedTuple):
     selected: key of the chosen entry.
     first: row at the top.
     confirm: key of the entry whose deletion waits for a second press.
+    follow: whether the chosen entry is brought into sight.
     """
 
     entries: tuple[RecordEntry, ...] = ()
     selected: str | None = None
     first: int = 0
     confirm: str | None = None
+    follow: bool = False
 
 
 def listed(gallery: Gallery, entries: tuple[RecordEntry, ...]) -> Gallery:
@@ -25,12 +27,22 @@ def listed(gallery: Gallery, entries: tuple[RecordEntry, ...]) -> Gallery:
     ordered = tuple(sorted(entries, key=lambda entry: (not entry.wrong, -entry.number)))
     keys = {entry.key for entry in ordered}
     selected = gallery.selected if gallery.selected in keys else None
-    return Gallery(ordered, selected, min(gallery.first, max(len(ordered) - 1, 0)))
+    first = min(gallery.first, max(len(ordered) - 1, 0))
+    return Gallery(ordered, selected, first, follow=selected is not None)
 
 
-def scroll(gallery: Gallery, rows: float) -> Gallery:
-    """Rows down (or up); how many entries a row has is the view's business, so the view clips too."""
-    return gallery._replace(first=min(max(gallery.first + round(rows), 0), max(len(gallery.entries) - 1, 0)))
+def scroll(gallery: Gallery, first: int, limit: int, rows: float) -> Gallery:
+    """Rows down (or up) from the row that is seen first now, at most to the limit (`play.places`)."""
+    return gallery._replace(first=min(max(first + round(rows), 0), limit), follow=False)
+
+
+def choose(gallery: Gallery, step: int) -> Gallery:
+    """The next entry (step 1) or the one before; the first where none is chosen."""
+    keys = [entry.key for entry in gallery.entries]
+    if not keys:
+        return gallery
+    at = keys.index(gallery.selected) + step if gallery.selected in keys else 0
+    return gallery._replace(selected=keys[min(max(at, 0), len(keys) - 1)], confirm=None, follow=True)
 
 
 def press(gallery: Gallery, name: str, argument: str) -> tuple[Gallery, tuple[Effect, ...], str]:
@@ -47,7 +59,8 @@ def press(gallery: Gallery, name: str, argument: str) -> tuple[Gallery, tuple[Ef
             return gallery._replace(confirm=gallery.selected), (), "Press Delete once more to remove it for good."
         return gallery._replace(confirm=None, selected=None), (Delete(gallery.selected),), ""
     if name == "export":
-        return gallery, (Export(argument or "ndjson"),), ""
+        form, _, times = argument.partition("+")
+        return gallery, (Export(form or "ndjson", times == "times"),), ""
     if name == "import":
         return gallery, (Import(),), ""
     return gallery, (), ""

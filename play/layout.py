@@ -76,6 +76,8 @@ class Control(NamedTuple):
         hint: the key that does the same.
         on: it is the chosen one, or switched on.
         enabled: it would do something.
+        own: its screen paints it, with focus and pointer.
+        plate: it lies on a panel's surface.
     """
 
     action: str
@@ -85,6 +87,8 @@ class Control(NamedTuple):
     hint: str = ""
     on: bool = False
     enabled: bool = True
+    own: bool = False
+    plate: bool = False
 
 
 class Layout(NamedTuple):

@@ -60,6 +60,8 @@ ERASER = 2.0
 """Diameter of the eraser, in pens."""
 MAX_HISTORY = 500
 NOTICE_SECONDS = 4.0
+JOURNEY_SECONDS = 7.0
+"""How long the ink takes from the canvas to the 28 x 28 image when it is shown on its way."""
 BAR_SECONDS = 0.06
 """Time constant of the bars; the answer itself is never smoothed."""
 
@@ -100,6 +102,7 @@ class PlayState(NamedTuple):
         missing: there is no checkpoint at all.
         labelled: the word under which this drawing was recorded, if it was.
         off: stages of the normaliser that are switched off.
+        journey: since when the ink is shown on its way to the image, None while it is not.
     """
 
     strokes: Ink = ()
@@ -132,6 +135,7 @@ class PlayState(NamedTuple):
     focus: str | None = None
     hover: str | None = None
     off: frozenset[str] = frozenset()
+    journey: float | None = None
     labelled: str | None = None
     recorded: int = 0
     gallery: galleries.Gallery = galleries.Gallery()
@@ -331,7 +335,10 @@ def _tick(state: PlayState, time: float) -> PlayState:
         part = 1.0 - math.exp(-step / BAR_SECONDS)
         bars = tuple(g if abs(g - b) < 1e-3 else b + part * (g - b) for b, g in zip(bars, goal, strict=True))
     notice = state.notice if time < state.notice_until else ""
-    return state._replace(time=max(time, state.time), bars=bars, notice=notice)
+    journey = state.journey
+    if journey is not None and (state.pen_down or not state.strokes or time - journey > JOURNEY_SECONDS):
+        journey = None
+    return state._replace(time=max(time, state.time), bars=bars, notice=notice, journey=journey)
 
 
 def _say(state: PlayState, text: str) -> PlayState:
@@ -408,6 +415,7 @@ KEYS = {
     "n": f"label:{verdict.OTHER_WORD}",
     "delete": "delete",
     "x": "export",
+    "j": "journey",
     **{str(digit): f"label:{digit}" for digit in range(10)},
 }
 """Keys and the actions that they stand for; a control has the action's name too."""
@@ -427,6 +435,8 @@ def _key(state: PlayState, event: KeyPress) -> PlayState:
     if event.key in ("return", "space") and state.focus is not None:
         return _press(state, state.focus)
     if event.key in ("up", "down", "left", "right") and state.screen in ("models", "gallery"):
+        if state.screen == "gallery" and event.key in ("left", "right"):
+            return state._replace(gallery=galleries.choose(state.gallery, -1 if event.key == "left" else 1))
         return _scroll(state, -1.0 if event.key in ("up", "left") else 1.0)
     action = KEYS.get(event.key)
     return state if action is None or event.ctrl else _press(state, action)
@@ -473,6 +483,14 @@ def _press(state: PlayState, action: str) -> PlayState:
             return _label(state, argument)
         case "stage" if argument in STAGES:
             return state._replace(off=state.off ^ {argument}, revision=state.revision + 1)
+        case "journey" if state.screen == "sees":
+            if not state.strokes:
+                return _say(state, "Draw something first.")
+            return _pen_up(state)._replace(journey=None if state.journey is not None else state.time)
+        case "stroke" if state.screen == "why":
+            return state._replace(focus=None if state.focus == action else action)
+        case "scroll" if argument in ("up", "down"):
+            return _scroll(state, -1.0 if argument == "up" else 1.0)
         case "model" | "second":
             return _choose_model(state, argument, 0 if name == "model" else 1)
         case _ if state.screen == "gallery":
@@ -491,7 +509,7 @@ def _with_settings(state: PlayState, settings: Settings) -> PlayState:
 def _to_screen(state: PlayState, screen: str) -> PlayState:
     if screen not in SCREENS or screen == state.screen:
         return state
-    state = _pen_up(state)._replace(screen=screen, focus=None, hover=None, help=False)
+    state = _pen_up(state)._replace(screen=screen, focus=None, hover=None, help=False, journey=None)
     if screen == "why":
         return state._replace(revision=state.revision + 1)
     if screen == "models":
@@ -517,9 +535,12 @@ def _choose_model(state: PlayState, name: str, slot: int) -> PlayState:
 
 
 def _scroll(state: PlayState, rows: float) -> PlayState:
+    from play import layout, places  # they import this module: where things are depends on the state
+
     if state.screen == "models":
-        top = state.first_model + round(rows)
-        return state._replace(first_model=min(max(top, 0), max(len(state.listed) - 1, 0)))
+        _, listing = places.models_places(state, layout.arrange(state))
+        return state._replace(first_model=min(max(listing.first + round(rows), 0), listing.limit))
     if state.screen == "gallery":
-        return state._replace(gallery=galleries.scroll(state.gallery, rows))
+        listing, _ = places.gallery_places(state, layout.arrange(state))
+        return state._replace(gallery=galleries.scroll(state.gallery, listing.first, listing.limit, rows))
     return state

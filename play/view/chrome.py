@@ -24,8 +24,10 @@ def control_block(control: Control, focused: bool, hovered: bool) -> Block:
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
-        painter.fill(rect, palette.ground)
-        color = palette.raised if hovered and control.enabled else palette.surface
+        painter.fill(rect, palette.surface if control.plate else palette.ground)
+        color = palette.raised if control.plate or (hovered and control.enabled) else palette.surface
+        if control.plate and hovered and control.enabled:
+            color = palette.line
         text = palette.text if control.enabled else palette.muted
         if control.on:
             color, text = palette.accent, palette.on_accent

@@ -50,9 +50,9 @@ class Frame:
             dirty += self._canvas(painter, state, layout, screen.overlay(state, layout))
         blocks = [*screen.blocks(state, layout)]
         for control in controls_of(state, layout):
-            blocks.append(
-                chrome.control_block(control, control.action == state.focus, control.action == state.hover)
-            )
+            if not control.own:
+                focused, hovered = control.action == state.focus, control.action == state.hover
+                blocks.append(chrome.control_block(control, focused, hovered))
         blocks.append(chrome.status_block(state, layout))
         if state.help:
             blocks.append(chrome.help_block(state, layout))

@@ -1,0 +1,92 @@
+"""Where the parts of the scrolling screens are, pure and without pygame, so that the state can scroll by them."""
+
+from typing import NamedTuple
+
+from play.layout import Layout, Rect
+from play.state import PlayState
+
+
+class Listing(NamedTuple):
+    """A list or a grid that scrolls by whole rows.
+
+    Attributes:
+        heading: above it.
+        cells: index and place of what can be seen.
+        first: row at the top.
+        limit: the last row that can be at the top.
+        columns: cells a row.
+        up: button towards the beginning; no width where everything can be seen.
+        down: and towards the end.
+    """
+
+    heading: Rect
+    cells: tuple[tuple[int, Rect], ...]
+    first: int
+    limit: int
+    columns: int
+    up: Rect
+    down: Rect
+
+
+def wide_panel(rect: Rect) -> bool:
+    """Whether a panel's parts stand side by side rather than one over the other."""
+    return rect.w > 1.15 * rect.h
+
+
+def models_places(state: PlayState, layout: Layout) -> tuple[Rect, Listing]:
+    """Place of the networks in use, and the list of runs."""
+    panel, gap = layout.panel, gap_of(layout)
+    if wide_panel(panel):
+        use, rest = panel.columns(2, gap)
+    else:
+        use = panel.top(round(panel.h * 0.46))
+        rest = panel.below(use.h + gap)
+    row = round(layout.text * 4.3)
+    return use, listing(rest, layout, row, 1, len(state.listed), state.first_model)
+
+
+def gallery_places(state: PlayState, layout: Layout) -> tuple[Listing, Rect]:
+    """The grid of drawings, and the place for the chosen one and what can be done."""
+    panel, gap = layout.panel, gap_of(layout)
+    if panel.w > panel.h:
+        side = max(round(panel.w * 0.3), min(round(layout.text * 17), panel.w // 2))
+        grid = panel._replace(w=panel.w - side - gap)
+        detail = Rect(grid.right + gap, panel.y, side, panel.h)
+    else:
+        height = max(round(panel.h * 0.38), min(round(layout.text * 17), panel.h // 2))
+        grid = panel.top(panel.h - height - gap)
+        detail = panel.below(grid.h + gap)
+    cell = max(round(92 * layout.unit), round(layout.text * 6.2))
+    columns = max(1, (grid.w + gap) // (cell + gap))
+    gallery = state.gallery
+    found = listing(grid, layout, cell, columns, len(gallery.entries), gallery.first)
+    chosen = next((i for i, entry in enumerate(gallery.entries) if entry.key == gallery.selected), None)
+    if gallery.follow and chosen is not None and chosen not in {index for index, _ in found.cells}:
+        found = listing(grid, layout, cell, columns, len(gallery.entries), chosen // columns)
+    return found, detail
+
+
+def listing(rect: Rect, layout: Layout, row: int, columns: int, count: int, first: int) -> Listing:
+    """A list in a place: a heading, then as many rows as fit; buttons in the heading where not all do."""
+    gap = gap_of(layout)
+    heading = rect.top(round(layout.text * 2.2))
+    rest = rect.below(heading.h + gap)
+    fit = max(1, (rest.h + gap) // (row + gap))
+    rows = -(-count // columns)
+    limit = max(0, rows - fit)
+    first = min(max(first, 0), limit)
+    size = heading.h if limit else 0
+    down = Rect(heading.right - size, heading.y, size, heading.h)
+    up = Rect(down.x - size - (gap if size else 0), heading.y, size, heading.h)
+    places = Rect(rest.x, rest.y, rest.w, row)
+    cells = []
+    for line in range(min(fit, rows - first)):
+        across = places._replace(y=rest.y + line * (row + gap), h=min(row, rest.h)).columns(columns, gap)
+        start = (first + line) * columns
+        cells += [(start + i, across[i]) for i in range(min(columns, count - start))]
+    return Listing(heading, tuple(cells), first, limit, columns, up, down)
+
+
+def gap_of(layout: Layout) -> int:
+    """Pixels between parts of a panel."""
+    return max(4, layout.margin // 2)
