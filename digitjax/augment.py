@@ -22,7 +22,7 @@ def random_affine(key: Key[Array, ""], config: AugmentConfig) -> Float[Array, "2
     scale = jnp.exp(jax.random.normal(size, (2,)) * config.scale)
     shear = jax.random.normal(slant) * config.shear
     cos, sin = jnp.cos(angle), jnp.sin(angle)
-    matrix = jnp.array([[cos, -sin], [sin, cos]]) @ jnp.array([[1.0, shear], [0.0, 1.0]]) * scale
+    matrix = jnp.array([[cos, -sin], [sin, cos]]) @ jnp.array([[1.0, shear], [0.0, 1.0]]) * scale[None, :]
     return jnp.concatenate([matrix, jax.random.normal(move, (2, 1)) * config.shift], axis=1)
 
 
