@@ -45,7 +45,7 @@ def run(argv: list[str]) -> int:
     parser.add_argument(
         "--geometry", choices=tuple(GEOMETRIES), default="mnist28", help="input geometry (mnist28)"
     )
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse(argv)
     specs = [parse_spec(text) for text in arguments.specs]
     if arguments.action == "list":
         if specs:

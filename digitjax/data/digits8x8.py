@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from digitjax.data.spec import SPLITS, DataUnavailable, Kind, Source, Spec
-from digitjax.data.splits import picture_digest, stratified
+from digitjax.data.splits import picture_digests, stratified
 
 PARTS = (0.7, 0.1)
 """Fractions of train and validation; test has the rest."""
@@ -28,7 +28,7 @@ def load_digits8x8(spec: Spec) -> Source:
     images = np.round(counts * (255 / 16)).astype(np.uint8)
     sizes = [round(fraction * len(labels)) for fraction in PARTS]
     if spec.split is not None:
-        part = stratified(labels, [picture_digest(image) for image in images], sizes)
+        part = stratified(labels, picture_digests(images), sizes)
         chosen = part == SPLITS.index(spec.split)
         images, labels = images[chosen], labels[chosen]
     return Source(

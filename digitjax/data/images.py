@@ -12,7 +12,7 @@ from jaxtyping import Shaped, UInt8
 
 from digitjax.data.labels import label_of
 from digitjax.data.spec import Kind, Source, Spec
-from digitjax.data.splits import in_split, picture_digest
+from digitjax.data.splits import in_split, picture_digests
 from digitjax.errors import InputError
 from digitjax.pictures import read_picture
 from digitjax.strokes import MAX_WORD
@@ -50,7 +50,7 @@ def load_images(spec: Spec) -> Source:
     words: list[str] = []
     skipped = 0
     for picture, word in pairs:
-        if not in_split(picture_digest(picture), spec.split):
+        if not in_split(picture_digests([picture])[0], spec.split):
             continue
         if word is None:
             skipped += 1
@@ -125,9 +125,7 @@ def _read_npz(path: Path) -> Iterator[tuple[np.ndarray, str | None]]:
     if x.ndim == 4 and x.shape[-1] == 1:
         x = x[..., 0]
     if x.dtype != np.uint8 or x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (3, 4)):
-        raise InputError(
-            f"x of {path} is {x.dtype} {list(x.shape)}: give uint8 [n, height, width(, 3)]"
-        )
+        raise InputError(f"x of {path} is {x.dtype} {list(x.shape)}: give uint8 [n, height, width(, 3)]")
     if not (0 < x.shape[1] <= MAX_SIDE and 0 < x.shape[2] <= MAX_SIDE and x.shape[0] <= MAX_PICTURES):
         raise InputError(f"x of {path} has shape {list(x.shape)}: give sides of 1 to {MAX_SIDE} pixels")
     if y.ndim != 1 or y.dtype.kind not in "iuU" or len(y) != len(x):

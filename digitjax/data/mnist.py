@@ -24,7 +24,7 @@ from digitjax.data.download import Download, fetch, probe
 from digitjax.data.idx import REMEDY, read_idx, write_idx
 from digitjax.data.prepared import is_whole, publish, sha256
 from digitjax.data.spec import SPLITS, DataUnavailable, Kind, Source, Spec
-from digitjax.data.splits import picture_digest, stratified
+from digitjax.data.splits import picture_digests, stratified
 from digitjax.errors import InputError
 
 MIRRORS = (
@@ -204,8 +204,9 @@ def _read_files(files: Mapping[str, Path], table: Mapping[str, Known]) -> tuple[
 
 def _splits(files: tuple[Images, Images]) -> dict[str, Images]:
     train, test = files
-    digests = [picture_digest(image) for image in train.images]
-    held_out = stratified(train.labels, digests, [round(VALIDATION * len(train.labels))]) == 0
+    held_out = (
+        stratified(train.labels, picture_digests(train.images), [round(VALIDATION * len(train.labels))]) == 0
+    )
     return {
         "train": Images(train.images[~held_out], train.labels[~held_out]),
         "validation": Images(train.images[held_out], train.labels[held_out]),

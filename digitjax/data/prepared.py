@@ -31,7 +31,7 @@ def is_whole(folder: Path, *, contents: bool = True) -> bool:
             (folder / name).stat().st_size == size and (not contents or sha256(folder / name) == digest)
             for name, (size, digest) in files.items()
         )
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -14,10 +14,10 @@ modulo 10, are the example's bucket; 0 to 7 are train, 8 is validation, 9 is tes
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 
 BUCKETS = {"train": range(8), "validation": range(8, 9), "test": range(9, 10)}
 """Buckets, of ten, of each split."""
@@ -42,12 +42,15 @@ def ink_digest(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> bytes:
     return digest.digest()
 
 
-def picture_digest(picture: UInt8[np.ndarray, "height width *channels"]) -> bytes:
-    """SHA-256 of a picture, 32 bytes."""
-    height, width, *rest = picture.shape
-    digest = hashlib.sha256(struct.pack("<III", height, width, *(rest or [1])))
-    digest.update(np.ascontiguousarray(picture).data)
-    return digest.digest()
+def picture_digests(pictures: Iterable[np.ndarray]) -> list[bytes]:
+    """SHA-256 of each picture, 32 bytes; pictures are uint8 [height, width] or [height, width, channels]."""
+    digests = []
+    for picture in pictures:
+        height, width, *channels = picture.shape
+        digest = hashlib.sha256(struct.pack("<III", height, width, *(channels or [1])))
+        digest.update(np.ascontiguousarray(picture).data)
+        digests.append(digest.digest())
+    return digests
 
 
 def stratified(

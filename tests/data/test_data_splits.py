@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from digitjax.data.splits import in_split, ink_digest, picture_digest, stratified, writer_digest
+from digitjax.data.splits import in_split, ink_digest, picture_digests, stratified, writer_digest
 
 INK = [np.array([(0.0, 1.5), (-0.0, 3.0)]), np.array([(7.0, 7.0)])]
 
@@ -17,16 +17,18 @@ def test_the_recipe_is_the_one_on_record():
     ink = b"ink\0" + struct.pack("<I4dI2d", 2, 0.0, 1.5, 0.0, 3.0, 1, 7.0, 7.0)
     assert ink_digest(INK) == hashlib.sha256(ink).digest()
     picture = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    assert picture_digest(picture) == hashlib.sha256(struct.pack("<3I", 2, 3, 1) + bytes(range(6))).digest()
-    assert picture_digest(picture.T) == hashlib.sha256(struct.pack("<3I", 3, 2, 1) + b"\0\3\1\4\2\5").digest()
     colour = np.zeros((1, 1, 3), np.uint8)
-    assert picture_digest(colour) == hashlib.sha256(struct.pack("<3I", 1, 1, 3) + b"\0\0\0").digest()
+    assert picture_digests([picture, picture.T, colour]) == [
+        hashlib.sha256(struct.pack("<3I", 2, 3, 1) + b"\0\1\2\3\4\5").digest(),
+        hashlib.sha256(struct.pack("<3I", 3, 2, 1) + b"\0\3\1\4\2\5").digest(),
+        hashlib.sha256(struct.pack("<3I", 1, 1, 3) + b"\0\0\0").digest(),
+    ]
 
 
 def test_recorded_digests():
     assert writer_digest("pendigits", "12").hex()[:16] == "dcc1e6ca9fcdfb61"
     assert ink_digest(INK).hex()[:16] == "7435b67727ac6c18"
-    assert picture_digest(np.zeros((28, 28), np.uint8)).hex()[:16] == "941b8961eeb2a8a8"
+    assert picture_digests([np.zeros((28, 28), np.uint8)])[0].hex()[:16] == "941b8961eeb2a8a8"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,100 @@
+"""`digitjax data`."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from digitjax import cli
+from digitjax.commands import data
+from digitjax.data.pipeline import Examples
+from digitjax.strokes import Drawing, write_drawings
+
+
+@pytest.fixture
+def drawn(tmp_path) -> str:
+    path = tmp_path / "d.ndjson"
+    strokes = (np.array([(0.0, 0.0), (10, 0), (4, 20)]),)
+    words = ["7"] * 9 + ["x", None]
+    write_drawings(path, [Drawing((s + i,), None, w) for i, w in enumerate(words) for s in strokes])
+    return f"strokes:{path}"
+
+
+def test_list_names_every_source_with_its_state_and_licence(capfd):
+    assert cli.main(["data", "list"]) == 0
+    out, err = capfd.readouterr()
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [
+        "mnist",
+        "synthetic",
+        "digits8x8",
+        "strokes:FILE",
+        "images:DIR",
+    ]
+    assert "not here" in lines[1] and "DIGITJAX_OFFLINE is set" in lines[1] and "LeCun" in lines[1]
+    assert "found" in lines[2] and "CC BY 4.0" in lines[3] and "your files" in lines[4]
+    assert err == ""
+
+
+def test_prepare_counts_each_split_and_leaves_stdout_alone(drawn, capfd):
+    assert cli.main(["data", "prepare", drawn, "digits8x8@validation"]) == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "digits8x8@validation: 180 examples: '0' 18" in err
+    counts = [
+        int(line.split(": ")[1].split()[0])
+        for line in err.splitlines()
+        if ".ndjson@" in line and "none" not in line
+    ]
+    assert sum(counts) == 10
+
+
+def test_show_writes_what_the_network_sees(drawn, tmp_path, capfd):
+    out = tmp_path / "sheet.png"
+    assert cli.main(["data", "show", drawn, "--out", str(out)]) == 0
+    text = capfd.readouterr()
+    assert text.out == ""
+    assert (
+        "10 examples: '7' 9, 'x' 1; 1 without a label left out" in text.err
+        and f"sheet of 10: {out}" in text.err
+    )
+    with Image.open(out) as sheet:
+        assert sheet.format == "PNG" and sheet.size[0] > 4 * data.TILE
+
+
+def test_a_sheet_holds_the_images_themselves():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (30, 28, 28, 1), dtype=np.uint8)
+    examples = Examples("x", images, np.zeros(30, np.int8), ("0",) * 29 + ("\n" * 9,))
+    sheet = np.asarray(data.contact_sheet(examples, 6))
+    shown = [0, 6, 12, 17, 23, 29]
+    for place, index in enumerate(shown):
+        x, y = 4 + place % 3 * (data.TILE + 4), 4 + place // 3 * (data.TILE + data.CAPTION + 4)
+        tile = sheet[y : y + data.TILE : 2, x : x + data.TILE : 2]
+        np.testing.assert_array_equal(tile, 255 - images[index, :, :, 0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "digitjax data --help"),
+        (["lst"], "list"),
+        (["list", "mnist"], "takes no spec"),
+        (["prepare"], "needs a data spec"),
+        (["prepare", "minst"], "did you mean 'mnist'"),
+        (["prepare", "mnist"], "set DIGITJAX_MNIST_DIR"),
+        (["show", "digits8x8"], "--out"),
+        (["show", "digits8x8", "synthetic", "--out", "a.png"], "one data spec"),
+        (["show", "digits8x8", "--out", "a.jpg"], ".png"),
+        (["show", "digits8x8", "--out", "no/a.png"], "cannot be written"),
+        (["show", "digits8x8", "--out", "a.png", "--count", "0"], "1 to 10000"),
+        (["show", "digits8x8", "--out", "a.png", "--cuont", "5"], "--count"),
+        (["show", "digits8x8", "--out", "a.png", "--geometry", "mnist29"], "mnist28"),
+        (["show", "strokes:none.ndjson", "--out", "a.png"], "does not exist"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_writes_nothing(arguments, says, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["data", *arguments]) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and says in err and len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
