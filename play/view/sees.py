@@ -1,0 +1,366 @@
+"""What it sees: the ink on its way to the 28 x 28 image, each stage live, each with a switch to watch the answer break."""
+
+import functools
+from collections.abc import Callable, Hashable
+
+import numpy as np
+import pygame
+
+from play import stages
+from play.events import CANVAS
+from play.ink import Ink, Stroke, bounds
+from play.layout import Control, Layout, Rect
+from play.places import gap_of, wide_panel
+from play.state import STAGES, PlayState
+from play.verdict import NOT_A_DIGIT, Shown
+from play.view import parts
+from play.view.ink_layer import InkLayer
+from play.view.painter import Block, Painter
+from play.view.screen import Overlay, Screen
+from play.view.theme import mix
+
+TITLES = {
+    "ink": "Your ink",
+    "box": "Box",
+    "scale": "20 pixels",
+    "mass": "Centre of mass",
+    "pixels": "28 × 28",
+}
+NOTES = {
+    "box": ("A box around the ink; its middle goes to the middle.", "Its middle to the middle.", "To the middle."),
+    "scale": ("The longer side becomes 20 of 28 pixels.", "Longer side: 20 pixels.", "To 20 pixels."),
+    "mass": ("The ink's balance point goes to pixel 14, as in MNIST.", "Balance point to pixel 14.", "To pixel 14."),
+}
+OWN_GEOMETRY = ("An 8 × 8 network has a way of its own.", "Not for 8 × 8.")
+
+
+def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
+    """A row a stage, then the image and the answer."""
+    rows, result = _places(state, layout)
+    thin: Callable[[], parts.Lines] = functools.cache(lambda: stages.thin(state.strokes))
+    places = _maps(state)
+    step = -1 if state.journey is None else stages.way(state.time - state.journey).step
+    found = [
+        _stage_block(state, rect, number, places[number] if places else None, thin, step)
+        for number, rect in enumerate(rows)
+    ]
+    return (*found, _result_block(state, result, step))
+
+
+def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
+    """The switches, each as large as its row, and the journey."""
+    rows, _ = _places(state, layout)
+    text = layout.text
+    gap = gap_of(layout)
+    width, height = min(round(text * 7), rows[0].w // 3), min(round(text * 2.2), rows[0].h - 2 * gap)
+    button = Rect(rows[0].right - width - gap, rows[0].y + (rows[0].h - height) // 2, width, height)
+    label = "■ Stop" if state.journey is not None else "▶ Watch"
+    able = bool(state.strokes) and _staged(state)
+    journey = Control("journey", button, label, hint="J", enabled=able, plate=True)
+    switches = [
+        Control(f"stage:{name}", rect, TITLES[name], on=name not in state.off, enabled=_staged(state), own=True)
+        for name, rect in zip(STAGES, rows[1:], strict=True)
+    ]
+    return (journey, *switches)
+
+
+def overlay(state: PlayState, layout: Layout) -> Overlay | None:
+    """Box and cross of mass on the ink; or the ink on its way, while that is shown."""
+    if not state.strokes:
+        return None
+    answer = state.answers[0]
+    if state.journey is not None and _staged(state):
+        now = stages.way(state.time - state.journey)
+        key: Hashable = ("way", now, state.revision)
+        return Overlay(key, functools.partial(_paint_way, state=state, layout=layout, now=now))
+    fit = None if answer is None else answer.fit
+    key = ("guides", state.revision, fit, state.off)
+    return Overlay(key, functools.partial(_paint_guides, state=state, layout=layout))
+
+
+def _staged(state: PlayState) -> bool:
+    info = state.models[0]
+    return info is None or info.geometry == "mnist28"
+
+
+def _maps(state: PlayState) -> tuple[stages.Map, ...]:
+    if not state.strokes:
+        return ()
+    return stages.maps(state.strokes, state.pen, state.off, state.answers[0])
+
+
+def _places(state: PlayState, layout: Layout) -> tuple[tuple[Rect, ...], Rect]:
+    panel, gap = layout.panel, gap_of(layout)
+    if wide_panel(panel):
+        left = panel._replace(w=round(panel.w * 0.58))
+        return left.rows(4, gap), Rect(left.right + gap, panel.y, panel.w - left.w - gap, panel.h)
+    upper = panel.top(round(panel.h * 0.6))
+    return upper.rows(4, gap), panel.below(upper.h + gap)
+
+
+def _stage_block(
+    state: PlayState, rect: Rect, number: int, place: stages.Map | None, thin: Callable[[], parts.Lines], step: int
+) -> Block:
+    name = stages.NAMES[number]
+    on, able = name not in state.off, _staged(state)
+    action = f"stage:{name}"
+    focused, hovered = state.focus == action and number > 0, state.hover == action and number > 0
+    points = sum(len(stroke.points) for stroke in state.strokes)
+    key = (place, state.revision, on, able, focused, hovered, step == number)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect, focused=focused, hovered=hovered, chosen=step == number)
+        inner = rect.inset(painter.px(8))
+        side = min(inner.h, inner.w // 3)
+        picture = Rect(inner.x, inner.y + (inner.h - side) // 2, side, side)
+        painter.fill(picture, palette.paper)
+        if place is not None and (able or number == 0):
+            painter.surface.blit(parts.thumbnail(thin(), place, side, palette.paper, palette.ink), picture)
+            _mark(painter, picture, name, place, state.strokes)
+        painter.box(picture, palette.line, 0, palette.line) if side < 8 else _frame(painter, picture)
+        rest = Rect(picture.right + painter.px(12), inner.y, inner.right - picture.right - painter.px(12), inner.h)
+        wide = round(painter.text_size * 4.2)
+        if number > 0 and able:
+            parts.switch(painter, rest._replace(x=rest.right - wide, w=wide), on)
+            rest = rest._replace(w=rest.w - wide - painter.px(6))
+        elif number == 0:
+            rest = rest._replace(w=max(0, rest.w - min(round(painter.text_size * 7), rect.w // 3) - painter.px(8)))
+        title = rest.top(round(painter.text_size * 1.5))
+        strokes = len(state.strokes)
+        texts = NOTES.get(name) or (
+            f"{strokes} stroke{'' if strokes == 1 else 's'}, {points} point{'' if points == 1 else 's'}",
+            f"{points} points",
+        )
+        if number == 0 and not state.strokes:
+            texts = ("Draw a digit on the canvas.", "Draw a digit.")
+        if number > 0 and not able:
+            texts = OWN_GEOMETRY
+        below = rest.below(title.h + painter.px(2))
+        pixels = round(painter.text_size * 0.85)
+        needed = round(pixels * 1.35) * min(3, max(1, below.h // round(pixels * 1.35)))
+        block = min(rest.h, title.h + painter.px(2) + needed)
+        shift = 0 if block >= rest.h else (rest.h - block) // 2
+        title, below = title._replace(y=title.y + shift), below._replace(y=below.y + shift, h=needed)
+        painter.text(f"{number + 1}  {TITLES[name]}", title, palette.text, bold=True, smallest=0.75)
+        parts.note(painter, texts, below, palette.muted)
+
+    return Block(rect, key, paint)
+
+
+def _frame(painter: Painter, rect: Rect) -> None:
+    pygame.draw.rect(painter.surface, painter.palette.line, rect, 1)
+
+
+def _mark(painter: Painter, picture: Rect, name: str, place: stages.Map, ink: Ink) -> None:
+    """The box, or the cross of mass, in a thumbnail."""
+    palette, times = painter.palette, picture.w / stages.SIDE
+    box = bounds(ink)
+    if box is not None and name in ("box", "scale"):
+        radius = place.pen / 2
+        x0, y0 = place.point(box[0], box[1])
+        x1, y1 = place.point(box[2], box[3])
+        area = [(v + 0.5) * times for v in (x0 - radius, y0 - radius, x1 + radius, y1 + radius)]
+        rect = pygame.Rect(round(area[0]), round(area[1]), round(area[2] - area[0]), round(area[3] - area[1]))
+        clip = painter.surface.get_clip()
+        painter.surface.set_clip(pygame.Rect(picture).clip(clip))
+        shown = rect.move(picture.x, picture.y).inflate(4, 4)
+        pygame.draw.rect(painter.surface, palette.accent, shown, painter.px(1.5))
+        painter.surface.set_clip(clip)
+    if name in ("box", "scale", "mass"):
+        middle = (stages.MIDDLE + 0.5) * times
+        reach = max(3, round(picture.w * 0.07))
+        parts.cross(
+            painter.surface,
+            picture.x + middle,
+            picture.y + middle,
+            reach,
+            max(1, painter.px(1)),
+            palette.second,
+            palette.paper,
+        )
+
+
+def _result_block(state: PlayState, rect: Rect, step: int) -> Block:
+    answer = state.answers[0] if state.strokes else None
+    shown = state.shown if state.strokes else Shown()
+    info = state.models[0]
+    side = answer.side if answer is not None else 8 if info is not None and info.geometry == "uci8" else 28
+    best = None if answer is None else round(max(answer.probabilities), 2)
+    image = None if answer is None else answer.image
+    off = tuple(TITLES[name].lower() for name in STAGES if name in state.off) if _staged(state) else ()
+    last = step == len(stages.NAMES) - 1
+    provisional = state.provisional and bool(shown.word)
+    key = (image, side, shown.word, shown.second, best, off, last, provisional, state.problem, state.loading)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect, chosen=last)
+        inner = rect.inset(painter.px(10))
+        inner = parts.heading(painter, f"5  {side} × {side}: all that the network gets", inner)
+        if wide_panel(inner):
+            left = inner._replace(w=min(round(inner.w * 0.56), inner.h))
+            right = Rect(left.right + painter.px(10), inner.y, inner.right - left.right - painter.px(10), inner.h)
+        else:
+            left = inner.top(min(inner.w, round(inner.h * 0.6)))
+            right = inner.below(left.h + painter.px(8))
+        values = np.zeros((side, side), np.uint8)
+        if image is not None:
+            values = np.frombuffer(image, np.uint8).reshape(side, side)
+        painter.image(values, left, (0, 0, 0), (255, 255, 255))
+        line = round(painter.text_size * 1.5)
+        lines = []
+        if shown.word and best is not None:
+            doubt = f"or perhaps {shown.second}" if shown.second else ""
+            sure = f"{min(99 if best < 0.995 else 100, round(100 * best))} %"
+            lines = [doubt or (sure if shown.word != NOT_A_DIGIT else "")]
+        elif not state.strokes:
+            lines = ["Draw a digit"]
+        elif state.loading:
+            lines = ["Loading"]
+        elif state.problem:
+            lines = ["No network"]
+        if off:
+            lines.append(f"without {', '.join(off)}" if len(off) == 1 else f"{len(off)} stages off")
+        place = right.top(max(0, right.h - line * len(lines)))
+        color = palette.muted if provisional else palette.text
+        if shown.word == NOT_A_DIGIT:
+            painter.text(NOT_A_DIGIT, place, color, size=1.8, bold=True, align="centre", smallest=0.3)
+        elif shown.word:
+            painter.digit(shown.word, place.inset(painter.px(4)), color)
+        else:
+            painter.text("…", place, palette.muted, size=3, align="centre")
+        rest = right.below(place.h)
+        for i, text in enumerate(lines):
+            shade = palette.second if (off and i == len(lines) - 1) or shown.second else palette.muted
+            painter.text(text, Rect(rest.x, rest.y + i * line, rest.w, line), shade, align="centre", smallest=0.7)
+
+    return Block(rect, key, paint)
+
+
+def _paint_guides(painter: Painter, *, state: PlayState, layout: Layout) -> None:
+    """The box that is fitted, with its middle, and the cross of mass."""
+    palette, canvas = painter.palette, layout.canvas
+    box, answer = bounds(state.strokes), state.answers[0]
+    if box is None or not _staged(state):
+        return
+    width = painter.px(2)
+    scaled = _maps(state)[2]
+    radius = scaled.pen / 2 / scaled.scale if scaled.scale > 0 else state.pen / 2
+    x0, y0 = _to_pixels(canvas, box[0] - radius, box[1] - radius)
+    x1, y1 = _to_pixels(canvas, box[2] + radius, box[3] + radius)
+    pygame.draw.rect(painter.surface, palette.accent, pygame.Rect(x0, y0, x1 - x0, y1 - y0), width)
+    middle = (x0 + x1) / 2, (y0 + y1) / 2
+    radius = painter.px(5)
+    pygame.draw.aacircle(painter.surface, palette.paper, middle, radius + painter.px(2))
+    pygame.draw.aacircle(painter.surface, palette.accent, middle, radius)
+    mass = stages.mass_on_canvas(answer)
+    labels = [("middle of the box", middle, palette.accent)]
+    if mass is not None:
+        place = _to_pixels(canvas, *mass)
+        parts.cross(painter.surface, *place, painter.px(13), painter.px(3), palette.second, palette.paper)
+        labels.append(("centre of mass", place, palette.second))
+    labels.sort(key=lambda label: label[1][1])
+    height = round(painter.text_size * 1.5)
+    wide = round(painter.text_size * 10)
+    for i, (text, (_, y), color) in enumerate(labels):
+        left = x1 + painter.px(8) + wide <= canvas.right
+        x = x1 + painter.px(8) if left else max(canvas.x, x0 - painter.px(8) - wide)
+        top = round(y - height / 2)
+        if len(labels) == 2 and abs(labels[0][1][1] - labels[1][1][1]) < height:
+            top = round((labels[0][1][1] + labels[1][1][1]) / 2) + (i - 1) * height
+        align = "left" if left else "right"
+        painter.text(text, Rect(round(x), top, wide, height), color, size=0.9, align=align)
+
+
+def _paint_way(painter: Painter, *, state: PlayState, layout: Layout, now: stages.Way) -> None:
+    """The canvas becomes the image: the ink is moved, made 20 pixels long, balanced and cut into pixels."""
+    palette, canvas = painter.palette, layout.canvas
+    painter.fill(canvas, palette.paper)
+    places = _maps(state)
+    names = stages.NAMES
+    if now.step == 0:
+        place = places[0]
+    else:
+        after = min(now.step, len(places) - 1)
+        place = places[after - 1].between(places[after], now.part if now.step < len(places) else 1.0)
+    gridded = now.part if now.step == names.index("scale") else 1.0 if now.step > names.index("scale") else 0.0
+    unit = canvas.w / stages.SIDE
+    lines = tuple(
+        Stroke(tuple(_to_units(place, x, y) for x, y in line), (0.0,) * len(line))
+        for line in stages.thin(state.strokes)
+    )
+    layer = InkLayer()
+    layer.update(lines, canvas.w, place.pen / stages.SHRINK, palette.paper, palette.ink)
+    layer.blit(painter.surface, canvas, pygame.Rect(0, 0, canvas.w, canvas.h))
+    answer = state.answers[0]
+    if now.step == len(names) - 1 and answer is not None and answer.side == stages.SIDE:
+        _paint_pixels(painter, canvas, answer.image, now.part)
+    if gridded:
+        shade = mix(palette.paper, palette.faint, gridded)
+        for i in range(1, stages.SIDE):
+            at = round(i * unit)
+            painter.fill(Rect(canvas.x + at, canvas.y, 1, canvas.h), shade)
+            painter.fill(Rect(canvas.x, canvas.y + at, canvas.w, 1), shade)
+    _paint_way_marks(painter, state, canvas, place, now)
+
+
+def _paint_way_marks(painter: Painter, state: PlayState, canvas: Rect, place: stages.Map, now: stages.Way) -> None:
+    palette, unit = painter.palette, canvas.w / stages.SIDE
+    box = bounds(state.strokes)
+    if box is None:
+        return
+    width = painter.px(2)
+    if now.step < stages.NAMES.index("pixels"):
+        radius = place.pen / 2
+        (x0, y0), (x1, y1) = place.point(box[0], box[1]), place.point(box[2], box[3])
+        area = [(v + 0.5) * unit for v in (x0 - radius, y0 - radius, x1 + radius, y1 + radius)]
+        rect = pygame.Rect(canvas.x + area[0], canvas.y + area[1], area[2] - area[0], area[3] - area[1])
+        pygame.draw.rect(painter.surface, palette.accent, rect, width)
+    if now.step > 0:
+        at = (stages.MIDDLE + 0.5) * unit
+        place_x, place_y = canvas.x + at, canvas.y + at
+        parts.cross(painter.surface, place_x, place_y, painter.px(16), width, palette.accent, palette.paper)
+    answer = state.answers[0]
+    mass = stages.mass_on_canvas(answer)
+    if mass is not None and now.step >= stages.NAMES.index("mass"):
+        x, y = place.point(*mass)
+        at_x, at_y = canvas.x + (x + 0.5) * unit, canvas.y + (y + 0.5) * unit
+        parts.cross(painter.surface, at_x, at_y, painter.px(12), painter.px(3), palette.second, palette.paper)
+    name = stages.NAMES[now.step]
+    text = {
+        "ink": "What you drew",
+        "box": "The box's middle goes to the middle",
+        "scale": "The longer side becomes 20 of 28 pixels",
+        "mass": "The balance point goes to pixel 14",
+        "pixels": "28 × 28 pixels: all that the network gets",
+    }[name]
+    if name in state.off:
+        text = f"{TITLES[name]}: switched off"
+    height = round(painter.text_size * 2.2)
+    band = Rect(canvas.x, canvas.bottom - height, canvas.w, height)
+    painter.fill(band, palette.surface)
+    painter.text(text, band.inset(painter.px(4)), palette.text, align="centre", size=1.1)
+
+
+def _paint_pixels(painter: Painter, canvas: Rect, image: bytes, part: float) -> None:
+    values = np.frombuffer(image, np.uint8).reshape(stages.SIDE, stages.SIDE).astype(np.float32) / 255
+    paper, ink = np.array(painter.palette.paper, np.float32), np.array(painter.palette.ink, np.float32)
+    colors = (paper + (ink - paper) * values.T[:, :, None]).astype(np.uint8)
+    small = pygame.surfarray.make_surface(np.ascontiguousarray(colors))
+    large = pygame.transform.scale(small, (canvas.w, canvas.h))
+    large.set_alpha(round(255 * part))
+    painter.surface.blit(large, canvas)
+
+
+def _to_pixels(canvas: Rect, x: float, y: float) -> tuple[float, float]:
+    return canvas.x + x * canvas.w / CANVAS, canvas.y + y * canvas.h / CANVAS
+
+
+def _to_units(place: stages.Map, x: float, y: float) -> tuple[float, float]:
+    """Where the canvas shows a place of the image."""
+    at_x, at_y = place.point(x, y)
+    return (at_x + 0.5) / stages.SHRINK, (at_y + 0.5) / stages.SHRINK
+
+
+SCREEN = Screen(blocks, controls, overlay)
