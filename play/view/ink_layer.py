@@ -218,3 +218,25 @@ def _stamps(radius: float, paper: Color, color: Color) -> list[list[pygame.Surfa
             row.append(pygame.surfarray.make_surface(np.rint(pixels).astype(np.uint8)))
         rows.append(row)
     return rows
+
+
+def picture(
+    strokes: tuple[tuple[tuple[float, float], ...], ...], side: int, margin: float, pen: float = 0.065
+) -> pygame.Surface:
+    """Ink in the unit square as a picture, dark on white.
+
+    Args:
+        strokes: points of each, 0 to 1.
+        side: of the picture, in pixels.
+        margin: part of the side that stays white all round.
+        pen: its diameter, as part of the ink's box.
+    """
+    scale = CANVAS * (1 - 2 * margin)
+    ink = tuple(
+        Stroke(tuple((margin * CANVAS + x * scale, margin * CANVAS + y * scale) for x, y in points), ())
+        for points in strokes
+    )
+    layer, target = InkLayer(), pygame.Surface((side, side))
+    layer.update(ink, side, pen * scale, (255, 255, 255), (0, 0, 0))
+    layer.blit(target, Rect(0, 0, side, side), pygame.Rect(0, 0, side, side))
+    return target

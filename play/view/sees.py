@@ -23,13 +23,13 @@ TITLES = {
     "ink": "Your ink",
     "box": "Box",
     "scale": "20 pixels",
-    "mass": "Centre of mass",
+    "mass": "Mass",
     "pixels": "28 × 28",
 }
 NOTES = {
     "box": ("A box around the ink; its middle goes to the middle.", "Its middle to the middle.", "To the middle."),
     "scale": ("The longer side becomes 20 of 28 pixels.", "Longer side: 20 pixels.", "To 20 pixels."),
-    "mass": ("The ink's balance point goes to pixel 14, as in MNIST.", "Balance point to pixel 14.", "To pixel 14."),
+    "mass": ("Its centre goes to pixel 14, as in MNIST.", "Its centre to pixel 14.", "To pixel 14."),
 }
 OWN_GEOMETRY = ("An 8 × 8 network has a way of its own.", "Not for 8 × 8.")
 
@@ -251,9 +251,9 @@ def _paint_guides(painter: Painter, *, state: PlayState, layout: Layout) -> None
     x1, y1 = _to_pixels(canvas, box[2] + radius, box[3] + radius)
     pygame.draw.rect(painter.surface, palette.accent, pygame.Rect(x0, y0, x1 - x0, y1 - y0), width)
     middle = (x0 + x1) / 2, (y0 + y1) / 2
-    radius = painter.px(5)
-    pygame.draw.aacircle(painter.surface, palette.paper, middle, radius + painter.px(2))
-    pygame.draw.aacircle(painter.surface, palette.accent, middle, radius)
+    radius = painter.px(10)
+    pygame.draw.aacircle(painter.surface, palette.paper, middle, radius + painter.px(2), 2 * width + painter.px(2))
+    pygame.draw.aacircle(painter.surface, palette.accent, middle, radius, width)
     mass = stages.mass_on_canvas(answer)
     labels = [("middle of the box", middle, palette.accent)]
     if mass is not None:
@@ -332,7 +332,7 @@ def _paint_way_marks(painter: Painter, state: PlayState, canvas: Rect, place: st
         "ink": "What you drew",
         "box": "The box's middle goes to the middle",
         "scale": "The longer side becomes 20 of 28 pixels",
-        "mass": "The balance point goes to pixel 14",
+        "mass": "The centre of mass goes to pixel 14",
         "pixels": "28 × 28 pixels: all that the network gets",
     }[name]
     if name in state.off:

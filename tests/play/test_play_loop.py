@@ -1,0 +1,157 @@
+"""Whole sessions through the program's one loop, over SDL's dummy driver, with a reader that tests control."""
+
+import json
+import socket
+
+import numpy as np
+import pygame
+import pytest
+
+from digitjax.strokes import Drawing
+from play.events import Closed, KeyPress, PenDown, PenMove, PenUp, Press
+from play.layout import arrange, from_canvas
+from play.replay import Replay, script
+from play.state import Settings
+from play.app import WindowSource
+from play.outside import SETTINGS, load_settings
+from tests.play.fakes import FakeClassifier, Script, make_loop, pixels
+
+DRAW = [PenDown(200, 200, 0.0), PenMove(500, 300, 0.1), PenUp(0.2)]
+
+
+def test_a_session_draws_answers_labels_and_closes(tmp_path):
+    script_ = Script(DRAW, [], [KeyPress("1")], [], [Closed()])
+    loop = make_loop(tmp_path, script_)
+    state = loop.run()
+    loop.outside.close()
+    assert state.closing and [s.shown.word for s in script_.states][:3] == ["1", "1", "1"]
+    (kept,) = (json.loads(line) for line in (tmp_path / "drawings.ndjson").read_text().splitlines())
+    assert kept["word"] == "1" and kept["said"] == "1" and kept["model"] == "cnn-7/42"
+
+
+def test_the_answer_is_in_the_frame_of_its_ink(tmp_path):
+    frames = Script([], DRAW[:1], DRAW[1:2], DRAW[2:])
+    loop = make_loop(tmp_path, frames)
+    for _ in range(4):
+        loop.step()
+    words = [(state.shown.word, state.shown.provisional) for state in frames.states]
+    assert words == [("", False), ("1", True), ("1", True), ("1", False)]
+
+
+def test_a_slow_answer_comes_later_and_belongs_to_the_newest_ink(tmp_path):
+    frames = Script(DRAW[:1], DRAW[1:2], DRAW[2:], *([[]] * 8))
+    classifier = FakeClassifier(delay=2)
+    loop = make_loop(tmp_path, frames, classifier=classifier)
+    for _ in range(11):
+        loop.step()
+    answer = loop.state.answers[0]
+    assert answer is not None and answer.revision == loop.state.revision == classifier.asked[-1].revision
+    assert not loop.state.provisional and len(classifier.asked) < 4
+
+
+def test_ink_drawn_before_the_network_came_is_answered(tmp_path):
+    classifier = FakeClassifier(model=None)
+    classifier.ask = lambda query: False  # as while it loads
+    loop = make_loop(tmp_path, Script(DRAW), classifier=classifier)
+    loop.step()
+    assert loop.state.loading and loop.state.shown.word == ""
+    del classifier.ask
+    from play.events import ModelReady
+    from tests.play.fakes import MODEL
+
+    classifier._events.append(ModelReady(MODEL))
+    for _ in range(3):
+        loop.step()
+    assert loop.state.shown.word == "1"
+
+
+def test_screens_models_and_gallery_ask_outside(tmp_path):
+    frames = Script([Press("screen:models")], [], [Press("model:bad")], [Press("screen:gallery")], [], [])
+    loop = make_loop(tmp_path, frames)
+    for _ in range(3):
+        loop.step()
+    assert [model.name for model in loop.state.listed] == ["cnn-7", "bad"]
+    assert loop.state.notice == "it is damaged"
+    loop.step()
+    loop.outside.poll(wait=True)
+    assert loop.state.screen == "gallery"
+
+
+def test_settings_come_back_at_the_next_start(tmp_path):
+    loop = make_loop(tmp_path, Script([KeyPress("t"), KeyPress("]"), KeyPress("+")]))
+    loop.step()
+    loop.outside.close()
+    assert load_settings(tmp_path) == Settings("light", "large", 3)
+    for nonsense in ('{"theme": 3}', "[]", "{", '{"theme": "dark", "text_size": "normal", "pen": 99}'):
+        (tmp_path / SETTINGS).write_text(nonsense)
+        assert load_settings(tmp_path) == Settings()
+
+
+def test_real_pygame_events_draw_on_the_window(tmp_path):
+    loop = make_loop(tmp_path, WindowSource(), size=(800, 600))
+    loop.step()
+    layout = arrange(loop.state)
+    before = pixels(loop).copy()
+    places = [from_canvas(layout, 300, 300), from_canvas(layout, 600, 600)]
+    at = [(int(x), int(y)) for x, y in places]
+    pygame.event.post(pygame.Event(pygame.MOUSEBUTTONDOWN, pos=at[0], button=1, touch=False))
+    pygame.event.post(pygame.Event(pygame.MOUSEMOTION, pos=at[1], rel=(9, 9), buttons=(1, 0, 0), touch=False))
+    pygame.event.post(pygame.Event(pygame.MOUSEBUTTONUP, pos=at[1], button=1, touch=False))
+    loop.step()
+    x, y = (int(v) for v in from_canvas(layout, 450, 450))
+    assert before[y, x].max() < 40 and pixels(loop)[y, x].min() > 200
+    assert loop.state.shown.word == "1"
+
+
+def test_a_resize_keeps_the_ink(tmp_path):
+    loop = make_loop(tmp_path, Script(DRAW), size=(800, 600))
+    loop.step()
+    loop.window.surface = pygame.display.set_mode((1000, 700), pygame.RESIZABLE)
+    loop.step()
+    assert (loop.state.width, loop.state.height) == (1000, 700) and len(loop.state.strokes) == 1
+    x, y = (int(v) for v in from_canvas(arrange(loop.state), 350, 250))
+    assert pixels(loop)[y, x].min() > 200
+
+
+def test_replay_reports_every_drawing_in_order_once(tmp_path):
+    square = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]])
+    drawings = [
+        Drawing((square,), None, "7"),
+        Drawing((), None, None),
+        Drawing((square, square + 1), (np.array([0.0, 20.0, 40.0]), np.array([60.0, 61.0, 1e9])), "2"),
+        Drawing((np.zeros((1, 2)),), None, "1"),
+    ]
+    lines: list[dict] = []
+    replay = Replay(drawings, lines.append)
+    loop = make_loop(tmp_path, replay)
+    loop.run(lambda state: replay.done)
+    assert [(line["index"], line["word"], line["answer"]) for line in lines] == [
+        (0, "7", "1"),
+        (1, None, ""),
+        (2, "2", "2"),
+        (3, "1", "1"),
+    ]
+    assert set(lines[0]) == {"index", "word", "answer", "probabilities", "is_digit", "ms"}
+    assert len(lines[0]["probabilities"]) == 10 and set(lines[0]["ms"]) == {"ink_to_answer", "frame"}
+
+
+def test_replayed_ink_moves_at_a_box_height_and_a_half_a_second():
+    line = Drawing((np.array([[0.0, 0.0], [0.0, 30.0]]), np.array([[1.0, 30.0], [1.0, 0.0]])), None, "1")
+    timed = list(script(line))
+    assert timed[-1][0] == pytest.approx(2 / 1.5)
+    ys = [event.y for _, event in timed if isinstance(event, PenDown | PenMove)]
+    assert max(ys) - min(ys) == pytest.approx(600)
+
+
+def test_no_socket_is_opened(tmp_path, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    frames = Script(DRAW, [KeyPress("1")], [Press("screen:gallery")], [Press("export:ndjson")], [Press("import")])
+    loop = make_loop(tmp_path, frames)
+    for _ in range(6):
+        loop.step()
+    loop.outside.close()
+    assert (tmp_path / "drawings.ndjson").exists()

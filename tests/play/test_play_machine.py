@@ -1,0 +1,148 @@
+"""No sequence of events crashes the program or loses a stroke (Hypothesis)."""
+
+import pygame
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from play.events import (
+    Closed,
+    Focus,
+    KeyPress,
+    ModelFailed,
+    ModelReady,
+    Notice,
+    PenDown,
+    PenLost,
+    PenMove,
+    PenUp,
+    Press,
+    Recorded,
+    Resize,
+    Scroll,
+    Tick,
+)
+from play.layout import arrange
+from play.state import KEYS, PlayState, update
+from play.view.frame import Frame, controls_of
+from tests.play.fakes import MODEL, answer
+
+coordinate = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-100, 1100)
+seconds = st.floats(0, 1e6) | st.floats()
+actions = st.sampled_from(
+    [*KEYS.values(), "screen:draw", "screen:sees", "screen:why", "screen:models", "screen:gallery", "stage:box"]
+    + ["stage:mass", "pen", "eraser", "model:x", "second:cnn-7", "entry:zz", "export:png", "text-cycle", "", ":", "x:y"]
+)
+events = st.one_of(
+    st.builds(PenDown, coordinate, coordinate, seconds),
+    st.builds(PenMove, coordinate, coordinate, seconds),
+    st.builds(PenUp, seconds),
+    st.builds(PenLost, seconds),
+    st.builds(KeyPress, st.sampled_from([*KEYS, "escape", "return", "up", "left", "é", ""]), st.booleans(), st.booleans()),
+    st.builds(Press, actions),
+    st.builds(Focus, st.none() | actions),
+    st.builds(Scroll, st.floats()),
+    st.builds(Resize, st.integers(-5, 3000), st.integers(-5, 3000)),
+    st.builds(Tick, seconds),
+    st.builds(answer, st.integers(0, 60), st.integers(0, 9), st.floats(0, 1), st.none() | st.floats(0, 1)),
+    st.builds(ModelReady, st.just(MODEL), st.integers(0, 1)),
+    st.builds(ModelFailed, st.text(max_size=9), st.booleans(), st.integers(0, 1)),
+    st.builds(Recorded, st.sampled_from("0123456789"), st.integers(0, 9), st.sampled_from(["", "full"])),
+    st.builds(Notice, st.text(max_size=9)),
+    st.builds(Closed),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(events, max_size=40))
+def test_any_events_give_a_sound_state(sequence):
+    state = PlayState()
+    for event in sequence:
+        before = state
+        state = update(state, event)
+        assert state.revision >= before.revision
+        for stroke in state.strokes:
+            assert len(stroke.points) == len(stroke.times) >= 1
+            assert all(0 <= x <= 1000 and 0 <= y <= 1000 for x, y in stroke.points)
+        if not state.strokes:
+            assert state.shown.word == ""
+        assert all(0 <= bar <= 1 for bar in state.bars)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(events, max_size=15))
+def test_any_state_can_be_painted(sequence):
+    pygame.font.init()
+    surface, frame, state = pygame.Surface((420, 330)), Frame(), PlayState(width=420, height=330)
+    for event in sequence:
+        if not isinstance(event, Resize):
+            state = update(state, event)
+        frame.draw(surface, state)
+    controls_of(state, arrange(state))
+
+
+class Strokes(RuleBasedStateMachine):
+    """Drawing, undoing, redoing, clearing, labelling against a list of pictures with a cursor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = PlayState()
+        self.history, self.at, self.labelled = [()], 0, False
+
+    def _push(self, picture) -> None:
+        if picture == self.history[self.at]:
+            return
+        self.history = [*self.history[: self.at + 1], picture]
+        self.at += 1
+
+    @rule(x=st.floats(0, 1000), y=st.floats(0, 1000), more=st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000)), max_size=4))
+    def draw(self, x, y, more):
+        for event in [PenDown(x, y, 0.0), *(PenMove(*p, 0.0) for p in more), PenUp(0.0)]:
+            self.state = update(self.state, event)
+        if self.labelled:
+            self._push(())
+        points = [(x, y)]
+        for point in more:
+            if point != points[-1]:
+                points.append(point)
+        self.history = [*self.history[: self.at + 1], (*self.history[self.at], tuple(points))]
+        self.at += 1
+        self.labelled = False
+
+    @rule()
+    def undo(self):
+        self.state = update(self.state, KeyPress("z"))
+        if self.at:
+            self.at -= 1
+            self.labelled = False
+
+    @rule()
+    def redo(self):
+        self.state = update(self.state, KeyPress("y"))
+        if self.at < len(self.history) - 1:
+            self.at += 1
+            self.labelled = False
+
+    @rule()
+    def clear(self):
+        self.state = update(self.state, KeyPress("c"))
+        self._push(())
+        self.labelled = False
+
+    @rule(word=st.sampled_from("0123456789n"))
+    def label(self, word):
+        self.state = update(self.state, KeyPress(word))
+        self.labelled = self.labelled or bool(self.history[self.at])
+
+    @rule(size=st.integers(100, 3000), screen=st.sampled_from(["why", "gallery", "draw"]))
+    def disturb(self, size, screen):
+        for event in (Resize(size, size), Press(f"screen:{screen}"), Press("screen:draw"), KeyPress("t"), Tick(1.0)):
+            self.state = update(self.state, event)
+
+    @invariant()
+    def ink_is_what_was_drawn(self):
+        assert tuple(stroke.points for stroke in self.state.strokes) == self.history[self.at]
+
+
+Strokes.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestStrokes = Strokes.TestCase

@@ -1,0 +1,137 @@
+"""pygame's events to ours: one pointer, whatever it is."""
+
+import pygame
+import pytest
+
+from play import events
+from play.layout import arrange
+from play.state import PlayState
+from play.translate import Pointer, next_focus, translate
+
+STATE = PlayState(width=1280, height=800)
+LAYOUT = arrange(STATE)
+CANVAS = LAYOUT.canvas
+MIDDLE = (CANVAS.x + CANVAS.w // 2, CANVAS.y + CANVAS.h // 2)
+
+
+def mouse(kind: str, pos, touch=False, button=1, pressed=1):
+    kinds = {"down": pygame.MOUSEBUTTONDOWN, "up": pygame.MOUSEBUTTONUP, "move": pygame.MOUSEMOTION}
+    if kind == "move":
+        return pygame.Event(kinds[kind], pos=pos, rel=(0, 0), buttons=(pressed, 0, 0), touch=touch)
+    return pygame.Event(kinds[kind], pos=pos, button=button, touch=touch)
+
+
+def finger(kind: str, pos, number=5):
+    kinds = {"down": pygame.FINGERDOWN, "up": pygame.FINGERUP, "move": pygame.FINGERMOTION}
+    x, y = pos[0] / 1280, pos[1] / 800
+    return pygame.Event(kinds[kind], x=x, y=y, dx=0, dy=0, finger_id=number, touch_id=1)
+
+
+def run(*given, covered=False, focus=None):
+    pointer, found = Pointer(), []
+    for time, event in enumerate(given):
+        pointer, ours = translate(
+            event, pointer, LAYOUT, LAYOUT.controls, focus=focus, time=float(time), covered=covered
+        )
+        found += ours
+    return found
+
+
+def test_a_mouse_stroke_in_canvas_units():
+    down, move, up = run(mouse("down", MIDDLE), mouse("move", (CANVAS.x, CANVAS.y)), mouse("up", MIDDLE))
+    assert isinstance(down, events.PenDown) and down.x == pytest.approx(500, abs=1) == down.y
+    assert move == events.PenMove(0, 0, 1.0) and up == events.PenUp(2.0)
+
+
+def test_a_finger_and_its_synthetic_mouse_are_one_stroke():
+    found = run(
+        mouse("down", MIDDLE, touch=True),
+        finger("down", MIDDLE),
+        mouse("move", (300, 300), touch=True),
+        finger("move", (300, 300)),
+        finger("up", (300, 300)),
+        mouse("up", (300, 300), touch=True),
+    )
+    assert [type(event).__name__ for event in found] == ["PenDown", "PenMove", "PenUp"]
+    assert found[0].x == pytest.approx(500, abs=1)
+
+
+def test_second_finger_palm_and_mouse_are_ignored_while_one_draws():
+    found = run(
+        finger("down", MIDDLE, 5),
+        finger("down", (400, 400), 6),
+        finger("move", (410, 400), 6),
+        mouse("down", (420, 420)),
+        finger("up", (410, 400), 6),
+        finger("move", (300, 300), 5),
+        mouse("up", (420, 420)),
+        finger("up", (300, 300), 5),
+    )
+    assert [type(event).__name__ for event in found] == ["PenDown", "PenMove", "PenUp"]
+
+
+def test_leaving_the_window_ends_the_stroke_and_coming_back_does_not_go_on():
+    found = run(
+        mouse("down", MIDDLE), pygame.Event(pygame.WINDOWFOCUSLOST), mouse("move", (300, 300)), mouse("up", MIDDLE)
+    )
+    assert [type(event).__name__ for event in found if not isinstance(event, events.Hover)] == ["PenDown", "PenLost"]
+
+
+def test_a_button_released_outside_ends_the_stroke_on_coming_back():
+    found = run(mouse("down", MIDDLE), mouse("move", (300, 300), pressed=0), mouse("move", (310, 300), pressed=0))
+    assert [type(event).__name__ for event in found][:2] == ["PenDown", "PenUp"]
+
+
+def test_a_stroke_may_leave_the_canvas_without_pressing_what_lies_there():
+    tab = LAYOUT.controls[3].rect
+    found = run(mouse("down", MIDDLE), mouse("move", (tab.x + 5, tab.y + 5)), mouse("up", (tab.x + 5, tab.y + 5)))
+    assert [type(event).__name__ for event in found] == ["PenDown", "PenMove", "PenUp"]
+    assert found[1].y < 0
+
+
+def test_a_control_is_pressed_where_it_was_touched_and_released():
+    theme = next(control for control in LAYOUT.controls if control.action == "theme").rect
+    inside, outside = (theme.x + 4, theme.y + 4), (theme.x + 4, theme.bottom + 30)
+    assert run(mouse("down", inside), mouse("up", inside)) == [events.Press("theme")]
+    assert run(finger("down", inside), finger("up", inside)) == [events.Press("theme")]
+    assert run(mouse("down", inside), mouse("up", outside)) == []
+    assert run(mouse("down", inside, button=3), mouse("up", inside, button=3)) == []
+
+
+def test_a_disabled_control_does_nothing_and_a_covered_canvas_is_not_drawn_on():
+    redo = next(control for control in LAYOUT.controls if control.action == "redo").rect
+    assert run(mouse("down", (redo.x + 4, redo.y + 4)), mouse("up", (redo.x + 4, redo.y + 4))) == []
+    assert run(mouse("down", MIDDLE), mouse("move", (1, 1)), mouse("up", MIDDLE), covered=True) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "mod", "text", "name"),
+    [
+        (pygame.K_z, 0, "z", "z"),
+        (pygame.K_z, pygame.KMOD_SHIFT, "Z", "z"),
+        (pygame.K_3, 0, "3", "3"),
+        (pygame.K_KP3, 0, "3", "3"),
+        (pygame.K_LEFTBRACKET, 0, "[", "["),
+        (pygame.K_5, pygame.KMOD_RALT, "[", "["),
+        (pygame.K_MINUS, pygame.KMOD_SHIFT, "?", "?"),
+        (pygame.K_F11, 0, "", "f11"),
+        (pygame.K_PAGEDOWN, 0, "", "pagedown"),
+    ],
+)
+def test_keys_by_what_they_write(key, mod, text, name):
+    (event,) = run(pygame.Event(pygame.KEYDOWN, key=key, mod=mod, unicode=text))
+    assert isinstance(event, events.KeyPress) and event.key == name
+
+
+def test_tab_goes_through_the_enabled_controls_and_around():
+    names = [control.action for control in LAYOUT.controls if control.enabled]
+    (event,) = run(pygame.Event(pygame.KEYDOWN, key=pygame.K_TAB, mod=0, unicode="\t"))
+    assert event == events.Focus(names[0])
+    assert next_focus(LAYOUT.controls, names[-1], 1) == names[0]
+    assert next_focus(LAYOUT.controls, names[0], -1) == names[-1]
+    assert next_focus((), None, 1) is None
+
+
+def test_unknown_events_and_the_close_button():
+    assert run(pygame.Event(pygame.USEREVENT), pygame.Event(pygame.JOYBUTTONDOWN)) == []
+    assert run(pygame.Event(pygame.QUIT)) == [events.Closed()]

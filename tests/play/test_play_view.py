@@ -1,0 +1,148 @@
+"""What is painted: places, contrast, and that a frame by frame picture is the one painted at once."""
+
+import itertools
+
+import numpy as np
+import pygame
+import pytest
+
+from play import view
+from play.events import KeyPress, ModelReady, PenDown, PenMove, PenUp, Press, Tick
+from play.layout import arrange, from_canvas, hit, to_canvas
+from play.state import SCREENS, TEXT_SIZES, PlayState, Settings, update
+from play.view.frame import Frame, controls_of
+from play.view.theme import PALETTES, contrast
+from tests.play.fakes import MODEL, answer
+
+SIZES = [(1280, 800), (800, 600), (600, 900), (3840, 2160), (320, 320), (1920, 500)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fonts():
+    pygame.font.init()
+
+
+@pytest.mark.parametrize("name", PALETTES)
+def test_text_and_signs_stand_out(name):
+    palette = PALETTES[name]
+    for text, ground in itertools.product(
+        (palette.text, palette.muted, palette.second), (palette.ground, palette.surface, palette.raised)
+    ):
+        if (text, ground) != (palette.second, palette.raised):
+            assert contrast(text, ground) >= 4.5, (text, ground)
+    assert contrast(palette.on_accent, palette.accent) >= 4.5
+    assert contrast(palette.ink, palette.paper) >= 12
+    assert contrast(palette.accent, palette.raised) >= 3
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+
+
+@pytest.mark.parametrize("name", PALETTES)
+def test_the_accents_differ_for_every_kind_of_eye(name):
+    palette = PALETTES[name]
+    # Viénot, Brettel and Mollon (1999), linear RGB of protanopes and deuteranopes; greys for the rest.
+    seen = {
+        "protan": [[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]],
+        "deutan": [[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]],
+    }
+    for matrix in seen.values():
+        one, other = (np.array(matrix) @ (np.array(c) / 255) ** 2.2 for c in (palette.accent, palette.second))
+        assert np.abs(one.clip(0) ** (1 / 2.2) - other.clip(0) ** (1 / 2.2)).max() > 0.25
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("text", TEXT_SIZES)
+@pytest.mark.parametrize("screen", SCREENS)
+def test_everything_is_inside_the_window_and_nothing_overlaps(size, text, screen):
+    state = PlayState(width=size[0], height=size[1], settings=Settings(text_size=text), screen=screen)
+    layout = arrange(state)
+    controls = controls_of(state, layout)
+    places = [c.rect for c in controls] + [layout.status]
+    if screen != "gallery":
+        places.append(layout.canvas)
+        assert layout.canvas.w == layout.canvas.h and layout.panel.overlaps(layout.canvas) is False
+    for rect in places:
+        assert rect.x >= 0 and rect.y >= 0 and rect.right <= size[0] and rect.bottom <= size[1], rect
+    for one, other in itertools.combinations(places, 2):
+        assert not one.overlaps(other), (one, other)
+    assert len({c.action for c in controls}) == len(controls)
+    for control in controls:
+        if control.rect.w and control.rect.h:
+            assert hit(controls, control.rect.x, control.rect.y) == control
+
+
+def test_canvas_units_go_there_and_back():
+    layout = arrange(PlayState(width=777, height=555))
+    for place in ((0, 0), (1000, 1000), (123.4, 567.8), (-20, 1300)):
+        assert to_canvas(layout, *from_canvas(layout, *place)) == pytest.approx(place)
+
+
+def painted(states, size) -> np.ndarray:
+    surface = pygame.Surface(size)
+    frame = Frame()
+    for state in states:
+        frame.draw(surface, state)
+    return pygame.surfarray.array3d(surface).astype(int)
+
+
+def session(size) -> list[PlayState]:
+    state = PlayState(width=size[0], height=size[1])
+    states = []
+    turns = [(300 + 200 * np.cos(t), 500 + 300 * np.sin(1.3 * t)) for t in np.linspace(0, 6, 40)]
+    script = [ModelReady(MODEL), PenDown(*turns[0], 0), *(PenMove(x, y, 0) for x, y in turns), PenUp(1)]
+    script += [PenDown(700, 200, 1), PenUp(1), PenDown(600, 700, 1), PenMove(900, 720, 1), PenUp(1)]
+    script += [KeyPress("z"), KeyPress("y"), KeyPress("e"), PenDown(300, 700, 2), PenMove(320, 900, 2), PenUp(2)]
+    script += [KeyPress("]"), KeyPress("t"), KeyPress("?"), KeyPress("?"), Tick(0.1)]
+    for event in script:
+        state = update(state, event)
+        states.append(state)
+        if isinstance(event, PenUp):
+            state = update(state, answer(state.revision, 7))
+    return states
+
+
+def test_painting_what_changed_gives_the_picture_painted_at_once():
+    size = (640, 480)
+    states = session(size)
+    for end in (12, 43, 45, 48, 49, 50, 54, len(states)):
+        little_by_little, at_once = painted(states[:end], size), painted(states[end - 1 : end], size)
+        assert np.abs(little_by_little - at_once).max() <= 3, end
+
+
+def test_a_frame_without_change_paints_nothing():
+    surface, frame = pygame.Surface((640, 480)), Frame()
+    state = session((640, 480))[10]
+    assert frame.draw(surface, state)
+    assert frame.draw(surface, state) == []
+
+
+def test_the_pen_is_round_smooth_and_without_gaps():
+    state = PlayState(width=1280, height=800)
+    layout = arrange(state)
+    for event in [PenDown(100, 100, 0), PenMove(900, 800, 0), PenUp(0)]:
+        state = update(state, event)
+    image = painted([state], (1280, 800))
+    radius = state.pen * layout.canvas.w / 1000 / 2
+    for part in np.linspace(0, 1, 200):
+        x, y = from_canvas(layout, 100 + 800 * part, 100 + 700 * part)
+        assert image[int(x), int(y)].min() > 200
+    x, y = from_canvas(layout, 100, 100)
+    grid_x, grid_y = np.meshgrid(np.arange(1280), np.arange(800), indexing="ij")
+    behind = (grid_x - x) * 800 + (grid_y - y) * 700 < 0
+    near = np.hypot(grid_x - x, grid_y - y) < radius + 3
+    cover = (image[:, :, 1] - 14) / (245 - 14)
+    area = cover[behind & near].sum()
+    assert area == pytest.approx(np.pi * radius**2 / 2, rel=0.06)
+    assert ((cover > 0.2) & (cover < 0.8) & near).sum() > 10
+
+
+def test_a_click_is_a_dot():
+    state = update(update(PlayState(), PenDown(500, 500, 0)), PenUp(0))
+    x, y = from_canvas(arrange(state), 500, 500)
+    assert painted([state], (1280, 800))[int(x), int(y)].min() > 200
+
+
+def test_every_screen_has_a_view_and_help_names_every_key():
+    assert tuple(view.SCREENS) == SCREENS
+    for screen in SCREENS:
+        state = update(PlayState(width=800, height=600), Press(f"screen:{screen}"))
+        assert painted([state], (800, 600)).std() > 5
