@@ -54,6 +54,11 @@ HEAVY = {
 OUTER = {"digitjax.cli", "digitjax.commands", "digitjax.loop", "digitjax.report", "digitjax.progress"}
 """Rooms with side effects, which the library's inner rooms never import."""
 
+PLAY_OUTER = {"play.view", "play.app", "play.session"}
+"""The window and what opens it."""
+NETWORK = {"play.reader", "play.worker", "digitjax.checkpoint", "digitjax.models"}
+"""What the drawing program's window leaves to a process of its own."""
+
 
 class Came(TypedDict):
     """What importing a room brought: our rooms, other packages, and the error where it did not import."""
@@ -107,8 +112,16 @@ GROUPS: tuple[dict[str, Rule], ...] = (
         "digitjax.checkpoint": Rule({"pygame", "tensorflow_datasets"}, OUTER | {"digitjax.data"}),
     },
     {
-        "play.state": Rule(HEAVY, {"play.view", "play.app", "play.classify"}),
-        "play.classify": Rule({"pygame", "matplotlib"}, OUTER | {"play.view", "play.app", "digitjax.data"}),
+        "play.state": Rule(HEAVY, PLAY_OUTER | {"play.classify", "digitjax.types"}),
+        "play.classify": Rule(HEAVY - {"numpy"}, PLAY_OUTER),
+        "play.view": Rule(
+            HEAVY - {"numpy", "pygame"}, {"play.app", "play.session", "play.classify", *NETWORK}
+        ),
+        "play.app": Rule(HEAVY - {"numpy", "pygame"}, {"play.session", *NETWORK}),
+    },
+    {
+        "play.reader": Rule({"pygame", "orbax", "matplotlib"}, PLAY_OUTER | OUTER | {"digitjax.data"}),
+        "play.worker": Rule({"pygame", "matplotlib"}, PLAY_OUTER | OUTER | {"digitjax.data"}),
     },
 )
 EVERYTHING = Rule({"pygame", "tensorflow"}, {"play"})
