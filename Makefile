@@ -42,8 +42,9 @@ train: setup
 play: setup
 	$(VENV)/python -m play $(PLAY_ARGS)
 
+# Whole files to a worker, so that what a file compiles is compiled once.
 test: setup
-	$(VENV)/python -m pytest $(TEST_ARGS)
+	$(VENV)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile $(TEST_ARGS)
 
 check: lint typecheck test
 
