@@ -18,7 +18,7 @@ class ModelConfig:
 
     kind: Literal["cnn"] = "cnn"
     """Family of networks."""
-    channels: tuple[int, ...] = (16, 32, 64)
+    channels: tuple[int, ...] = (24, 32, 64)
     """Channels of the convolutions: the first on 14 x 14, the second too, the third on 7 x 7."""
     hidden: int = 128
     """Width of the dense layer before the answer."""
@@ -39,13 +39,13 @@ class ModelConfig:
 class OptimConfig:
     """The optimizer: AdamW, its learning rate rising, then falling to nothing."""
 
-    learning_rate: float = 4e-3
+    learning_rate: float = 6e-3
     """Highest learning rate."""
-    weight_decay: float = 0.02
+    weight_decay: float = 0.05
     """Decoupled weight decay."""
     warmup: float = 0.15
     """Fraction of the steps in which the learning rate rises."""
-    label_smoothing: float = 0.05
+    label_smoothing: float = 0.02
     """Probability that the target gives away to the other nine digits."""
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class TrainConfig:
     """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST if it can be had and synthetic handwriting."""
     seed: int = 0
     """Seed of params, batches and augmentation."""
-    epochs: int = 10
+    epochs: int = 11
     """Epochs."""
     epoch_examples: int = 60_000
     """Examples that make an epoch."""
