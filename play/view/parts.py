@@ -16,7 +16,9 @@ FINER = 3
 Lines = Sequence[Sequence[tuple[float, float]]]
 
 
-def card(painter: Painter, rect: Rect, *, focused: bool = False, hovered: bool = False, chosen: bool = False) -> None:
+def card(
+    painter: Painter, rect: Rect, *, focused: bool = False, hovered: bool = False, chosen: bool = False
+) -> None:
     """A panel with round corners on the ground; a ring says focus, a border the choice."""
     palette = painter.palette
     painter.fill(rect, palette.ground)
@@ -66,7 +68,9 @@ def switch(painter: Painter, rect: Rect, on: bool) -> None:
     painter.box(knob, palette.on_accent if on else palette.ground, 100)
 
 
-def thumbnail(lines: Lines, place: Map, side: int, paper: Color, ink: Color | Sequence[Color]) -> pygame.Surface:
+def thumbnail(
+    lines: Lines, place: Map, side: int, paper: Color, ink: Color | Sequence[Color]
+) -> pygame.Surface:
     """Ink as the map places it in the 28 x 28 image, `side` pixels wide, smooth.
 
     Args:
@@ -88,10 +92,14 @@ def thumbnail(lines: Lines, place: Map, side: int, paper: Color, ink: Color | Se
 
 def unit_thumbnail(lines: Lines, side: int, paper: Color, ink: Color) -> pygame.Surface:
     """Ink in the unit square, fitted into a picture with a margin."""
-    return thumbnail(lines, Map(SIDE * 0.72, SIDE * 0.14 - 0.5, SIDE * 0.14 - 0.5, SIDE * 0.075), side, paper, ink)
+    return thumbnail(
+        lines, Map(SIDE * 0.72, SIDE * 0.14 - 0.5, SIDE * 0.14 - 0.5, SIDE * 0.075), side, paper, ink
+    )
 
 
-def cross(surface: pygame.Surface, x: float, y: float, reach: int, width: int, color: Color, rim: Color) -> None:
+def cross(
+    surface: pygame.Surface, x: float, y: float, reach: int, width: int, color: Color, rim: Color
+) -> None:
     """A cross with a rim that keeps it visible on ink and paper."""
     for shade, extra in ((rim, 2 * max(1, width // 2)), (color, 0)):
         for dx, dy in ((reach + extra // 2, width + extra), (width + extra, reach + extra // 2)):

@@ -27,7 +27,11 @@ TITLES = {
     "pixels": "28 × 28",
 }
 NOTES = {
-    "box": ("A box around the ink; its middle goes to the middle.", "Its middle to the middle.", "To the middle."),
+    "box": (
+        "A box around the ink; its middle goes to the middle.",
+        "Its middle to the middle.",
+        "To the middle.",
+    ),
     "scale": ("The longer side becomes 20 of 28 pixels.", "Longer side: 20 pixels.", "To 20 pixels."),
     "mass": ("Its centre goes to pixel 14, as in MNIST.", "Its centre to pixel 14.", "To pixel 14."),
 }
@@ -58,7 +62,9 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     able = bool(state.strokes) and _staged(state)
     journey = Control("journey", button, label, hint="J", enabled=able, plate=True)
     switches = [
-        Control(f"stage:{name}", rect, TITLES[name], on=name not in state.off, enabled=_staged(state), own=True)
+        Control(
+            f"stage:{name}", rect, TITLES[name], on=name not in state.off, enabled=_staged(state), own=True
+        )
         for name, rect in zip(STAGES, rows[1:], strict=True)
     ]
     return (journey, *switches)
@@ -99,7 +105,12 @@ def _places(state: PlayState, layout: Layout) -> tuple[tuple[Rect, ...], Rect]:
 
 
 def _stage_block(
-    state: PlayState, rect: Rect, number: int, place: stages.Map | None, thin: Callable[[], parts.Lines], step: int
+    state: PlayState,
+    rect: Rect,
+    number: int,
+    place: stages.Map | None,
+    thin: Callable[[], parts.Lines],
+    step: int,
 ) -> Block:
     name = stages.NAMES[number]
     on, able = name not in state.off, _staged(state)
@@ -119,13 +130,17 @@ def _stage_block(
             painter.surface.blit(parts.thumbnail(thin(), place, side, palette.paper, palette.ink), picture)
             _mark(painter, picture, name, place, state.strokes)
         painter.box(picture, palette.line, 0, palette.line) if side < 8 else _frame(painter, picture)
-        rest = Rect(picture.right + painter.px(12), inner.y, inner.right - picture.right - painter.px(12), inner.h)
+        rest = Rect(
+            picture.right + painter.px(12), inner.y, inner.right - picture.right - painter.px(12), inner.h
+        )
         wide = round(painter.text_size * 4.2)
         if number > 0 and able:
             parts.switch(painter, rest._replace(x=rest.right - wide, w=wide), on)
             rest = rest._replace(w=rest.w - wide - painter.px(6))
         elif number == 0:
-            rest = rest._replace(w=max(0, rest.w - min(round(painter.text_size * 7), rect.w // 3) - painter.px(8)))
+            rest = rest._replace(
+                w=max(0, rest.w - min(round(painter.text_size * 7), rect.w // 3) - painter.px(8))
+            )
         title = rest.top(round(painter.text_size * 1.5))
         strokes = len(state.strokes)
         texts = NOTES.get(name) or (
@@ -200,7 +215,9 @@ def _result_block(state: PlayState, rect: Rect, step: int) -> Block:
         inner = parts.heading(painter, f"5  {side} × {side}: all that the network gets", inner)
         if wide_panel(inner):
             left = inner._replace(w=min(round(inner.w * 0.56), inner.h))
-            right = Rect(left.right + painter.px(10), inner.y, inner.right - left.right - painter.px(10), inner.h)
+            right = Rect(
+                left.right + painter.px(10), inner.y, inner.right - left.right - painter.px(10), inner.h
+            )
         else:
             left = inner.top(min(inner.w, round(inner.h * 0.6)))
             right = inner.below(left.h + painter.px(8))
@@ -233,7 +250,9 @@ def _result_block(state: PlayState, rect: Rect, step: int) -> Block:
         rest = right.below(place.h)
         for i, text in enumerate(lines):
             shade = palette.second if (off and i == len(lines) - 1) or shown.second else palette.muted
-            painter.text(text, Rect(rest.x, rest.y + i * line, rest.w, line), shade, align="centre", smallest=0.7)
+            painter.text(
+                text, Rect(rest.x, rest.y + i * line, rest.w, line), shade, align="centre", smallest=0.7
+            )
 
     return Block(rect, key, paint)
 
@@ -252,7 +271,9 @@ def _paint_guides(painter: Painter, *, state: PlayState, layout: Layout) -> None
     pygame.draw.rect(painter.surface, palette.accent, pygame.Rect(x0, y0, x1 - x0, y1 - y0), width)
     middle = (x0 + x1) / 2, (y0 + y1) / 2
     radius = painter.px(10)
-    pygame.draw.aacircle(painter.surface, palette.paper, middle, radius + painter.px(2), 2 * width + painter.px(2))
+    pygame.draw.aacircle(
+        painter.surface, palette.paper, middle, radius + painter.px(2), 2 * width + painter.px(2)
+    )
     pygame.draw.aacircle(painter.surface, palette.accent, middle, radius, width)
     mass = stages.mass_on_canvas(answer)
     labels = [("middle of the box", middle, palette.accent)]
@@ -284,7 +305,9 @@ def _paint_way(painter: Painter, *, state: PlayState, layout: Layout, now: stage
     else:
         after = min(now.step, len(places) - 1)
         place = places[after - 1].between(places[after], now.part if now.step < len(places) else 1.0)
-    gridded = now.part if now.step == names.index("scale") else 1.0 if now.step > names.index("scale") else 0.0
+    gridded = (
+        now.part if now.step == names.index("scale") else 1.0 if now.step > names.index("scale") else 0.0
+    )
     unit = canvas.w / stages.SIDE
     lines = tuple(
         Stroke(tuple(_to_units(place, x, y) for x, y in line), (0.0,) * len(line))
@@ -305,7 +328,9 @@ def _paint_way(painter: Painter, *, state: PlayState, layout: Layout, now: stage
     _paint_way_marks(painter, state, canvas, place, now)
 
 
-def _paint_way_marks(painter: Painter, state: PlayState, canvas: Rect, place: stages.Map, now: stages.Way) -> None:
+def _paint_way_marks(
+    painter: Painter, state: PlayState, canvas: Rect, place: stages.Map, now: stages.Way
+) -> None:
     palette, unit = painter.palette, canvas.w / stages.SIDE
     box = bounds(state.strokes)
     if box is None:
