@@ -23,7 +23,7 @@ ROWS, COLUMNS = 4, 4
 SMALLEST_ERROR = 1e-4
 """What the logarithmic axis shows for no error at all."""
 
-_CURVES, _CONFUSIONS, _WORST = 0.05, 0.36, 0.73
+_CURVES, _CONFUSIONS, _WORST = 0.05, 0.355, 0.722
 _TOP, _BOTTOM = 0.675, 0.085
 
 
@@ -152,7 +152,7 @@ def _worst(figure: Figure, measured: Measured) -> None:
     wrong = wrong[np.argsort(measured.log_p[wrong, labels[wrong]], kind="stable")][: ROWS * COLUMNS]
     caption = "truth → answer, and the probability that it gave" if wrong.size else "none"
     _title(figure, _WORST, "Worst errors", caption)
-    width, height = 0.255 / COLUMNS, (_TOP - _BOTTOM) / ROWS
+    width, height = 0.264 / COLUMNS, (_TOP - _BOTTOM) / ROWS
     for place, index in enumerate(wrong):
         row, column = divmod(place, COLUMNS)
         left, bottom = _WORST + column * width, _TOP - (row + 1) * height
@@ -195,7 +195,7 @@ def _percent(fraction: float | None, digits: int) -> str:
 
 
 def _probability(p: float) -> str:
-    return _percent(p, 0) if p < 0.995 else "> 99 %"
+    return f"{100 * p:.0f} %" if p < 0.995 else ">99 %"
 
 
 def _short(text: str, length: int) -> str:

@@ -1,0 +1,297 @@
+"""The trainer: what it leaves, and that stopping it in any way changes nothing."""
+
+import json
+import math
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from digitjax import cli, loop, metrics, runs, sharding
+from digitjax.checkpoint import load_model, load_state
+from digitjax.config import ModelConfig, OptimConfig, TrainConfig
+from digitjax.errors import DigitjaxError, InputError
+from digitjax.evaluate import loss_and_accuracy
+from digitjax.models import make_model
+from digitjax.optim import make_optimizer
+from digitjax.train import init_state, make_train_step
+
+CONFIG = TrainConfig(
+    data=("digits8x8",),
+    epochs=2,
+    epoch_examples=384,
+    batch_size=32,
+    model=ModelConfig(channels=(2, 4), hidden=8, geometry="uci8"),
+)
+ARGUMENTS = shlex.split(
+    "--data digits8x8 --epochs 2 --epoch-examples 384 --batch-size 32 "
+    "--model.channels 2 4 --model.hidden 8 --model.geometry uci8"
+)
+STEPS = 24
+DIES_AT = """
+import os, signal, sys
+from digitjax import cli, loop
+make = loop.make_pipeline
+def dying(config, geometry):
+    pipeline = make(config, geometry)
+    def batch_at(step):
+        if step == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return pipeline.batch_at(step)
+    return pipeline._replace(batch_at=batch_at)
+loop.make_pipeline = dying
+sys.exit(cli.main(["train", *sys.argv[2:]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A run that never stopped, by the command line."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITJAX_CHECKPOINTS", str(folder))
+        assert cli.main(["train", *ARGUMENTS]) == 0
+    return folder / "cnn-0"
+
+
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def abstract_state():
+    return jax.eval_shape(
+        lambda: init_state(jax.random.key(0), make_model(CONFIG.model), make_optimizer(CONFIG))
+    )
+
+
+def lines_without_clock(run: Path) -> list[dict]:
+    lines = metrics.read_metrics(run / runs.METRICS)
+    return [{k: v for k, v in line.items() if k not in metrics.CLOCK_FIELDS} for line in lines]
+
+
+def assert_same_run(one: Path, other: Path, abstract_state) -> None:
+    assert lines_without_clock(one) == lines_without_clock(other)
+    kept = [[s.name for s in runs.step_folders(run / runs.HISTORY)] for run in (one, other)]
+    assert kept[0] == kept[1] == [str(n) for n in (0, 1, 2, 4, 8, 12, 16, 24)]
+    for step in runs.history(one):
+        a, b = load_model(step), load_model(other / step.relative_to(one))
+        for x, y in zip(jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True):
+            assert np.asarray(x).tobytes() == np.asarray(y).tobytes(), step
+    a, b = (load_state(run / str(STEPS), abstract_state) for run in (one, other))
+    for x, y in zip(jax.tree.leaves(a.opt_state), jax.tree.leaves(b.opt_state), strict=True):
+        assert np.asarray(x).tobytes() == np.asarray(y).tobytes()
+
+
+def test_a_finished_run_has_all_that_the_contract_names(finished, capsys):
+    assert [int(s.name) for s in runs.history(finished)] == [0, 1, 2, 4, 8, 12, 16, 24]
+    assert [int(s.name) for s in runs.full_steps(finished)] == [12, 24]
+    assert runs.read_config(finished) == CONFIG
+    about = json.loads((finished / runs.CONFIG).read_text())
+    assert about["data"] == ["digits8x8"] and about["versions"]["jax"] == jax.__version__
+    assert (finished / runs.REPORT).read_bytes().startswith(b"\x89PNG")
+    assert runs.is_finished(finished) and runs.latest_run(finished.parent) == finished
+    summary = json.loads((finished / runs.SUMMARY).read_text())
+    (test,) = summary["test"]
+    assert test["data"] == "digits8x8@test" and np.sum(test["confusion"]) == test["n_digits"] == 359
+
+
+def test_the_lines_are_of_every_tenth_and_every_kept_step_and_their_means_are_right(finished):
+    lines = metrics.read_metrics(finished / runs.METRICS)
+    steps = [line for line in lines if "epoch" not in line]
+    assert [line["step"] for line in steps] == [1, 2, 4, 8, 10, 12, 16, 20, 24]
+    first, second = (line for line in lines if "epoch" in line)
+    assert [first["step"], second["step"]] == [12, 24]
+    assert first["train_loss"] == pytest.approx(np.mean([line["loss"] for line in steps[:6]]))
+    assert second["train_accuracy"] == pytest.approx(np.mean([line["accuracy"] for line in steps[6:]]))
+    assert first["accuracy"] == first["validation"]["digits8x8@validation"]["accuracy"]
+    clock = [line["seconds"] for line in lines]
+    assert clock == sorted(clock)
+
+
+def test_a_step_by_hand_is_the_step_of_the_run(finished):
+    pipeline = loop.make_pipeline(CONFIG, "uci8")
+    state = init_state(jax.random.key(0), make_model(CONFIG.model), make_optimizer(CONFIG))
+    step = make_train_step(CONFIG)
+    seen = []
+    for number in range(4):
+        state, measured = step(state, pipeline.batch_at(number))
+        seen.append(float(measured.loss))
+    written = {line["step"]: line["loss"] for line in metrics.read_metrics(finished / runs.METRICS)}
+    np.testing.assert_allclose([seen[0], seen[1], seen[3]], [written[1], written[2], written[4]], rtol=1e-5)
+
+
+def test_the_record_of_a_step_is_what_validation_measures(finished):
+    loaded = load_model(finished / "24")
+    (examples,) = loop.make_pipeline(CONFIG, "uci8").validation
+    loss, accuracy = loss_and_accuracy(loaded.model, loaded.params, examples)
+    assert (loaded.record["loss"], loaded.record["accuracy"]) == pytest.approx((loss, accuracy), rel=1e-5)
+    assert loaded.record["epoch"] == 2
+
+
+def stop_at(step: int, number: int):
+    """`make_pipeline` whose process gets a signal while it asks for the batch of a step."""
+    make = loop.make_pipeline
+
+    def signalling(config, geometry):
+        pipeline = make(config, geometry)
+
+        def batch_at(now):
+            if now == step:
+                signal.raise_signal(number)
+            return pipeline.batch_at(now)
+
+        return pipeline._replace(batch_at=batch_at)
+
+    return signalling
+
+
+def test_signals_save_and_the_resumed_run_is_the_run_that_never_stopped(
+    finished, checkpoints, monkeypatch, capfd, abstract_state
+):
+    run = checkpoints / "cnn-0"
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "make_pipeline", stop_at(5, signal.SIGINT))
+        assert cli.main(["train", *ARGUMENTS]) == 130
+    said = capfd.readouterr().err
+    assert f"stopped and saved at step 6 of {STEPS}" in said
+    assert f"-m digitjax train --out {run} --resume" in said
+    assert int(runs.full_steps(run)[-1].name) == 6
+    assert cli.main(["train", *ARGUMENTS]) == 2
+    assert "--resume" in capfd.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "make_pipeline", stop_at(17, signal.SIGTERM))
+        assert cli.main(["train", "--resume"]) == 143
+    assert "resuming at step 6" in capfd.readouterr().err
+    assert cli.main(["train", "--resume"]) == 0
+    assert "resuming at step 18" in capfd.readouterr().err
+    assert_same_run(finished, run, abstract_state)
+    assert cli.main(["train", "--resume"]) == 2
+    assert "has finished" in capfd.readouterr().err
+
+
+def test_kill_minus_nine_and_resume_is_the_run_that_never_stopped(finished, checkpoints, abstract_state):
+    run = checkpoints / "cnn-0"
+    killed = subprocess.run(
+        [sys.executable, "-c", DIES_AT, "21", *ARGUMENTS], env=os.environ, capture_output=True
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert not runs.is_finished(run)
+    (run / "30.orbax-checkpoint-tmp").mkdir()
+    with (run / runs.METRICS).open("a") as file:
+        file.write('{"step": 22, "lo')
+    assert cli.main(["train", "--resume"]) == 0
+    assert_same_run(finished, run, abstract_state)
+    assert not list(run.glob("*tmp*"))
+
+
+def test_a_damaged_last_step_is_passed_over(finished, checkpoints, capfd, abstract_state):
+    run = checkpoints / "cnn-0"
+    shutil.copytree(finished, run)
+    (run / runs.SUMMARY).unlink()
+    array = next(p for p in (run / "24" / "params").rglob("*") if p.is_file() and p.parent.name == "d")
+    array.write_bytes(array.read_bytes()[:-1] + b"!")
+    assert cli.main(["train", "--resume"]) == 0
+    said = capfd.readouterr().err
+    assert "damaged" in said and "resuming at step 12" in said
+    assert_same_run(finished, run, abstract_state)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step_and_the_remedy(checkpoints, monkeypatch, capfd):
+    make = loop.make_pipeline
+
+    def poisoned(config, geometry):
+        pipeline = make(config, geometry)
+
+        def batch_at(step):
+            batch = pipeline.batch_at(step)
+            return batch._replace(x=batch.x * math.nan) if step == 14 else batch
+
+        return pipeline._replace(batch_at=batch_at)
+
+    monkeypatch.setattr(loop, "make_pipeline", poisoned)
+    assert cli.main(["train", *ARGUMENTS]) == 1
+    said = capfd.readouterr().err
+    assert "nan at step 16" in said and "--optim.learning-rate" in said and "step 12" in said
+    assert "Traceback" not in said
+    run = checkpoints / "cnn-0"
+    assert load_model(run).step == 12
+    assert all(math.isfinite(line["loss"]) for line in metrics.read_metrics(run / runs.METRICS))
+
+
+def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch):
+    made = []
+
+    def counted(config):
+        made.append(make_train_step(config))
+        return made[-1]
+
+    monkeypatch.setattr(loop, "make_train_step", counted)
+    monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
+    config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1})
+    run = checkpoints / "one"
+    run.mkdir()
+    monkeypatch.setattr(loop, "validate", lambda *a: {})
+    loop.train(config, run)
+    state = load_state(run / "12", jax.eval_shape(lambda: loop.fresh_state(config)))
+    mesh = sharding.data_mesh(config.batch_size)
+    batch = sharding.shard(loop.make_pipeline(config, "uci8").batch_at(12), mesh)
+    made[0](sharding.replicate(state, mesh), batch)
+    assert made[0]._cache_size() == 1
+
+
+def test_two_devices_train_as_one_does(monkeypatch):
+    pipeline = loop.make_pipeline(CONFIG, "uci8")
+    results = []
+    for count in (1, 2):
+        mesh = sharding.data_mesh(CONFIG.batch_size, jax.devices()[:count])
+        step = sharding.spread(make_train_step(CONFIG), mesh)
+        state = sharding.replicate(loop.fresh_state(CONFIG), mesh)
+        for number in range(3):
+            batch = sharding.shard(pipeline.batch_at(number), mesh)
+            state, measured = step(state, batch)
+        assert len(batch.x.sharding.device_set) == count
+        assert jax.tree.leaves(state.params)[0].sharding.is_fully_replicated
+        results.append((state.params, measured))
+    for one, two in zip(jax.tree.leaves(results[0]), jax.tree.leaves(results[1]), strict=True):
+        np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-6)
+
+
+def test_a_batch_that_the_devices_do_not_divide_names_both(checkpoints, capfd):
+    assert cli.main(["train", "--batch-size", "33", "--data", "digits8x8"]) == 2
+    said = capfd.readouterr().err
+    assert "33" in said and "2 devices" in said
+    assert list(checkpoints.iterdir()) == [], "nothing is written"
+
+
+def test_an_error_of_the_saver_stops_the_run(checkpoints, monkeypatch):
+    run = checkpoints / "full"
+    run.mkdir()
+    monkeypatch.setattr("digitjax.checkpoint.shutil.disk_usage", lambda path: type("Usage", (), {"free": 0}))
+    with pytest.raises(DigitjaxError, match="No space left"):
+        loop.train(CONFIG, run)
+    assert not runs.is_finished(run)
+
+
+def test_a_run_whose_every_step_is_damaged_is_not_thrown_away(finished, checkpoints):
+    run = checkpoints / "cnn-0"
+    shutil.copytree(finished, run)
+    for step in runs.full_steps(run):
+        (step / "more").write_text("")
+    with pytest.raises(InputError, match="no sound step"):
+        loop.train(CONFIG, run, resume=True)
+    assert len(runs.full_steps(run)) == 2
+
+
+def test_kept_steps():
+    config = TrainConfig(epoch_examples=600, batch_size=100, epochs=3, optim=OptimConfig())
+    assert [s for s in range(19) if metrics.is_kept(s, config)] == [0, 1, 2, 4, 6, 8, 12, 16, 18]

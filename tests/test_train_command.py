@@ -1,0 +1,144 @@
+"""The command line of `digitjax train`: what it understands, and what it says when it does not."""
+
+import dataclasses
+import re
+import shlex
+
+import pytest
+
+from digitjax import claim, cli, runs
+from digitjax.commands import train as command
+from digitjax.config import PRESETS, TrainConfig
+
+
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def asked(checkpoints, monkeypatch):
+    """What would have been trained, instead of training it."""
+    calls = []
+    monkeypatch.setattr(
+        command, "_train", lambda config, folder, resume: calls.append((config, folder, resume)) or 0
+    )
+    return calls
+
+
+def test_every_field_can_be_given(asked, checkpoints):
+    words = shlex.split(
+        "cnn --data mnist=3 strokes:a.ndjson --seed 5 --data synthetic --epochs 3 --model.channels 8 16 "
+        "--optim.learning-rate 1e-3 --augment.rotate 3 --data=digits8x8 --model.rejects"
+    )
+    assert cli.main(["train", *words]) == 0
+    ((config, folder, resume),) = asked
+    base = PRESETS["cnn"]()
+    assert config == dataclasses.replace(
+        base,
+        data=("mnist=3", "strokes:a.ndjson", "synthetic", "digits8x8"),
+        seed=5,
+        epochs=3,
+        model=dataclasses.replace(base.model, channels=(8, 16), rejects=True),
+        optim=dataclasses.replace(base.optim, learning_rate=1e-3),
+        augment=dataclasses.replace(base.augment, rotate=3.0),
+    )
+    assert type(config) is TrainConfig
+    assert folder == checkpoints / "cnn-5" and not resume
+
+
+def test_nothing_given_is_the_first_preset(asked, checkpoints):
+    assert cli.main(["train"]) == 0
+    assert asked == [(PRESETS["cnn"](), checkpoints / "cnn-0", False)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("cn", ["'cn'", "'cnn'"]),
+        ("--epoch 3", ["--epoch:", "--epochs"]),
+        ("--model.chanels 3", ["--model.chanels", "--model.channels"]),
+        ("--no-resume", ["--no-resume"]),
+        ("--epochs three", ["--epochs", "'three'"]),
+        ("--epochs 0", ["--epochs 0", "1 to 100000"]),
+        ("--seed -1", ["--seed -1", "0 to"]),
+        ("--seed", ["--seed"]),
+        ("--optim.learning-rate nan", ["--optim.learning-rate nan"]),
+        ("--model.kind transformer", ["transformer", "cnn"]),
+        ("--model.geometry mnist", ["mnist", "mnist28"]),
+        ("--data", ["--data", "spec"]),
+        ("cnn cnn", ["cnn"]),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_writes_nothing(checkpoints, capfd, words, said):
+    assert cli.main(["train", *words.split()]) == 2
+    printed = capfd.readouterr()
+    assert printed.out == "" and printed.err.startswith("digitjax: ") and printed.err.count("\n") == 1
+    assert all(text in printed.err for text in said), printed.err
+    assert list(checkpoints.iterdir()) == []
+
+
+def test_help_names_presets_options_defaults_and_examples(capfd):
+    assert cli.main(["train", "--help"]) == 0
+    text = re.sub(r"[│\s]+", " ", capfd.readouterr().out)
+    for word in (
+        "cnn:",
+        "--data SPEC",
+        "--out DIR",
+        "--resume",
+        "--optim.learning-rate",
+        "examples:",
+        "default: 20",
+    ):
+        assert word in text, word
+    for field in dataclasses.fields(TrainConfig):
+        assert (
+            field.name == "preset"
+            or f"--{field.name.replace('_', '-')}" in text
+            or f"--{field.name}." in text
+        )
+
+
+def begin(folder, config):
+    folder.mkdir()
+    runs.write_config(folder, config, data=["digits8x8"])
+
+
+def test_resume_takes_the_run_s_configuration(asked, checkpoints):
+    config = TrainConfig(seed=3, epochs=7)
+    begin(checkpoints / "cnn-3", config)
+    assert cli.main(["train", "cnn", "--resume", "--seed", "3"]) == 0
+    assert cli.main(["train", "--resume", "--out", str(checkpoints / "cnn-3"), "--epochs", "7"]) == 0
+    assert asked == [(config, checkpoints / "cnn-3", True)] * 2
+
+
+@pytest.mark.parametrize(
+    "words", ["--epochs 8", "--optim.learning-rate 0.1", "--model.channels 1 2", "--data mnist"]
+)
+def test_resume_refuses_another_configuration_by_the_field_s_name(asked, checkpoints, capfd, words):
+    begin(checkpoints / "cnn-0", TrainConfig(epochs=7))
+    assert cli.main(["train", "--resume", *words.split()]) == 2
+    assert words.split()[0] in capfd.readouterr().err
+    assert asked == []
+
+
+def test_anew_starts_beside_an_unfinished_run(asked, checkpoints, capfd):
+    begin(checkpoints / "cnn-0", TrainConfig())
+    assert cli.main(["train"]) == 2
+    assert "--resume" in capfd.readouterr().err
+    assert cli.main(["train", "--anew"]) == 0
+    assert asked[0][1] == checkpoints / "cnn-0-2"
+
+
+def test_a_failure_before_the_run_begins_leaves_no_folder(checkpoints, capfd):
+    assert cli.main(["train", "--data", "mnst"]) == 2
+    assert "'mnist'" in capfd.readouterr().err
+    assert list(checkpoints.iterdir()) == []
+
+
+def test_a_run_that_is_being_trained_is_refused(asked, checkpoints, capfd):
+    begin(checkpoints / "cnn-0", TrainConfig())
+    with claim.locked(checkpoints / "cnn-0"):
+        assert cli.main(["train", "--resume"]) == 2
+    assert "another process" in capfd.readouterr().err
