@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.bench:
         from play import bench
 
-        return bench.run(checkpoint=options.checkpoint, as_json=options.json)
+        return bench.run(checkpoint=options.checkpoint, as_json=options.json, replay=options.replay)
     if options.headless and not (options.replay or options.frames or options.screenshot):
         raise InputError("--headless alone never ends: add --replay FILE, --frames N or --screenshot FILE")
     if options.screenshot and not Path(options.screenshot).absolute().parent.is_dir():

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from digitjax.errors import InputError
 from play import wire
 from play.events import ModelInfo
 from play.launch import Options
@@ -60,6 +61,8 @@ class Worker:
         self._results: queue.SimpleQueue = queue.SimpleQueue()
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
         self._compiled = 0
+        self._warm = False
+        self._missing = False
 
     def run(self) -> None:
         """Loads the network that was asked for, then answers."""
@@ -125,7 +128,7 @@ class Worker:
             case "unload":
                 self._slots.pop(header["slot"], None)
             case "stats":
-                self._send({"kind": "stats", "compiled": self._compiled})
+                self._send({"kind": "stats", "compiled": self._compiled, "warm": self._warm})
 
     def _send(self, header: dict, *arrays: np.ndarray) -> None:
         self._answers.send_bytes(wire.pack(header, *arrays))
@@ -133,6 +136,7 @@ class Worker:
     def _failed(self, error: Exception, slot: int) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
         missing = not self._slots and "has no checkpoint" in text
+        self._missing = self._missing or missing
         self._send({"kind": "failed", "message": text[:400], "missing": missing, "slot": slot})
 
     def _take(self, slot: int, found: Slot) -> None:
@@ -192,6 +196,7 @@ class Worker:
         """The loader's thread: what takes long, and looking for newer steps."""
         if 0 in self._slots:
             _warm_up(self._slots[0], everything=True)
+        self._warm = True
         seen: dict[str, tuple] = {}
         while True:
             try:
@@ -213,6 +218,11 @@ class Worker:
     def _watch(self, seen: dict[str, tuple]) -> None:
         from digitjax import runs
 
+        if self._missing and not self._slots:
+            with contextlib.suppress(InputError):
+                path = str(runs.resolve(self._options.checkpoint))
+                self._results.put(functools.partial(self._take, 0, self._load(path, 0, True)))
+                self._missing = False
         for number, slot in list(self._slots.items()):
             run = slot.loaded.run
             if not slot.follow:
