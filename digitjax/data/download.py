@@ -66,11 +66,10 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
     """
     with contextlib.redirect_stdout(sys.stderr):
         import tensorflow_datasets as tfds
+        from tensorflow_datasets.core.download.checksums import UrlInfo
+        from tensorflow_datasets.core.utils import Size
 
-        known = {
-            mirror + name: tfds.download.checksums.UrlInfo(file.size, file.sha256, name)
-            for name, file in files.items()
-        }
+        known = {mirror + name: UrlInfo(Size(file.size), file.sha256, name) for name, file in files.items()}
         try:
             manager = tfds.download.DownloadManager(
                 download_dir=folder, url_infos=known, force_checksums_validation=True

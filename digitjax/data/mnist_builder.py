@@ -60,11 +60,12 @@ def read_records(split: str, folder: Path) -> Images:
     """
     from array_record.python.array_record_module import ArrayRecordReader
 
+    parse = tf_example_pb2.Example.FromString  # pyright: ignore[reportAttributeAccessIssue]
     pixels, labels = [], []
     for file in sorted(folder.glob(f"digitjax_mnist/*/*-{split}.array_record-*")):
         reader = ArrayRecordReader(str(file))
         for record in reader.read_all():
-            feature = tf_example_pb2.Example.FromString(record).features.feature
+            feature = parse(record).features.feature
             pixels.append(feature["image"].bytes_list.value[0])
             labels.append(feature["label"].int64_list.value[0])
         reader.close()
