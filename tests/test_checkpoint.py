@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from digitjax import checkpoint, manifest, runs
+from digitjax.commands import ship
 from digitjax.config import ModelConfig, TrainConfig, to_dict
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.models import make_model
@@ -109,7 +110,9 @@ def test_params_alone_cannot_be_trained_on(saved, state):
 def test_nothing_in_a_checkpoint_is_a_pickle(saved):
     for path in saved.rglob("*"):
         if path.is_file():
-            assert not path.read_bytes().startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")), path
+            assert not path.read_bytes().startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")), (
+                path
+            )
 
 
 def test_one_flipped_bit_anywhere_is_found(run):
@@ -238,9 +241,7 @@ def test_an_export_is_small_holds_params_alone_and_loads(run, tmp_path, state):
     checkpoint.export(run / "history" / "3", tmp_path / "default")
     loaded = checkpoint.load_model(tmp_path / "default")
     assert loaded.step == 3 and loaded.record["accuracy"] == 0.4
-    np.testing.assert_array_equal(
-        jax.tree.leaves(loaded.params)[0], jax.tree.leaves(state.params)[0] + 3
-    )
+    np.testing.assert_array_equal(jax.tree.leaves(loaded.params)[0], jax.tree.leaves(state.params)[0] + 3)
     assert sum(p.stat().st_size for p in (tmp_path / "default").rglob("*") if p.is_file()) < 100_000
     with pytest.raises(InputError, match="not empty"):
         checkpoint.export(run / "history" / "3", tmp_path / "default")
@@ -264,7 +265,10 @@ def test_a_write_that_fails_halfway_is_one_sentence_and_leaves_what_was_there(ru
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))
     try:
-        with pytest.raises(DigitjaxError, match="cannot be written.*--resume"), checkpoint.Saver(run) as saver:
+        with (
+            pytest.raises(DigitjaxError, match="cannot be written.*--resume"),
+            checkpoint.Saver(run) as saver,
+        ):
             saver.save(state._replace(step=state.step + 7), {}, full=True, keep_params=True)
             saver.wait()
     finally:
@@ -320,3 +324,14 @@ class TestResolve:
     def test_near_misses_are_named(self, text, named):
         with pytest.raises(InputError, match=named):
             runs.resolve(text)
+
+
+def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path):
+    out = tmp_path / "checkpoints" / "default"
+    for words, step in (([str(run)], 2), ([str(run / "history" / "3")], 3)):
+        assert ship.run([*words, "--out", str(out)]) == 0
+        assert checkpoint.load_model(out).step == step
+    (run / runs.METRICS).write_text("")
+    with pytest.raises(InputError, match="something else"):
+        ship.run([str(run), "--out", str(run)])
+    assert checkpoint.load_model(run).step == 2

@@ -89,7 +89,7 @@ def test_help_names_presets_options_defaults_and_examples(capfd):
         "--resume",
         "--optim.learning-rate",
         "examples:",
-        "default: 20",
+        f"default: {PRESETS['cnn']().epochs}",
     ):
         assert word in text, word
     for field in dataclasses.fields(TrainConfig):

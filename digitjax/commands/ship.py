@@ -1,0 +1,45 @@
+"""`python -m digitjax.commands.ship RUN`: makes a run's best step the checkpoint that comes with digitjax.
+
+Only its params, manifest and config.json are kept: small enough for the repository and the wheel.
+"""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from digitjax import runs
+from digitjax.checkpoint import export, load_model
+from digitjax.errors import DigitjaxError, InputError
+
+
+def run(argv: list[str]) -> int:
+    """Exports what the first argument names to `--out`, in place of the params-only checkpoint that is there.
+
+    Raises:
+        InputError: no such checkpoint, or `--out` holds something else.
+    """
+    parser = argparse.ArgumentParser(prog="python -m digitjax.commands.ship", description=run.__doc__)
+    parser.add_argument("checkpoint", metavar="RUN", help="a run (its best step) or RUN/STEP")
+    parser.add_argument("--out", type=Path, default=Path("checkpoints") / runs.DEFAULT, metavar="DIR")
+    arguments = parser.parse_args(argv)
+    out: Path = arguments.out
+    if out.exists() and any(out.iterdir()) and ((out / runs.METRICS).exists() or not runs.is_run(out)):
+        raise InputError(f"{out} holds something else than a shipped checkpoint: give another --out")
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    export(runs.resolve(arguments.checkpoint), part)
+    if out.exists():
+        shutil.rmtree(out)
+    part.rename(out)
+    size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    print(f"shipped: {load_model(out)}, {size / 1e6:.2f} MB", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(run(sys.argv[1:]))
+    except DigitjaxError as error:
+        print(f"digitjax: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
