@@ -27,8 +27,8 @@ FAR = 1e6
 """Where padding is put, in pixels, so that it leaves no ink."""
 SEGMENTS_AT_ONCE = 8
 """Segments that the renderer takes in one step of its loop."""
-UCI_PEN_RADIUS = 1.9
-"""Radius of the pen in pixels of the 32 x 32 bitmap, which gives the mean ink of the UCI digits."""
+UCI_PEN_RADIUS = 2.44
+"""Radius of the pen in pixels of the 32 x 32 bitmap: pen strokes get the UCI digits' mean ink, 0.305."""
 
 
 class GeometryShape(NamedTuple):
