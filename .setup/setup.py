@@ -31,6 +31,7 @@ from typing import NamedTuple
 REPO = Path(__file__).resolve().parents[1]
 OLDEST, NEWEST = (3, 11), (3, 14)  # for which every pinned package has wheels
 RANGE = "3.11 to 3.14"
+WITHOUT_JAX = ("Darwin x86_64", "Windows ARM64")  # on Apple silicon an interpreter under Rosetta, too
 ACCELERATORS = ("cpu", "cuda", "tpu")
 UNFINISHED, STAMP, LOG = "digitjax-unfinished", "digitjax-setup.json", "digitjax-setup.log"
 GOOGLE_PCI_VENDOR = "0x1ae0"
@@ -44,6 +45,7 @@ print(json.dumps({
     "executable": getattr(sys, "_base_executable", None) or sys.executable,
     "implementation": platform.python_implementation(),
     "bits": struct.calcsize("P") * 8,
+    "machine": platform.system() + " " + platform.machine(),
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
 }))
 """
@@ -89,6 +91,8 @@ def probe(command: tuple[str, ...]) -> Interpreter | str:
     if found["implementation"] != "CPython" or found["bits"] != 64 or found["free_threaded"]:
         kind = "free-threaded" if found["free_threaded"] else found["implementation"]
         return f"jax has no build for it ({kind}, {found['bits']} bits)"
+    if found["machine"] in WITHOUT_JAX:
+        return f"jax has no build for {found['machine']}"
     return Interpreter(version, found["executable"])
 
 

@@ -45,6 +45,7 @@ def fake_python(path: Path, version: str, probe: dict[str, object] | None = None
         "executable": str(path),
         "implementation": "CPython",
         "bits": 64,
+        "machine": "Linux x86_64",
         "free_threaded": False,
         **(probe or {}),
     }
@@ -111,6 +112,7 @@ def test_candidates_are_run_before_they_are_believed_and_the_newest_that_works_c
         ("3.12.0", {"implementation": "PyPy"}, "PyPy"),
         ("3.12.0", {"bits": 32}, "32 bits"),
         ("3.13.0", {"free_threaded": True}, "free-threaded"),
+        ("3.13.0", {"machine": "Darwin x86_64"}, "no build for Darwin x86_64"),
     ],
 )
 def test_an_interpreter_without_wheels_is_refused(
