@@ -1,4 +1,4 @@
-"""Where the parts of the scrolling screens are, pure and without pygame, so that the state can scroll by them."""
+"""Where the parts of the scrolling screens are, without pygame, so that the state can scroll by them. Pure."""
 
 from typing import NamedTuple
 

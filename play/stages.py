@@ -1,6 +1,6 @@
 """The normaliser's stages as maps from the canvas to the 28 x 28 image, for showing them. Pure.
 
-What the network gets is made by `digitjax.normalize` in the worker; here is only where the ink lies on the way there.
+What the network gets is made by `digitjax.normalize` in the worker; here is only where the ink lies meanwhile.
 """
 
 from typing import NamedTuple
@@ -14,6 +14,8 @@ BOX = 20.0
 """Longest side of the ink in the image, pen included; as `digitjax.normalize.BOX`."""
 PEN = 2.6
 """Diameter of the network's pen in the image's pixels; twice `digitjax.normalize.PEN_RADIUS`."""
+UCI_SIDE, UCI_BLOCK, UCI_PEN = 32, 4, 3.8
+"""Side of the bitmap of the 8 x 8 networks, of its blocks, and the pen there; as in `digitjax.normalize`."""
 MIDDLE = 14.0
 """Pixel index of the mass; as `digitjax.normalize.CENTRE`."""
 SHRINK = SIDE / CANVAS
@@ -121,3 +123,19 @@ def _thin(stroke: Stroke, spacing: float) -> tuple[tuple[float, float], ...]:
     if kept[-1] != stroke.points[-1]:
         kept.append(stroke.points[-1])
     return tuple(kept)
+
+
+def image_map(ink: Ink, answer: Answered | None) -> Map | None:
+    """Where the ink lies in the image that a network saw, 28 x 28 or 8 x 8; None without extent or answer."""
+    if answer is None:
+        return None
+    if answer.side == SIDE:
+        return None if answer.fit is None or answer.fit[0] <= 0 else Map(*answer.fit, PEN)
+    left, top, right, bottom = bounds(ink) or (0.0, 0.0, 0.0, 0.0)
+    extent = max(right - left, bottom - top)
+    if extent <= 0:
+        return None
+    scale = (UCI_SIDE - UCI_PEN) / extent / UCI_BLOCK
+    middle = ((UCI_SIDE - 1) / 2 + 0.5) / UCI_BLOCK - 0.5
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return Map(scale, middle - x * scale, middle - y * scale, UCI_PEN / UCI_BLOCK)

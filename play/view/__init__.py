@@ -1,12 +1,12 @@
 """The views: they read the state and write pixels. A screen is one module and one line in `SCREENS`."""
 
-from play.view import draw, sees
+from play.view import draw, sees, why
 from play.view.screen import Screen
 
 SCREENS: dict[str, Screen] = {
     "draw": draw.SCREEN,
     "sees": sees.SCREEN,
-    "why": draw.SCREEN,
+    "why": why.SCREEN,
     "models": draw.SCREEN,
     "gallery": draw.SCREEN,
 }

@@ -1,5 +1,6 @@
 """Small parts that several screens share: cards, switches, focus rings, thumbnails of ink."""
 
+import itertools
 from collections.abc import Sequence
 
 import pygame
@@ -7,7 +8,7 @@ import pygame
 from play.events import CANVAS
 from play.layout import Rect
 from play.stages import SIDE, Map
-from play.view.painter import Painter, wrap
+from play.view.painter import Painter, text_width, wrap
 from play.view.theme import Color, mix
 
 FINER = 3
@@ -38,21 +39,14 @@ def heading(painter: Painter, text: str, rect: Rect) -> Rect:
 
 
 def note(painter: Painter, texts: Sequence[str], rect: Rect, color: Color, size: float = 0.85) -> int:
-    """The first of several texts, the longest first, that fits whole; returns its height, 0 where none does."""
+    """The first of several texts, longest first, that fits whole; returns its height, 0 where none does."""
     pixels = max(6, round(painter.text_size * size))
     line = round(pixels * 1.35)
     for text in texts:
         lines = wrap(text, pixels, False, rect.w)
-        if len(lines) * line <= rect.h and all(wrap_width(part, pixels) <= rect.w for part in lines):
+        if len(lines) * line <= rect.h and all(text_width(part, pixels) <= rect.w for part in lines):
             return painter.paragraph(text, rect, color, size=size)
     return 0
-
-
-def wrap_width(text: str, pixels: int) -> int:
-    """Width of a line in pixels."""
-    from play.view.painter import text_width
-
-    return text_width(text, pixels)
 
 
 def switch(painter: Painter, rect: Rect, on: bool) -> None:
@@ -123,7 +117,7 @@ def _scaled(point: tuple[float, float], times: float) -> tuple[float, float]:
 
 def _polyline(surface: pygame.Surface, points: list[tuple[float, float]], width: int, color: Color) -> None:
     radius = width / 2
-    for start, end in zip(points, points[1:], strict=False):
+    for start, end in itertools.pairwise(points):
         pygame.draw.line(surface, color, start, end, width)
     for point in points:
         pygame.draw.circle(surface, color, point, radius)

@@ -1,4 +1,4 @@
-"""What it sees: the ink on its way to the 28 x 28 image, each stage live, each with a switch to watch the answer break."""
+"""What it sees: the ink on its way to the 28 x 28 image, each stage live and with a switch to watch it break."""
 
 import functools
 from collections.abc import Callable, Hashable

@@ -1,0 +1,389 @@
+"""Why: what speaks for the answer, on one's own strokes; the answer without each; what the layers let through."""
+
+import functools
+from collections.abc import Hashable
+from typing import NamedTuple
+
+import numpy as np
+import pygame
+
+from play import stages
+from play.events import CANVAS, Explained, FeatureMap
+from play.layout import Control, Layout, Rect
+from play.places import gap_of, wide_panel
+from play.state import PlayState
+from play.verdict import NOT_A_DIGIT
+from play.view import parts
+from play.view.ink_layer import InkLayer
+from play.view.painter import Block, Painter
+from play.view.screen import Overlay, Screen
+from play.view.theme import Color, Palette, mix
+
+GAIN = 0.6
+"""Power by which small attributions are made visible."""
+
+
+class Places(NamedTuple):
+    """The panel's three cards, and the rows of the middle one."""
+
+    head: Rect
+    strokes: Rect
+    rows: tuple[Rect, ...]
+    layers: Rect
+
+
+def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
+    """The legend, a row a stroke, the feature maps."""
+    places = _places(state, layout)
+    why = _explained(state)
+    found = [_head_block(state, places.head, why), _strokes_block(state, places.strokes, why)]
+    found += [_row_block(state, rect, i, why) for i, rect in enumerate(places.rows) if why is not None]
+    return (*found, _layers_block(places.layers, why))
+
+
+def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
+    """The strokes: pointed at, focused or touched, they are shown without."""
+    rows = _places(state, layout).rows
+    return tuple(Control(f"stroke:{i}", rect, f"Stroke {i + 1}", own=True) for i, rect in enumerate(rows))
+
+
+def overlay(state: PlayState, layout: Layout) -> Overlay | None:
+    """Attribution on the ink, numbers at the strokes; or the ink without the stroke that is pointed at."""
+    why = _explained(state)
+    if why is None:
+        return None
+    without = _pointed(state, why)
+    place = stages.image_map(state.strokes, state.answers[0])
+    key: Hashable = (id(why), state.revision, place, without)
+    return Overlay(
+        key, functools.partial(_paint, state=state, layout=layout, why=why, place=place, without=without)
+    )
+
+
+def _explained(state: PlayState) -> Explained | None:
+    return state.explained if state.strokes and state.answers[0] is not None else None
+
+
+def _pointed(state: PlayState, why: Explained) -> int | None:
+    for control in (state.hover, state.focus):
+        name, _, number = (control or "").partition(":")
+        if (
+            name == "stroke"
+            and number.isdecimal()
+            and int(number) < min(len(why.without), len(state.strokes))
+        ):
+            return int(number)
+    return None
+
+
+def _places(state: PlayState, layout: Layout) -> Places:
+    panel, gap, text = layout.panel, gap_of(layout), layout.text
+    why = _explained(state)
+    count = 0 if why is None else len(why.without)
+    if wide_panel(panel):
+        left = panel._replace(w=round(panel.w * 0.52))
+        layers = Rect(left.right + gap, panel.y, panel.w - left.w - gap, panel.h)
+        head = left.top(round(min(text * 6.4, left.h * 0.4)))
+        strokes = left.below(head.h + gap)
+    else:
+        head = panel.top(round(min(text * 6.4, panel.h * 0.25)))
+        rest = panel.below(head.h + gap)
+        wanted = round(text * 2.6) + round(text * 3.4) * max(1, count)
+        strokes = rest.top(min(wanted, round(rest.h * 0.45)))
+        layers = rest.below(strokes.h + gap)
+    inner = strokes.inset(max(4, round(10 * layout.unit))).below(
+        round(text * 1.5) + max(1, round(4 * layout.unit))
+    )
+    small = max(1, round(3 * layout.unit))
+    height = min(round(text * 3.2), (inner.h + small) // max(1, count) - small)
+    rows = tuple(Rect(inner.x, inner.y + i * (height + small), inner.w, height) for i in range(count))
+    return Places(head, strokes, rows, layers)
+
+
+def _head_block(state: PlayState, rect: Rect, why: Explained | None) -> Block:
+    digit = None if why is None else why.digit
+    waiting = "Draw a digit on the canvas." if not state.strokes else state.problem or "One moment."
+    second = next((word for word in (state.shown.second,) if word), "")
+    refused = state.shown.word == NOT_A_DIGIT
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        inner = rect.inset(painter.px(10))
+        if digit is None:
+            painter.paragraph(waiting, inner, palette.muted)
+            return
+        side = min(inner.h, inner.w // 4)
+        painter.digit(
+            str(digit), Rect(inner.x, inner.y, side, inner.h), palette.muted if refused else palette.text
+        )
+        left = inner.x + side + painter.px(12)
+        rest = Rect(left, inner.y, inner.right - left, inner.h)
+        bar = round(painter.text_size * 2.4)
+        words = rest.top(rest.h - bar)
+        texts = (
+            f"Blue ink speaks for {digit}, orange ink against it; grey says little.",
+            f"Blue speaks for {digit}, orange against it.",
+            f"Blue: for {digit}. Orange: against.",
+        )
+        if refused:
+            texts = (
+                f"Not a digit, says the network; the nearest is {digit}. Blue speaks for it.",
+                *texts[1:],
+            )
+        elif second:
+            texts = (f"{digit}, or perhaps {second}. Blue speaks for {digit}, orange against it.", *texts[1:])
+        parts.note(painter, texts, words, palette.text, size=0.95)
+        _legend(painter, rest.below(rest.h - bar), digit)
+
+    return Block(rect, (digit, waiting, second, refused), paint)
+
+
+def _legend(painter: Painter, rect: Rect, digit: int) -> None:
+    half = round(painter.text_size * 1.2)
+    band = Rect(rect.x, rect.bottom - half - round(painter.text_size * 1.2), rect.w, max(4, half // 2))
+    values = np.linspace(-1, 1, 64)[:, None]
+    small = pygame.surfarray.make_surface(colors(values, painter.palette))
+    painter.surface.blit(pygame.transform.smoothscale(small, (band.w, band.h)), band)
+    line = Rect(rect.x, rect.bottom - round(painter.text_size * 1.3), rect.w, round(painter.text_size * 1.3))
+    left, right = line.columns(2)
+    painter.text(f"against {digit}", left, painter.palette.muted, size=0.85)
+    painter.text(f"for {digit}", right, painter.palette.muted, size=0.85, align="right")
+
+
+def _strokes_block(state: PlayState, rect: Rect, why: Explained | None) -> Block:
+    rows = 0 if why is None else len(why.without)
+    more = max(0, len(state.strokes) - rows) if rows else 0
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        title = "Without one stroke it reads" + (f" (the first {rows})" if more else "")
+        inner = parts.heading(painter, title, rect.inset(painter.px(10)))
+        if not rows:
+            texts = (
+                "What it would be without a stroke: draw a digit of two strokes or more.",
+                "Draw two strokes.",
+            )
+            parts.note(painter, texts, inner, painter.palette.muted)
+
+    return Block(rect, (rows, more), paint)
+
+
+def _row_block(state: PlayState, rect: Rect, number: int, why: Explained) -> Block:
+    answer, sure, left = why.without[number]
+    now = 0.0 if state.answers[0] is None else state.answers[0].probabilities[why.digit]
+    action = f"stroke:{number}"
+    focused, hovered = state.focus == action, state.hover == action
+    changed = answer != str(why.digit)
+    key = (state.revision, answer, round(sure, 2), round(left, 2), round(now, 2), why.digit, focused, hovered)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.surface)
+        painter.box(
+            rect, palette.line if hovered else palette.raised, 8, palette.second if focused else None, 3
+        )
+        inner = rect.inset(painter.px(4))
+        x = inner.x + painter.px(2)
+        mark = round(painter.text_size * 1.9)
+        if inner.h >= painter.text_size * 1.2:
+            middle = inner.y + inner.h / 2
+            parts.disc_label(painter, str(number + 1), x + mark / 2, middle, palette.text, palette.ground)
+        x += mark + painter.px(6)
+        if inner.h >= painter.text_size * 1.9 and inner.w > painter.text_size * 15:
+            shades = [palette.line if i == number else palette.ink for i in range(len(state.strokes))]
+            order = sorted(range(len(state.strokes)), key=lambda i: i != number)
+            thin = stages.thin(state.strokes)
+            place = stages.maps(state.strokes, state.pen, frozenset(), None)[2]
+            lines = [thin[i] for i in order]
+            picture = parts.thumbnail(lines, place, inner.h, palette.paper, [shades[i] for i in order])
+            painter.surface.blit(picture, (x, inner.y))
+            x += inner.h + painter.px(8)
+        rest = Rect(x, inner.y, inner.right - x - painter.px(4), inner.h)
+        percent = f"{min(99 if sure < 0.995 else 100, round(100 * sure))} %"
+        said = answer if answer == NOT_A_DIGIT else f"{answer}  {percent}"
+        before, after = (f"{round(100 * p)} %" for p in (now, left))
+        effect = f"{why.digit}: {before} → {after}"
+        if rest.h >= painter.text_size * 2.4:
+            upper, lower = rest.rows(2)
+            painter.text(said, upper, palette.text, bold=changed, smallest=0.75)
+            painter.text(effect, lower, palette.muted, size=0.85, smallest=0.75)
+        else:
+            first, other = (
+                rest._replace(w=rest.w // 2),
+                Rect(rest.x + rest.w // 2, rest.y, rest.w - rest.w // 2, rest.h),
+            )
+            painter.text(said, first, palette.text, bold=changed, smallest=0.7)
+            painter.text(effect, other, palette.muted, size=0.85, align="right", smallest=0.7)
+
+    return Block(rect, key, paint)
+
+
+def _layers_block(rect: Rect, why: Explained | None) -> Block:
+    layers = () if why is None else why.layers
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        inner = parts.heading(painter, "What each layer lets through", rect.inset(painter.px(10)))
+        if not layers:
+            texts = ("The layers' pictures appear while you draw.", "Draw, and they appear.")
+            parts.note(painter, texts, inner, painter.palette.muted)
+            return
+        line, gap = round(painter.text_size * 1.35), painter.px(5)
+        times = _times(layers, inner, line, gap, round(painter.text_size * 0.8))
+        y = inner.y
+        for number, (layer, scale) in enumerate(zip(layers, times, strict=True), start=1):
+            place = Rect(inner.x, y, inner.w, line)
+            if scale < 1 or place.bottom + gap > inner.bottom:
+                return
+            maps = f"{layer.count} maps, {layer.height} × {layer.width}"
+            text = f"{number}  {maps if layer.height > 1 else f'{layer.width} numbers'}"
+            painter.text(text, place, painter.palette.text, size=0.85, smallest=0.75)
+            grid = _composed(layer, inner.w, scale)
+            size = (grid.shape[1] * scale, grid.shape[0] * scale) if layer.height > 1 else (inner.w, scale)
+            _blit(painter, grid, Rect(inner.x, place.bottom, *size))
+            y = place.bottom + size[1] + gap
+
+    return Block(rect, (tuple(layer.pixels for layer in layers),), paint)
+
+
+def _times(layers: tuple[FeatureMap, ...], rect: Rect, line: int, gap: int, strip: int) -> list[int]:
+    """Pixels of a map's pixel, for each layer as large as all together fit; a dense layer is one strip."""
+    times = [1 if layer.height > 1 else strip for layer in layers]
+
+    def height() -> int:
+        sizes = [
+            _rows(layer, rect.w, scale) * (layer.height + 1) * scale if layer.height > 1 else scale
+            for layer, scale in zip(layers, times, strict=True)
+        ]
+        return sum(sizes) + len(layers) * (line + gap)
+
+    growing = [i for i, layer in enumerate(layers) if layer.height > 1]
+    while growing:
+        for i in tuple(growing):
+            times[i] += 1
+            if times[i] > 12 or not _rows(layers[i], rect.w, times[i]) or height() > rect.h:
+                times[i] -= 1
+                growing.remove(i)
+    return times
+
+
+def _rows(layer: FeatureMap, width: int, times: int) -> int:
+    columns = width // ((layer.width + 1) * times)
+    return -(-layer.count // columns) if columns else 0
+
+
+def _composed(layer: FeatureMap, width: int, times: int) -> np.ndarray:
+    """All maps of a layer in one picture of 0 to 255, -1 between them."""
+    values = np.frombuffer(layer.pixels, np.uint8).astype(np.int16).reshape(-1, layer.height, layer.width)
+    if layer.height == 1:
+        return values[0]
+    rows = max(1, _rows(layer, width, times))
+    columns = -(-layer.count // rows)
+    cells = np.full((rows * columns, layer.height + 1, layer.width + 1), -1, np.int16)
+    cells[: len(values), :-1, :-1] = values
+    grid = cells.reshape(rows, columns, layer.height + 1, layer.width + 1).swapaxes(1, 2)
+    return grid.reshape(rows * (layer.height + 1), columns * (layer.width + 1))
+
+
+def _blit(painter: Painter, grid: np.ndarray, rect: Rect) -> None:
+    palette = painter.palette
+    part = np.maximum(grid, 0).astype(np.float32)[:, :, None] / 255
+    low, high = np.array(palette.raised, np.float32), np.array(palette.text, np.float32)
+    pixels = (low + (high - low) * part).astype(np.uint8)
+    pixels[grid < 0] = palette.surface
+    small = pygame.surfarray.make_surface(np.ascontiguousarray(pixels.swapaxes(0, 1)))
+    painter.surface.blit(pygame.transform.scale(small, (rect.w, rect.h)), rect)
+
+
+def colors(values: np.ndarray, palette: Palette) -> np.ndarray:
+    """Attribution from -1 to 1 as colours, uint8 [..., 3]: against, little, for."""
+    part = np.abs(values)[..., None] ** GAIN
+    side = np.where(values[..., None] >= 0, np.array(palette.accent), np.array(palette.second))
+    little = np.array(neutral(palette))
+    return np.rint(little + (side - little) * part).astype(np.uint8)
+
+
+def neutral(palette: Palette) -> Color:
+    """Ink that says little."""
+    return mix(palette.paper, palette.ink, 0.6)
+
+
+def _paint(
+    painter: Painter,
+    *,
+    state: PlayState,
+    layout: Layout,
+    why: Explained,
+    place: stages.Map | None,
+    without: int | None,
+) -> None:
+    canvas = layout.canvas
+    if without is not None:
+        _paint_without(painter, state, canvas, without)
+    elif place is not None:
+        _paint_heat(painter, state, canvas, why, place)
+    if len(why.without) > 1:
+        _paint_numbers(painter, state, canvas, len(why.without))
+
+
+def _paint_heat(painter: Painter, state: PlayState, canvas: Rect, why: Explained, place: stages.Map) -> None:
+    """The ink takes the colour of what it says; paper keeps its own: it is darker (or lighter) than all."""
+    palette, side = painter.palette, why.side
+    heat = np.array(why.heat, np.float32).reshape(side, side)
+    xs = [x for stroke in state.strokes for x, _ in stroke.points]
+    ys = [y for stroke in state.strokes for _, y in stroke.points]
+    first_x, first_y = place.point(min(xs), min(ys))
+    last_x, last_y = place.point(max(xs), max(ys))
+    reach = place.pen / 2 + state.pen / 2 * place.scale + 1
+    left, top = (max(0, min(side - 1, int(np.floor(v - reach)))) for v in (first_x, first_y))
+    right, bottom = (max(1, min(side, int(np.ceil(v + reach)) + 1)) for v in (last_x, last_y))
+    small = pygame.surfarray.make_surface(colors(heat[top:bottom, left:right].T, palette))
+    unit = canvas.w / CANVAS / place.scale
+    size = max(1, round((right - left) * unit)), max(1, round((bottom - top) * unit))
+    if max(size) > 4 * canvas.w:  # a drawing so small that a pixel of the image is larger than the canvas
+        return
+    x = canvas.x + (left - 0.5 - place.x) * unit
+    y = canvas.y + (top - 0.5 - place.y) * unit
+    large = pygame.transform.smoothscale(small, size)
+    dark = sum(palette.ink) > sum(palette.paper)
+    painter.surface.blit(
+        large, (round(x), round(y)), special_flags=pygame.BLEND_RGB_MIN if dark else pygame.BLEND_RGB_MAX
+    )
+
+
+def _paint_without(painter: Painter, state: PlayState, canvas: Rect, without: int) -> None:
+    """The stroke as a shadow, the others over it."""
+    palette = painter.palette
+    strokes = state.strokes
+    dark = sum(palette.ink) > sum(palette.paper)
+    whole = pygame.Rect(0, 0, canvas.w, canvas.h)
+    ghost, rest = InkLayer(), InkLayer()
+    ghost.update((strokes[without],), canvas.w, state.pen, palette.paper, palette.line)
+    rest.update(
+        (*strokes[:without], *strokes[without + 1 :]), canvas.w, state.pen, palette.paper, palette.ink
+    )
+    ghost.blit(painter.surface, canvas, whole)
+    surface = pygame.Surface((canvas.w, canvas.h))
+    rest.blit(surface, Rect(0, 0, canvas.w, canvas.h), whole)
+    flag = pygame.BLEND_RGB_MAX if dark else pygame.BLEND_RGB_MIN
+    painter.surface.blit(surface, canvas, special_flags=flag)
+
+
+def _paint_numbers(painter: Painter, state: PlayState, canvas: Rect, count: int) -> None:
+    palette = painter.palette
+    away = painter.text_size * 0.9 + state.pen / 2 * canvas.w / CANVAS
+    xs = [x for stroke in state.strokes for x, _ in stroke.points]
+    middle = (min(xs) + max(xs)) / 2
+    for number, stroke in enumerate(state.strokes[:count], start=1):
+        x, y = stroke.points[0]
+        side = -1 if x < middle else 1
+        at_x = canvas.x + x * canvas.w / CANVAS + side * away
+        at_y = canvas.y + y * canvas.h / CANVAS
+        room = round(painter.text_size)
+        at_x = min(max(at_x, canvas.x + room), canvas.right - room)
+        at_y = min(max(at_y, canvas.y + room), canvas.bottom - room)
+        parts.disc_label(painter, str(number), at_x, at_y, palette.text, palette.ground)
+
+
+SCREEN = Screen(blocks, controls, overlay)
