@@ -1,4 +1,4 @@
-"""digitjax: handwriting in JAX, from a fresh clone to an answer in the same frame.
+"""Handwriting in JAX: from a fresh clone to a network that reads digits.
 
 Nothing heavy is imported until a name is used.
 """

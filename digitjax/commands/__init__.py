@@ -1,0 +1,1 @@
+"""The commands of `digitjax`, a module each: argv in, exit code out."""
