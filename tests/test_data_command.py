@@ -19,6 +19,11 @@ def drawn(tmp_path) -> str:
     return f"strokes:{path}"
 
 
+@pytest.fixture(autouse=True)
+def _no_data(tmp_path_factory, monkeypatch) -> None:
+    monkeypatch.setenv("DIGITJAX_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+
+
 def test_list_names_every_source_with_its_state_and_licence(capfd):
     assert cli.main(["data", "list"]) == 0
     out, err = capfd.readouterr()

@@ -401,10 +401,9 @@ def test_the_checksums_are_those_of_the_real_files(mnist_dir):
         assert (idx.sha256, len(idx.array)) == (known.sha256, known.items)
 
 
-def test_the_real_data(mnist_dir, monkeypatch):
-    monkeypatch.setenv(
-        "DIGITJAX_MNIST_DIR", str(mnist_dir)
-    )  # the session's data folder: others may need it too
+def test_the_real_data(mnist_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITJAX_MNIST_DIR", str(mnist_dir))
+    monkeypatch.setenv("DIGITJAX_DATA_DIR", str(tmp_path))
     assert mnist_unavailable() is None
     parts = [load(f"mnist@{split}") for split in ("train", "validation", "test")]
     assert [len(part.labels) for part in parts] == [55_000, 5_000, 10_000]
