@@ -107,9 +107,9 @@ def _read_staged(
     boxed = normalize.fit_to_box(segments)
     shrink = 28.0 / CANVAS
     middle = (box[:2] + box[2:]) / 2
-    small = (ends - jnp.tile(middle, 2)) * shrink + normalize.CENTRE
+    small = (ends - jnp.tile(middle, 2)[None]) * shrink + normalize.CENTRE
     ends = jnp.where(stages[1], boxed.ends, small)
-    moved = ends + jnp.tile((middle + origin) * shrink - 0.5 - normalize.CENTRE, 2)
+    moved = ends + jnp.tile((middle + origin) * shrink - 0.5 - normalize.CENTRE, 2)[None]
     placed = Segments(jnp.where(stages[0], ends, moved), mask)
     centred = normalize.centre_by_mass(placed)
     placed = Segments(jnp.where(stages[2], centred.ends, placed.ends), mask)
