@@ -1,4 +1,4 @@
-"""Where the parts of the scrolling screens are, without pygame, so that the state can scroll by them. Pure."""
+"""Where the parts of the scrolling screens are, without pygame, so that the state can scroll by it. Pure."""
 
 from typing import NamedTuple
 

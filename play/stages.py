@@ -1,6 +1,6 @@
 """The normaliser's stages as maps from the canvas to the 28 x 28 image, for showing them. Pure.
 
-What the network gets is made by `digitjax.normalize` in the worker; here is only where the ink lies meanwhile.
+What the network gets `digitjax.normalize` makes in the worker; here is only where the ink lies meanwhile.
 """
 
 from typing import NamedTuple

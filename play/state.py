@@ -289,7 +289,9 @@ def _set_ink(state: PlayState, strokes: Ink) -> PlayState:
 
 
 def _empty(state: PlayState) -> PlayState:
-    return state._replace(ground=state.revision, answers=(None, None), explained=None, shown=Shown(), labelled=None)
+    return state._replace(
+        ground=state.revision, answers=(None, None), explained=None, shown=Shown(), labelled=None
+    )
 
 
 def _undo(state: PlayState) -> PlayState:
@@ -487,7 +489,7 @@ def _press(state: PlayState, action: str) -> PlayState:
             if not state.strokes:
                 return _say(state, "Draw something first.")
             return _pen_up(state)._replace(journey=None if state.journey is not None else state.time)
-        case "stroke" if state.screen == "why":
+        case "stroke" | "broken":
             return state._replace(focus=None if state.focus == action else action)
         case "scroll" if argument in ("up", "down"):
             return _scroll(state, -1.0 if argument == "up" else 1.0)

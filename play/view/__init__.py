@@ -1,13 +1,13 @@
 """The views: they read the state and write pixels. A screen is one module and one line in `SCREENS`."""
 
-from play.view import draw, sees, why
+from play.view import draw, models, sees, why
 from play.view.screen import Screen
 
 SCREENS: dict[str, Screen] = {
     "draw": draw.SCREEN,
     "sees": sees.SCREEN,
     "why": why.SCREEN,
-    "models": draw.SCREEN,
+    "models": models.SCREEN,
     "gallery": draw.SCREEN,
 }
 """Screens by name, in `play.state.SCREENS`' order."""

@@ -41,7 +41,9 @@ class Painter:
         """A plain rectangle."""
         self.surface.fill(color, rect)
 
-    def box(self, rect: Rect, color: Color, radius: float = 8, border: Color | None = None, width: float = 1) -> None:
+    def box(
+        self, rect: Rect, color: Color, radius: float = 8, border: Color | None = None, width: float = 1
+    ) -> None:
         """A rectangle with round corners, and a border if one is given."""
         pygame.draw.rect(self.surface, color, rect, border_radius=self.px(radius))
         if border is not None:
@@ -145,7 +147,9 @@ def _fitting(
 ) -> pygame.Surface:
     size = font(pixels, bold).size(text)
     if size[0] > width or size[1] > height * 1.3:
-        pixels = max(smallest, min(int(pixels * width / max(size[0], 1)), int(pixels * 1.3 * height / size[1])))
+        pixels = max(
+            smallest, min(int(pixels * width / max(size[0], 1)), int(pixels * 1.3 * height / size[1]))
+        )
     while pixels > smallest and font(pixels, bold).size(text)[0] > width:
         pixels -= 1
     cut = text

@@ -49,6 +49,11 @@ def note(painter: Painter, texts: Sequence[str], rect: Rect, color: Color, size:
     return 0
 
 
+def percent(probability: float) -> str:
+    """A probability in whole percent; 100 only for what is as good as certain."""
+    return f"{min(99 if probability < 0.9995 else 100, round(100 * probability))} %"
+
+
 def switch(painter: Painter, rect: Rect, on: bool) -> None:
     """A switch whose knob and word say the same."""
     palette = painter.palette

@@ -1,4 +1,4 @@
-"""What it sees: the ink on its way to the 28 x 28 image, each stage live and with a switch to watch it break."""
+"""What it sees: the ink on its way to the 28 x 28 image, each stage live, each with a switch to break it."""
 
 import functools
 from collections.abc import Callable, Hashable
@@ -201,7 +201,7 @@ def _result_block(state: PlayState, rect: Rect, step: int) -> Block:
     shown = state.shown if state.strokes else Shown()
     info = state.models[0]
     side = answer.side if answer is not None else 8 if info is not None and info.geometry == "uci8" else 28
-    best = None if answer is None else round(max(answer.probabilities), 2)
+    best = None if answer is None else round(max(answer.probabilities), 4)
     image = None if answer is None else answer.image
     off = tuple(TITLES[name].lower() for name in STAGES if name in state.off) if _staged(state) else ()
     last = step == len(stages.NAMES) - 1
@@ -229,7 +229,7 @@ def _result_block(state: PlayState, rect: Rect, step: int) -> Block:
         lines = []
         if shown.word and best is not None:
             doubt = f"or perhaps {shown.second}" if shown.second else ""
-            sure = f"{min(99 if best < 0.995 else 100, round(100 * best))} %"
+            sure = parts.percent(best)
             lines = [doubt or (sure if shown.word != NOT_A_DIGIT else "")]
         elif not state.strokes:
             lines = ["Draw a digit"]

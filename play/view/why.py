@@ -1,4 +1,4 @@
-"""Why: what speaks for the answer, on one's own strokes; the answer without each; what the layers let through."""
+"""Why: what speaks for the answer on one's own strokes, the answer without each, what the layers see."""
 
 import functools
 from collections.abc import Hashable
@@ -175,7 +175,7 @@ def _row_block(state: PlayState, rect: Rect, number: int, why: Explained) -> Blo
     action = f"stroke:{number}"
     focused, hovered = state.focus == action, state.hover == action
     changed = answer != str(why.digit)
-    key = (state.revision, answer, round(sure, 2), round(left, 2), round(now, 2), why.digit, focused, hovered)
+    key = (state.revision, answer, round(sure, 4), round(left, 4), round(now, 4), why.digit, focused, hovered)
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
@@ -200,10 +200,8 @@ def _row_block(state: PlayState, rect: Rect, number: int, why: Explained) -> Blo
             painter.surface.blit(picture, (x, inner.y))
             x += inner.h + painter.px(8)
         rest = Rect(x, inner.y, inner.right - x - painter.px(4), inner.h)
-        percent = f"{min(99 if sure < 0.995 else 100, round(100 * sure))} %"
-        said = answer if answer == NOT_A_DIGIT else f"{answer}  {percent}"
-        before, after = (f"{round(100 * p)} %" for p in (now, left))
-        effect = f"{why.digit}: {before} → {after}"
+        said = answer if answer == NOT_A_DIGIT else f"{answer}  {parts.percent(sure)}"
+        effect = f"{why.digit}: {parts.percent(now)} → {parts.percent(left)}"
         if rest.h >= painter.text_size * 2.4:
             upper, lower = rest.rows(2)
             painter.text(said, upper, palette.text, bold=changed, smallest=0.75)
