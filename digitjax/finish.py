@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -17,20 +16,7 @@ from digitjax.errors import InputError
 from digitjax.evaluate import Evaluation, apply_in_batches, evaluate
 from digitjax.metrics import read_metrics
 from digitjax.progress import duration, quoted, say, this_python
-
-
-class Measured(NamedTuple):
-    """A test set and how the network does on it.
-
-    Attributes:
-        examples: the set.
-        evaluation: the measures.
-        log_p: log-probabilities of the ten, float64 [n, 10].
-    """
-
-    examples: Examples
-    evaluation: Evaluation
-    log_p: np.ndarray
+from digitjax.report import Measured, write_report
 
 
 def finish(config: TrainConfig, run: Path, data: Sequence[str], seconds: float) -> str:
@@ -47,8 +33,6 @@ def finish(config: TrainConfig, run: Path, data: Sequence[str], seconds: float) 
     """
     loaded = load_model(run)
     measured = measure(loaded, test_sets(data, loaded.model.geometry))
-    from digitjax.report import write_report  # matplotlib takes half a second to import
-
     write_report(run / runs.REPORT, loaded, read_metrics(run / runs.METRICS), measured, seconds)
     evaluations = [m.evaluation for m in measured]
     manifest.write_json(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from digitjax.checkpoint import LoadedModel
-from digitjax.finish import Measured
+from digitjax.data.pipeline import Examples
+from digitjax.evaluate import Evaluation
 from digitjax.progress import duration
 
 INK, QUIET, FAINT = "#1b1f27", "#6b7280", "#e5e7eb"
@@ -25,6 +26,20 @@ SMALLEST_ERROR = 1e-4
 
 _CURVES, _CONFUSIONS, _WORST = 0.05, 0.355, 0.722
 _TOP, _BOTTOM = 0.675, 0.085
+
+
+class Measured(NamedTuple):
+    """A test set and how the network does on it.
+
+    Attributes:
+        examples: the set.
+        evaluation: the measures.
+        log_p: log-probabilities of the ten, float64 [n, 10].
+    """
+
+    examples: Examples
+    evaluation: Evaluation
+    log_p: np.ndarray
 
 
 def write_report(

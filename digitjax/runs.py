@@ -187,15 +187,17 @@ def resolve(checkpoint: str | None = None) -> Path:
     for place in places:
         if (step := _step_at(place)) is not None:
             return step
+    for place in places:
+        if place.is_dir():
+            read_config(place)
     raise _unknown(checkpoint, folder)
 
 
 def _step_at(place: Path) -> Path | None:
-    if place.is_dir():
-        if _is_number(place.name) and not is_run(place):
-            return place
-        read_config(place)
+    if is_run(place):
         return best_step(place)
+    if place.is_dir() and _is_number(place.name) and is_run(run_of(place)):
+        return place
     kept_params = place.parent / HISTORY / place.name
     if _is_number(place.name) and kept_params.is_dir():
         return kept_params

@@ -214,7 +214,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_remedy(checkpoints
 
         def batch_at(step):
             batch = pipeline.batch_at(step)
-            return batch._replace(x=batch.x * math.nan) if step == 14 else batch
+            return batch._replace(weight=batch.weight * math.nan) if step == 14 else batch
 
         return pipeline._replace(batch_at=batch_at)
 
@@ -256,12 +256,14 @@ def test_two_devices_train_as_one_does(monkeypatch):
         mesh = sharding.data_mesh(CONFIG.batch_size, jax.devices()[:count])
         step = sharding.spread(make_train_step(CONFIG), mesh)
         state = sharding.replicate(loop.fresh_state(CONFIG), mesh)
+        losses = []
         for number in range(3):
             batch = sharding.shard(pipeline.batch_at(number), mesh)
             state, measured = step(state, batch)
-        assert len(batch.x.sharding.device_set) == count
+            losses.append(measured.loss)
+            assert len(batch.target.sharding.device_set) == count
         assert jax.tree.leaves(state.params)[0].sharding.is_fully_replicated
-        results.append((state.params, measured))
+        results.append((state.params, losses))
     for one, two in zip(jax.tree.leaves(results[0]), jax.tree.leaves(results[1]), strict=True):
         np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-6)
 

@@ -11,9 +11,8 @@ from digitjax.checkpoint import LoadedModel
 from digitjax.config import TrainConfig
 from digitjax.data.pipeline import Examples
 from digitjax.evaluate import Evaluation
-from digitjax.finish import Measured
 from digitjax.models import make_model
-from digitjax.report import draw_report, write_report
+from digitjax.report import Measured, draw_report, write_report
 
 
 def measured(name: str, n: int, wrong: int) -> Measured:

@@ -80,9 +80,11 @@ def run(argv: list[str]) -> int:
 
 
 def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
-    from digitjax import finish, loop  # a second of imports, after every quick check
+    from digitjax import loop  # a second or two of imports, after every quick check
 
     trained = loop.train(config, folder, resume=resume)
+    from digitjax import finish  # matplotlib, which the training's start need not wait for
+
     print(finish.finish(config, folder, trained.data, trained.seconds), file=sys.stderr)
     return 0
 
