@@ -60,6 +60,8 @@ def train_step(
     """
     augment_key, apply_key = jax.random.split(jax.random.fold_in(state.key, state.step))
     images = batch.x if augment is None else augment(augment_key, batch.x)
+    # Else XLA fuses the augmentation into each of the first convolution's 25 windows: a quarter slower.
+    images = jax.lax.optimization_barrier(images)
     total = jnp.maximum(batch.weight.sum(), 1e-9)
 
     def mean_loss(params):
