@@ -1,6 +1,6 @@
 """The views: they read the state and write pixels. A screen is one module and one line in `SCREENS`."""
 
-from play.view import draw, models, sees, why
+from play.view import draw, gallery, models, sees, why
 from play.view.screen import Screen
 
 SCREENS: dict[str, Screen] = {
@@ -8,6 +8,6 @@ SCREENS: dict[str, Screen] = {
     "sees": sees.SCREEN,
     "why": why.SCREEN,
     "models": models.SCREEN,
-    "gallery": draw.SCREEN,
+    "gallery": gallery.SCREEN,
 }
 """Screens by name, in `play.state.SCREENS`' order."""

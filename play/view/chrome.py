@@ -1,22 +1,8 @@
-"""What frames every screen: controls, the status line, notices, help, numbers."""
+"""What frames every screen: controls, the status line, notices, numbers."""
 
 from play.layout import Control, Layout, Rect
 from play.state import PlayState
 from play.view.painter import Block, Painter
-
-HELP = (
-    ("Z   Y", "undo, redo (a stroke, a clearing, what was erased)"),
-    ("C", "clear"),
-    ("E", "eraser and back"),
-    ("[   ]", "thinner, thicker pen"),
-    ("0 … 9", "save the drawing as this digit, on this machine"),
-    ("N", "save it as “not a digit”"),
-    ("Page ↑ ↓", "other screens"),
-    ("Tab   Enter", "go through the buttons, press one"),
-    ("T   +   −", "dark or light, larger or smaller text"),
-    ("F11   F3", "full screen, numbers"),
-    ("Esc", "close this, back to drawing"),
-)
 
 
 def control_block(control: Control, focused: bool, hovered: bool) -> Block:
@@ -62,7 +48,9 @@ def status_block(state: PlayState, layout: Layout) -> Block:
     if state.numbers_shown:
         answer = state.numbers.ink_to_answer
         known = "–" if answer is None else f"{answer:.1f} ms"
-        numbers = f"ink → answer {known} · frame {state.numbers.frame:.1f} ms · {state.numbers.dropped} dropped"
+        numbers = (
+            f"ink → answer {known} · frame {state.numbers.frame:.1f} ms · {state.numbers.dropped} dropped"
+        )
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
@@ -76,25 +64,3 @@ def status_block(state: PlayState, layout: Layout) -> Block:
             painter.text(numbers, place, palette.muted, size=0.9, align="right", smallest=0.7)
 
     return Block(layout.status, (text, numbers, bool(state.notice)), paint)
-
-
-def help_block(state: PlayState, layout: Layout) -> Block:
-    """All keys, over everything."""
-    window = layout.window
-    width = min(window.w - 2 * layout.margin, round(layout.text * 40))
-    height = min(window.h - 2 * layout.margin, round(layout.text * (len(HELP) * 2 + 6)))
-    rect = Rect((window.w - width) // 2, (window.h - height) // 2, width, height)
-
-    def paint(painter: Painter, rect: Rect) -> None:
-        palette = painter.palette
-        painter.box(rect, palette.surface, 14, palette.text, 2)
-        inner = rect.inset(painter.px(20))
-        title = inner.top(round(inner.h * 0.13))
-        painter.text("Draw with mouse, finger or pen", title, palette.text, size=1.4, bold=True)
-        rows = inner.below(title.h).rows(len(HELP), 2)
-        for (keys, text), row in zip(HELP, rows, strict=True):
-            left = row._replace(w=round(row.w * 0.26))
-            painter.text(keys, left, palette.text, bold=True)
-            painter.text(text, Rect(left.right, row.y, row.w - left.w, row.h), palette.text)
-
-    return Block(rect, "help", paint)

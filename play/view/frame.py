@@ -7,7 +7,7 @@ import pygame
 from play import view
 from play.layout import Control, Layout, Rect, arrange
 from play.state import PlayState
-from play.view import chrome
+from play.view import chrome, help
 from play.view.ink_layer import InkLayer
 from play.view.painter import Block, Painter
 from play.view.screen import Overlay
@@ -15,7 +15,11 @@ from play.view.theme import PALETTES
 
 
 def controls_of(state: PlayState, layout: Layout) -> tuple[Control, ...]:
-    """All that can be pressed now, the frame's and the screen's."""
+    """All that can be pressed now, the frame's and the screen's; nothing behind the help."""
+    return help.controls(layout) if state.help else _all_controls(state, layout)
+
+
+def _all_controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     return (*layout.controls, *view.SCREENS[state.screen].controls(state, layout))
 
 
@@ -28,7 +32,9 @@ class Frame:
         self._painted: dict[Rect, Hashable] = {}
         self._overlay: Hashable = None
 
-    def draw(self, surface: pygame.Surface, state: PlayState, layout: Layout | None = None) -> list[pygame.Rect]:
+    def draw(
+        self, surface: pygame.Surface, state: PlayState, layout: Layout | None = None
+    ) -> list[pygame.Rect]:
         """Brings the surface up to date with the state.
 
         Returns:
@@ -49,13 +55,13 @@ class Frame:
         if state.screen != "gallery":
             dirty += self._canvas(painter, state, layout, screen.overlay(state, layout))
         blocks = [*screen.blocks(state, layout)]
-        for control in controls_of(state, layout):
+        for control in _all_controls(state, layout):
             if not control.own:
                 focused, hovered = control.action == state.focus, control.action == state.hover
                 blocks.append(chrome.control_block(control, focused, hovered))
         blocks.append(chrome.status_block(state, layout))
         if state.help:
-            blocks.append(chrome.help_block(state, layout))
+            blocks.append(help.block(state, layout))
         return dirty + self._blocks(painter, blocks, dirty)
 
     def _blocks(self, painter: Painter, blocks: list[Block], dirty: list[pygame.Rect]) -> list[pygame.Rect]:

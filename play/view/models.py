@@ -1,4 +1,4 @@
-"""Models: every run to choose from, broken ones with the reason, and two networks at once on the same drawing."""
+"""Models: every run to choose from, broken ones with the reason; two networks on the same drawing."""
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from play.view.screen import Screen
 def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """The networks in use, side by side where there are two, and the list."""
     use, listing = models_places(state, layout)
-    gap = gap_of(layout)
     found: list[Block] = []
     broken = _pointed(state)
     if broken is not None:

@@ -1,7 +1,7 @@
 """Paints on a surface in a theme's colours: boxes, text that never leaves its place, small images."""
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +61,7 @@ class Painter:
         valign: str = "middle",
         smallest: float = 0.5,
     ) -> int:
-        """One line of text inside a rectangle: smaller where it must be, cut with an ellipsis at the smallest.
+        """One line of text inside a rectangle: smaller where it must be, then cut with an ellipsis.
 
         Args:
             size: in normal texts.
@@ -123,10 +123,10 @@ class Painter:
 
 
 def wrap(text: str, pixels: int, bold: bool, width: int) -> list[str]:
-    """Lines of text no wider than `width`; a longer word stands alone."""
+    """Lines of text no wider than `width`; a longer word is broken."""
     measure = font(pixels, bold).size
     lines, line = [], ""
-    for word in text.split():
+    for word in _pieces(text, measure, width):
         longer = f"{line} {word}" if line else word
         if line and measure(longer)[0] > width:
             lines.append(line)
@@ -134,6 +134,17 @@ def wrap(text: str, pixels: int, bold: bool, width: int) -> list[str]:
         else:
             line = longer
     return [*lines, line] if line else lines
+
+
+def _pieces(text: str, measure: Callable[[str], tuple[int, int]], width: int) -> Iterator[str]:
+    for word in text.split():
+        while len(word) > 1 and measure(word)[0] > width:
+            length = max(1, len(word) * width // measure(word)[0])
+            while length > 1 and measure(word[:length])[0] > width:
+                length -= 1
+            yield word[:length]
+            word = word[length:]
+        yield word
 
 
 def text_width(text: str, pixels: int, bold: bool = False) -> int:

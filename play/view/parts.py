@@ -1,6 +1,7 @@
 """Small parts that several screens share: cards, switches, focus rings, thumbnails of ink."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import pygame
@@ -122,8 +123,12 @@ def _scaled(point: tuple[float, float], times: float) -> tuple[float, float]:
 
 def _polyline(surface: pygame.Surface, points: list[tuple[float, float]], width: int, color: Color) -> None:
     radius = width / 2
-    for start, end in itertools.pairwise(points):
-        pygame.draw.line(surface, color, start, end, width)
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
+        length = math.hypot(x1 - x0, y1 - y0)
+        if length > 0:  # a line of pygame's is thinner where it is slanted
+            dx, dy = (x1 - x0) * radius / length, (y1 - y0) * radius / length
+            corners = (x0 - dy, y0 + dx), (x1 - dy, y1 + dx), (x1 + dy, y1 - dx), (x0 + dy, y0 - dx)
+            pygame.draw.polygon(surface, color, corners)
     for point in points:
         pygame.draw.circle(surface, color, point, radius)
 

@@ -1,0 +1,210 @@
+"""Gallery: the drawings on this machine, wrong ones first; relabel, delete, export, import."""
+
+import pygame
+
+from play.events import RecordEntry
+from play.layout import Control, Layout, Rect
+from play.places import Listing, gallery_places, gap_of
+from play.state import PlayState
+from play.verdict import NOT_A_DIGIT, OTHER_WORD
+from play.view import parts
+from play.view.painter import Block, Painter
+from play.view.screen import Screen
+
+LABELS = (*map(str, range(10)), OTHER_WORD)
+FILES = (
+    ("export:ndjson", "Export strokes", "X"),
+    ("export:ndjson+times", "… with times", ""),
+    ("export:png", "Export pictures", ""),
+    ("import", "Import", ""),
+)
+
+
+def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
+    """The grid, and the chosen drawing."""
+    listing, detail = gallery_places(state, layout)
+    found = [_heading_block(state, listing)]
+    if not state.gallery.entries:
+        found.append(_empty_block(_grid_rect(state, layout, listing)))
+    for index, rect in listing.cells:
+        found.append(_cell_block(state, rect, state.gallery.entries[index]))
+    card, _, _, _ = _detail(layout, detail)
+    found.append(_detail_block(state, layout, card))
+    return tuple(found)
+
+
+def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
+    """The drawings, the labels, deleting, files."""
+    listing, detail = gallery_places(state, layout)
+    entries, chosen = state.gallery.entries, _chosen(state)
+    found: list[Control] = []
+    if listing.limit:
+        found.append(Control("scroll:up", listing.up, "▲", enabled=listing.first > 0))
+        found.append(Control("scroll:down", listing.down, "▼", enabled=listing.first < listing.limit))
+    for index, rect in listing.cells:
+        entry = entries[index]
+        on = entry.key == state.gallery.selected
+        found.append(Control(f"entry:{entry.key}", rect, entry.word, on=on, own=True))
+    _, labels, delete, files = _detail(layout, detail)
+    for word, rect in zip(LABELS, labels, strict=True):
+        text = "Not a digit" if word == OTHER_WORD else word
+        on = chosen is not None and chosen.word == word
+        key = "N" if word == OTHER_WORD else word
+        found.append(
+            Control(f"label:{word}", rect, text, "", key, on=on, enabled=chosen is not None, plate=True)
+        )
+    sure = chosen is not None and state.gallery.confirm == chosen.key
+    text = "Really delete" if sure else "Delete"
+    found.append(Control("delete", delete, text, "", "Del", on=sure, enabled=chosen is not None, plate=True))
+    for (action, text, key), rect in zip(FILES, files, strict=True):
+        found.append(Control(action, rect, text, "", key, enabled=action == "import" or bool(entries)))
+    return tuple(found)
+
+
+def _chosen(state: PlayState) -> RecordEntry | None:
+    return next((entry for entry in state.gallery.entries if entry.key == state.gallery.selected), None)
+
+
+def _detail(layout: Layout, rect: Rect) -> tuple[Rect, tuple[Rect, ...], Rect, tuple[Rect, ...]]:
+    """Card of the chosen drawing, its label buttons and its Delete inside it, buttons for files under it."""
+    gap, text = gap_of(layout), layout.text
+    button = round(text * 2.2)
+    files = Rect(rect.x, rect.bottom - 2 * button - gap, rect.w, 2 * button + gap)
+    card = rect._replace(h=rect.h - files.h - gap)
+    inner = card.inset(max(4, round(10 * layout.unit)))
+    small = max(2, round(5 * layout.unit))
+    wide = inner.w > 1.6 * inner.h
+    place = inner._replace(x=inner.x + inner.w // 2, w=inner.w - inner.w // 2) if wide else inner
+    height = min(button, (place.h - 2 * small) // 3)
+    area = Rect(place.x, place.bottom - 3 * height - 2 * small, place.w, 3 * height + 2 * small)
+    first, second, third = area.rows(3, small)
+    other, delete = third.columns(2, small)
+    labels = (*first.columns(5, small), *second.columns(5, small), other)
+    upper, lower = files.rows(2, gap)
+    return card, labels, delete, (*upper.columns(2, gap), *lower.columns(2, gap))
+
+
+def _grid_rect(state: PlayState, layout: Layout, listing: Listing) -> Rect:
+    heading = listing.heading
+    _, detail = gallery_places(state, layout)
+    panel = layout.panel
+    bottom = panel.bottom if detail.x > heading.x else detail.y - gap_of(layout)
+    top = heading.bottom + gap_of(layout)
+    return Rect(heading.x, top, heading.w, max(0, bottom - top))
+
+
+def _heading_block(state: PlayState, listing: Listing) -> Block:
+    count = len(state.gallery.entries)
+    wrong = sum(1 for entry in state.gallery.entries if entry.wrong)
+    room = 2 * listing.heading.h + listing.heading.h // 3 if listing.limit else 0
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        painter.fill(rect, painter.palette.ground)
+        text = (
+            f"{count} drawing{'' if count == 1 else 's'}, {wrong} read wrongly"
+            if count
+            else "No drawings yet"
+        )
+        painter.text(text, rect, painter.palette.muted, smallest=0.75)
+
+    return Block(listing.heading._replace(w=max(0, listing.heading.w - room)), (count, wrong), paint)
+
+
+def _empty_block(rect: Rect) -> Block:
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        inner = rect.inset(painter.px(20))
+        text = "Draw a digit, then press its key: 0 to 9, or N for “not a digit”."
+        inner = inner.below(painter.paragraph(text, inner, palette.text, size=1.15) + painter.px(10))
+        text = "It is kept in one file on this machine and never sent anywhere."
+        painter.paragraph(text, inner, palette.muted)
+
+    return Block(rect, "empty", paint)
+
+
+def _cell_block(state: PlayState, rect: Rect, entry: RecordEntry) -> Block:
+    action = f"entry:{entry.key}"
+    focused, hovered = state.focus == action, state.hover == action
+    chosen = entry.key == state.gallery.selected
+    key = (entry.key, entry.word, entry.said, focused, hovered, chosen)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect, focused=focused, hovered=hovered, chosen=chosen)
+        inner = rect.inset(painter.px(7))
+        line = round(painter.text_size * 1.3)
+        picture = inner.top(inner.h - line)
+        side = min(picture.w, picture.h)
+        x = picture.x + (picture.w - side) // 2
+        painter.surface.blit(_thumbnail(painter, entry, side), (x, picture.y))
+        words = inner.below(picture.h)
+        if entry.wrong:
+            text = f"{_short(entry.word)} ✗ {_short(entry.said)}"
+            painter.text(text, words, palette.second, size=0.9, bold=True, align="centre", smallest=0.7)
+        else:
+            painter.text(_short(entry.word), words, palette.text, size=0.9, align="centre", smallest=0.7)
+
+    return Block(rect, key, paint)
+
+
+def _thumbnail(painter: Painter, entry: RecordEntry, side: int) -> pygame.Surface:
+    palette = painter.palette
+    return parts.unit_thumbnail(entry.strokes, side, palette.paper, palette.ink)
+
+
+def _short(word: str) -> str:
+    """A word for a cell: digits as they are, everything else is "none"."""
+    return word if word in {*"0123456789"} else "none" if word else "–"
+
+
+def _spoken(word: str) -> str:
+    return NOT_A_DIGIT if word and word not in {*"0123456789"} else word
+
+
+def _detail_block(state: PlayState, layout: Layout, rect: Rect) -> Block:
+    entry = _chosen(state)
+    _, labels, _, _ = _detail(layout, gallery_places(state, layout)[1])
+    top = min(place.y for place in labels)
+    key = None if entry is None else (entry, state.gallery.confirm)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        inner = rect.inset(painter.px(10))
+        if entry is None:
+            place = inner._replace(h=max(0, top - inner.y - painter.px(6)))
+            texts = (
+                "Choose a drawing to see it, to correct its label or to delete it, by touch or arrow keys.",
+                "Choose a drawing to correct its label or to delete it.",
+                "Choose a drawing.",
+            )
+            parts.note(painter, texts, place, palette.muted, size=1.0)
+            return
+        beside = labels[0].x > inner.x + inner.w // 4
+        words = 3 * round(painter.text_size * 1.4)
+        if beside:
+            picture = Rect(inner.x, inner.y, labels[0].x - inner.x - painter.px(10), inner.h)
+            about = Rect(labels[0].x, inner.y, inner.right - labels[0].x, max(0, top - inner.y))
+        else:
+            picture = inner.top(max(0, top - inner.y - words - painter.px(8)))
+            about = Rect(inner.x, picture.bottom, inner.w, words)
+        side = max(8, min(picture.w, picture.h))
+        left = picture.x + (picture.w - side) // 2
+        painter.surface.blit(_thumbnail(painter, entry, side), (left, picture.y + (picture.h - side) // 2))
+        said = f", the network said {_spoken(entry.said)}" if entry.said else ""
+        lines = [
+            f"You said {_spoken(entry.word) or 'nothing'}{said}",
+            entry.model or "no network",
+            entry.date,
+        ]
+        height = round(painter.text_size * 1.4)
+        for i, text in enumerate(lines[: about.h // height]):
+            color = (palette.second if entry.wrong else palette.text) if i == 0 else palette.muted
+            place = Rect(about.x, about.y + i * height, about.w, height)
+            painter.text(text, place, color, bold=i == 0, size=1 if i == 0 else 0.85, smallest=0.65)
+
+    return Block(rect, key, paint)
+
+
+SCREEN = Screen(blocks, controls)
