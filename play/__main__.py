@@ -1,4 +1,4 @@
-"""argv in, exit code out. The reading process starts first, then the window; nothing heavy is imported here."""
+"""argv in, exit code out. The reading process starts first, then the window; nothing heavy comes here."""
 
 import argparse
 import os

@@ -1,4 +1,7 @@
-"""The only event loop, clock and window. Headless, the same loop runs over SDL's dummy driver on a virtual clock."""
+"""The only event loop, clock and window.
+
+Headless, the same loop runs over SDL's dummy driver on a virtual clock.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -70,7 +73,9 @@ class VirtualClock:
 class Source(Protocol):
     """Where our events come from."""
 
-    def take(self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float) -> list[events.Event]:
+    def take(
+        self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float
+    ) -> list[events.Event]:
         """What has happened since the last frame."""
         ...
 
@@ -92,7 +97,9 @@ class WindowSource:
     def __init__(self) -> None:
         self._pointer = Pointer()
 
-    def take(self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float) -> list[events.Event]:
+    def take(
+        self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float
+    ) -> list[events.Event]:
         found: list[events.Event] = []
         focus = state.focus
         covered = state.screen == "gallery" or state.help

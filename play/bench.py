@@ -1,10 +1,11 @@
-"""`python -m play --bench`: start, latency, frames, memory. Standard output carries the figures' JSON with --json.
+"""`python -m play --bench`: start, latency, frames, memory.
 
-Every figure is taken in fresh processes of the program itself; without a display over SDL's dummy driver. What
-the table calls "an empty jitted call" is measured in the same process, so that a slow machine can be told from a
+Every figure is taken in fresh processes of the program itself; without a display over SDL's dummy driver.
+The empty jitted call is measured in the same process as the reading: it tells a slow machine from a
 slow program.
 """
 
+import itertools
 import json
 import math
 import os
@@ -108,7 +109,9 @@ def _child(what: str, work: dict, folder: str) -> dict:
     try:
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=CHILD_SECONDS)
     except subprocess.TimeoutExpired:
-        raise DigitjaxError(f"--bench: {what} took more than {CHILD_SECONDS} s: run it on an idle machine") from None
+        raise DigitjaxError(
+            f"--bench: {what} took more than {CHILD_SECONDS} s: run it on an idle machine"
+        ) from None
     if done.returncode:
         raise DigitjaxError(f"--bench: {what} failed: see above")
     return json.loads(done.stdout)
@@ -120,7 +123,9 @@ def _open(work: dict, size: tuple[int, int], sources: list, patience: float) -> 
 
     link = launch.start(launch.Options(work["checkpoint"], "cpu", paths.compilation_cache()))
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
         os.environ["SDL_VIDEODRIVER"] = "dummy"
     from play.app import Loop, VirtualClock, Window
     from play.classify import ProcessClassifier
@@ -283,11 +288,11 @@ def _changes(work: dict) -> dict:
 
     def report(record: dict) -> None:
         words = [word for word, _ in shown]
-        changes.append(sum(a != b for a, b in zip(words, words[1:], strict=False)))
+        changes.append(sum(a != b for a, b in itertools.pairwise(words)))
         after = len(shown) - 1
         while after > 0 and not shown[after - 1][1]:
             after -= 1
-        late.append(sum(a != b for a, b in zip(words[after:], words[after + 1 :], strict=False)))
+        late.append(sum(a != b for a, b in itertools.pairwise(words[after:])))
         shown.clear()
 
     source = Replay(iter(read_drawings(work["replay"])), report)

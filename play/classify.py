@@ -1,4 +1,4 @@
-"""Drawing to answer, behind one small interface that tests replace; the work is done in `play.worker`'s process."""
+"""Drawing to answer, behind one small interface that tests replace; `play.worker`'s process does the work."""
 
 import contextlib
 import time
@@ -70,7 +70,7 @@ class Classifier(Protocol):
 class ProcessClassifier:
     """Reads in a process of its own.
 
-    Measured on two cores: importing JAX in a thread holds the window for 173 ms, in a process for 12 ms; the way
+    Measured on two cores: importing JAX in a thread holds the window for 173 ms, in a process for 12 ms;
     there and back costs 20 to 70 microseconds.
     """
 

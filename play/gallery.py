@@ -56,7 +56,11 @@ def press(gallery: Gallery, name: str, argument: str) -> tuple[Gallery, tuple[Ef
         if gallery.selected is None:
             return gallery, (), "Choose a drawing first."
         if gallery.confirm != gallery.selected:
-            return gallery._replace(confirm=gallery.selected), (), "Press Delete once more to remove it for good."
+            return (
+                gallery._replace(confirm=gallery.selected),
+                (),
+                "Press Delete once more to remove it for good.",
+            )
         return gallery._replace(confirm=None, selected=None), (Delete(gallery.selected),), ""
     if name == "export":
         form, _, times = argument.partition("+")

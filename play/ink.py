@@ -56,7 +56,11 @@ def erase(ink: Ink, from_point: tuple[float, float], to_point: tuple[float, floa
             kept.extend(_cut(stroke, from_point, to_point, radius))
         else:
             kept.append(stroke)
-    return tuple(kept) if len(kept) != len(ink) or any(a is not b for a, b in zip(kept, ink, strict=True)) else ink
+    return (
+        tuple(kept)
+        if len(kept) != len(ink) or any(a is not b for a, b in zip(kept, ink, strict=True))
+        else ink
+    )
 
 
 def bounds(ink: Ink) -> tuple[float, float, float, float] | None:

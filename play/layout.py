@@ -1,4 +1,4 @@
-"""Where everything is, as pure functions of the window's size and the text's: rectangles, controls, hit testing.
+"""Where everything is, as pure functions of the window's size and the text's: rectangles, controls, hits.
 
 No pygame, so that the translator, the views and the tests agree about every place.
 """
@@ -148,7 +148,9 @@ def arrange(state: PlayState) -> Layout:
         side = max(64, min(width - 2 * margin, round((bottom - top - tool - 2 * margin) * 0.6)))
         canvas = Rect((width - side) // 2, top, side, side)
         tools = Rect(margin, canvas.bottom + margin // 2, width - 2 * margin, tool)
-        panel = Rect(margin, tools.bottom + margin, width - 2 * margin, max(0, bottom - tools.bottom - margin))
+        panel = Rect(
+            margin, tools.bottom + margin, width - 2 * margin, max(0, bottom - tools.bottom - margin)
+        )
     if state.screen == "gallery":
         panel = Rect(margin, top, width - 2 * margin, bottom - top)
     layout = Layout(window, unit, text, margin, header, tools, canvas, panel, status, wide, ())

@@ -10,7 +10,7 @@ from typing import Any
 
 from play import effects
 from play.events import Event, Notice, Recorded, RecordsListed
-from play.record import RecordError, Recorder
+from play.record import Recorder, RecordError
 from play.state import PENS, TEXT_SIZES, THEMES, Settings
 
 SETTINGS = "settings.json"

@@ -1,4 +1,6 @@
-"""Ink to probabilities in one jitted call: the worker's mathematics. Here and in `play.explain` alone JAX is imported.
+"""Ink to probabilities in one jitted call: the worker's mathematics.
+
+Here and in `play.explain` alone JAX is imported.
 
 Params are arguments, so another step of the same network costs no compilation.
 """

@@ -1,7 +1,7 @@
 """The user's drawings on their own machine: one NDJSON file that is a data spec as it stands.
 
 Appending is one write to a file opened for appending, synced, under a lock of the operating system, so that
-neither `kill -9` nor a second program loses or mixes drawings; a torn last line is cut off by the next writer.
+neither `kill -9` nor a second program loses or mixes drawings; the next writer cuts off a torn last line.
 Relabelling and deleting write the file anew and put it in the old one's place. Nothing leaves the machine.
 """
 
@@ -81,7 +81,7 @@ class Recorder:
             return [record for _, record in self._records()]
 
     def import_lines(self, lines: list[dict]) -> int:
-        """Adds drawings that were checked (`digitjax.strokes.from_json`) and returns how many there are now."""
+        """Adds drawings that `digitjax.strokes.from_json` has checked; returns how many there are now."""
         text = b"".join(
             json.dumps(record | {"key": uuid.uuid4().hex}, ensure_ascii=False, separators=(",", ":")).encode()
             + b"\n"
@@ -92,7 +92,9 @@ class Recorder:
 
     def _append(self, text: bytes) -> int:
         """Appends whole lines under the lock; returns how many lines were there."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+        descriptor = os.open(
+            self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600
+        )
         try:
             _private(self.path)
             before = _mend(descriptor)

@@ -1,4 +1,4 @@
-"""Recorded drawings as events, on the program's clock; they enter after pygame's would have been translated."""
+"""Recorded drawings as events on the program's clock; they enter where pygame's have been translated."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -35,7 +35,9 @@ class Replay:
         self._start = 0.0
         self.done = False
 
-    def take(self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float) -> list[events.Event]:
+    def take(
+        self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float
+    ) -> list[events.Event]:
         if self.done or state.models[0] is None:
             return []
         found: list[events.Event] = []

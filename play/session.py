@@ -52,9 +52,9 @@ def run(
 
     from play.app import Loop, RealClock, VirtualClock, Window, WindowSource
     from play.classify import ProcessClassifier
+    from play.events import Press
     from play.outside import Outside, load_settings
     from play.replay import Replay, print_line
-    from play.events import Press
     from play.state import PlayState, update
 
     classifier = ProcessClassifier(link)
@@ -64,7 +64,7 @@ def run(
             window = Window(*size)
         except pygame.error as error:
             raise DigitjaxError(
-                f"no window can be opened ({error}): run it on a screen, or give --headless with --replay FILE"
+                f"no window can be opened ({error}): run it on a screen, or add --headless --replay FILE"
             ) from error
         settings = load_settings(folder)
         if theme is not None:
@@ -83,7 +83,15 @@ def run(
             sources.append(source)
         real = realtime or (not headless and replay is None)
         patience = ANSWER_SECONDS if headless and not realtime else 0.008
-        loop = Loop(window, classifier, outside, sources, RealClock() if real else VirtualClock(), state, patience=patience)
+        loop = Loop(
+            window,
+            classifier,
+            outside,
+            sources,
+            RealClock() if real else VirtualClock(),
+            state,
+            patience=patience,
+        )
         if headless:
             _wait_for_network(loop, need=source is not None)
         count = 0

@@ -29,7 +29,8 @@ def export(recorder: Recorder, form: str, *, times: bool = False) -> str:
         return f"{_pictures(recorder, target / 'png')} pictures are in {target / 'png'}"
     path = target / "drawings.ndjson"
     text = "".join(
-        json.dumps(_plain(record, times), ensure_ascii=False, separators=(",", ":")) + "\n" for record in records
+        json.dumps(_plain(record, times), ensure_ascii=False, separators=(",", ":")) + "\n"
+        for record in records
     )
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
@@ -76,6 +77,8 @@ def _pictures(recorder: Recorder, target: Path) -> int:
         name = entry.word if entry.word in set("0123456789") else "other"
         folder = target / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        pygame.image.save(picture(entry.strokes, PICTURE, MARGIN), str(folder / f"{entry.number + 1:05d}.png"))
+        pygame.image.save(
+            picture(entry.strokes, PICTURE, MARGIN), str(folder / f"{entry.number + 1:05d}.png")
+        )
         count += 1
     return count

@@ -1,4 +1,4 @@
-"""All that the drawing program knows, and `update(state, event) -> state`: pure, no pygame, no clock, no files.
+"""All that the drawing program knows, and `update(state, event) -> state`: pure, without pygame.
 
 What the program must do outside (write a drawing, load a network) is put into `PlayState.effects`, which the
 loop takes out and carries out (`play.app`); what comes of it returns as an event.
@@ -75,7 +75,7 @@ class Settings(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """What F3 shows, in milliseconds; the longest frame of the last seconds, and dropped frames since the start."""
+    """What F3 shows: milliseconds of the last frame and answer, and dropped frames since the start."""
 
     frame: float = 0.0
     ink_to_answer: float | None = None

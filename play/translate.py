@@ -121,7 +121,11 @@ def _mouse(
             return pointer, ()
         return _down(pointer, MOUSE, x, y, layout, controls, time, covered)
     if event.type == pygame.MOUSEBUTTONUP:
-        return _up(pointer, x, y, controls, time) if event.button == 1 and pointer.held == MOUSE else (pointer, ())
+        return (
+            _up(pointer, x, y, controls, time)
+            if event.button == 1 and pointer.held == MOUSE
+            else (pointer, ())
+        )
     if pointer.held is None:
         under = hit(controls, x, y)
         return pointer, (events.Hover(under.action if under is not None else None),)

@@ -1,7 +1,7 @@
 """From probabilities to the words on the screen. Pure.
 
-While a stroke is under way the answer is provisional: "not a digit" waits for the pen, and another digit takes
-over only when it leads clearly or has led for a moment. With the pen up the last answer is shown as it is.
+While a stroke is under way the answer is provisional: "not a digit" waits for the pen, and another digit
+takes over only when it leads clearly or has led for a moment. With the pen up the last answer is shown.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """The process that reads: JAX lives here, so that its import and its compiler never hold up the window.
 
-One pipe brings requests, one takes answers (`play.wire`). Only the newest ink is answered. Loading happens in a
-thread while the network in use goes on answering.
+One pipe brings requests, one takes answers (`play.wire`). Only the newest ink is answered. Loading happens in
+a thread while the network in use goes on answering.
 """
 
 import contextlib
@@ -100,7 +100,7 @@ class Worker:
             jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
         jax.monitoring.register_event_duration_secs_listener(self._count_compilation)
         asked = self._options.checkpoint
-        follow = asked is None or asked == runs.NEWEST or not step.name == Path(asked).name
+        follow = asked is None or asked == runs.NEWEST or step.name != Path(asked).name
         self._take(0, self._load(str(step), 0, follow))
 
     def _count_compilation(self, event: str, _seconds: float, **_: object) -> None:

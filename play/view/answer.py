@@ -1,4 +1,4 @@
-"""The answer in huge type, the ten bars, and the image that the network sees: parts that several screens use."""
+"""The answer in huge type, the ten bars, and the image that the network sees: parts of several screens."""
 
 import numpy as np
 
@@ -77,7 +77,9 @@ def probabilities_block(rect: Rect, bars: tuple[float, ...], best: int | None, t
                 shade = palette.accent if chosen else mix(palette.raised, palette.accent, 0.6)
                 painter.box(track._replace(w=max(filled, min(track.w, painter.px(3)))), shade, 4)
             percent = f"{min(99 if bars[digit] < 0.9995 else 100, round(100 * bars[digit]))} %"
-            painter.text(percent, Rect(row.right - right, row.y, right, row.h), color, align="right", size=0.9)
+            painter.text(
+                percent, Rect(row.right - right, row.y, right, row.h), color, align="right", size=0.9
+            )
 
     return Block(rect, (bars, best, title), paint)
 
@@ -91,7 +93,11 @@ def seen_block(state: PlayState, rect: Rect, slot: int = 0, title: str = "The ne
 
 def image_block(rect: Rect, answer: Answered | None, info: ModelInfo | None, title: str) -> Block:
     """An answer's image; empty where there is none."""
-    key = (None if answer is None else (answer.image, answer.side), None if info is None else info.geometry, title)
+    key = (
+        None if answer is None else (answer.image, answer.side),
+        None if info is None else info.geometry,
+        title,
+    )
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette

@@ -1,8 +1,8 @@
 """The ink as pixels: a round, smooth pen, drawn once and kept; a frame adds only what is new.
 
-The pen is a disc with soft edges stamped at quarter pixels; stamps are joined by taking the greater (or, dark on
-light, the lesser) value, so overlaps leave no seams. Between points runs a Catmull-Rom curve. The newest piece is
-still open at its end, so it is drawn on the window alone until the next point settles it.
+The pen is a disc with soft edges stamped at quarter pixels; stamps are joined by taking the greater (or, dark
+on light, the lesser) value, so overlaps leave no seams. Between points runs a Catmull-Rom curve. The newest
+piece is still open at its end, so it is drawn on the window alone until the next point settles it.
 """
 
 import functools
@@ -93,7 +93,11 @@ class InkLayer:
         assert self._surface is not None
         self._surface.set_clip(part)
         for number, stroke in enumerate(ink):
-            if part is not None and (rect := self._rect_of((stroke,))) is not None and not rect.colliderect(part):
+            if (
+                part is not None
+                and (rect := self._rect_of((stroke,))) is not None
+                and not rect.colliderect(part)
+            ):
                 continue
             last = number == len(ink) - 1
             path = [stroke.points[0]]
@@ -102,7 +106,9 @@ class InkLayer:
             self._stamp(self._surface, path, (0, 0))
         self._surface.set_clip(None)
 
-    def _stamp(self, target: pygame.Surface, path: Iterable[tuple[float, float]], offset: tuple[int, int]) -> None:
+    def _stamp(
+        self, target: pygame.Surface, path: Iterable[tuple[float, float]], offset: tuple[int, int]
+    ) -> None:
         side, pen, paper, color = self._look
         scale, radius = side / CANVAS, max(0.6, pen * side / CANVAS / 2)
         stamps = _stamps(round(radius, 2), paper, color)
@@ -152,7 +158,7 @@ def _settled(ink: Ink) -> int:
 
 
 def _common(before: Ink, now: Ink) -> int:
-    """Strokes at the beginning that are the same in both, the last of both not counted while it may be open."""
+    """Strokes at the beginning that are the same in both and need no more paint."""
     count = 0
     for one, other in zip(before, now, strict=False):
         if one is not other:

@@ -1,7 +1,7 @@
 """Colours and fonts: calm, told apart by colour-blind people, contrast at least 4.5:1 (a test computes it).
 
-The two accents are blue and orange of Okabe and Ito's palette (2008) or darker ones of the same hues; nothing is
-ever said by colour alone.
+The two accents are blue and orange of Okabe and Ito's palette (2008) or darker ones of the same hues; nothing
+is ever said by colour alone.
 """
 
 import functools
@@ -100,7 +100,9 @@ def font(size: int, bold: bool = False) -> pygame.font.Font:
 def _font_file(bold: bool) -> str | None:
     spec = importlib.util.find_spec("matplotlib")
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():
-        file = Path(place) / "mpl-data" / "fonts" / "ttf" / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+        file = (
+            Path(place) / "mpl-data" / "fonts" / "ttf" / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+        )
         if file.is_file():
             return str(file)
     return None

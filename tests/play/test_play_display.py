@@ -48,18 +48,27 @@ class Person:
     """Moves the mouse and presses keys in one window of the program."""
 
     def __init__(self, display: str, size: tuple[int, int], user: Path, picture: Path) -> None:
-        self.environment = os.environ | {"DISPLAY": display, "DIGITJAX_CHECKPOINTS": str(ROOT / "checkpoints")}
+        self.environment = os.environ | {
+            "DISPLAY": display,
+            "DIGITJAX_CHECKPOINTS": str(ROOT / "checkpoints"),
+        }
         self.environment |= {"SDL_VIDEODRIVER": "x11"}
         self.layout = arrange(PlayState(width=size[0], height=size[1]))
         command = [sys.executable, "-m", "play", "--size", f"{size[0]}x{size[1]}", "--user-dir", str(user)]
         command += ["--screenshot", str(picture)]
         self.picture = picture
         self.program = subprocess.Popen(command, env=self.environment, cwd=ROOT)
-        self.do("search", "--sync", "--onlyvisible", "--name", "digitjax", "windowfocus", "windowmove", "0", "0")
+        self.do(
+            "search", "--sync", "--onlyvisible", "--name", "digitjax", "windowfocus", "windowmove", "0", "0"
+        )
 
     def do(self, *words: str) -> None:
         subprocess.run(
-            ["xdotool", *words], env=self.environment, check=True, timeout=START_SECONDS, stdout=subprocess.DEVNULL
+            ["xdotool", *words],
+            env=self.environment,
+            check=True,
+            timeout=START_SECONDS,
+            stdout=subprocess.DEVNULL,
         )
 
     def draw(self, drawing: list) -> None:

@@ -1,4 +1,4 @@
-"""Whole sessions through the program's one loop, over SDL's dummy driver, with a reader that tests control."""
+"""Whole sessions through the program's one loop, over SDL's dummy driver, with a reader made for tests."""
 
 import json
 import socket
@@ -8,12 +8,12 @@ import pygame
 import pytest
 
 from digitjax.strokes import Drawing
+from play.app import WindowSource
 from play.events import Closed, KeyPress, PenDown, PenMove, PenUp, Press
 from play.layout import arrange, from_canvas
+from play.outside import SETTINGS, load_settings
 from play.replay import Replay, script
 from play.state import Settings
-from play.app import WindowSource
-from play.outside import SETTINGS, load_settings
 from tests.play.fakes import FakeClassifier, Script, make_loop, pixels
 
 DRAW = [PenDown(200, 200, 0.0), PenMove(500, 300, 0.1), PenUp(0.2)]
@@ -149,7 +149,9 @@ def test_no_socket_is_opened(tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
-    frames = Script(DRAW, [KeyPress("1")], [Press("screen:gallery")], [Press("export:ndjson")], [Press("import")])
+    frames = Script(
+        DRAW, [KeyPress("1")], [Press("screen:gallery")], [Press("export:ndjson")], [Press("import")]
+    )
     loop = make_loop(tmp_path, frames)
     for _ in range(6):
         loop.step()

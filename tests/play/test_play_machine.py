@@ -30,15 +30,38 @@ from tests.play.fakes import MODEL, answer
 coordinate = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-100, 1100)
 seconds = st.floats(0, 1e6) | st.floats()
 actions = st.sampled_from(
-    [*KEYS.values(), "screen:draw", "screen:sees", "screen:why", "screen:models", "screen:gallery", "stage:box"]
-    + ["stage:mass", "pen", "eraser", "model:x", "second:cnn-7", "entry:zz", "export:png", "text-cycle", "", ":", "x:y"]
+    [
+        *KEYS.values(),
+        "screen:draw",
+        "screen:sees",
+        "screen:why",
+        "screen:models",
+        "screen:gallery",
+        "stage:box",
+        "stage:mass",
+        "pen",
+        "eraser",
+        "model:x",
+        "second:cnn-7",
+        "entry:zz",
+        "export:png",
+        "text-cycle",
+        "",
+        ":",
+        "x:y",
+    ]
 )
 events = st.one_of(
     st.builds(PenDown, coordinate, coordinate, seconds),
     st.builds(PenMove, coordinate, coordinate, seconds),
     st.builds(PenUp, seconds),
     st.builds(PenLost, seconds),
-    st.builds(KeyPress, st.sampled_from([*KEYS, "escape", "return", "up", "left", "é", ""]), st.booleans(), st.booleans()),
+    st.builds(
+        KeyPress,
+        st.sampled_from([*KEYS, "escape", "return", "up", "left", "é", ""]),
+        st.booleans(),
+        st.booleans(),
+    ),
     st.builds(Press, actions),
     st.builds(Focus, st.none() | actions),
     st.builds(Scroll, st.floats()),
@@ -95,7 +118,11 @@ class Strokes(RuleBasedStateMachine):
         self.history = [*self.history[: self.at + 1], picture]
         self.at += 1
 
-    @rule(x=st.floats(0, 1000), y=st.floats(0, 1000), more=st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000)), max_size=4))
+    @rule(
+        x=st.floats(0, 1000),
+        y=st.floats(0, 1000),
+        more=st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000)), max_size=4),
+    )
     def draw(self, x, y, more):
         for event in [PenDown(x, y, 0.0), *(PenMove(*p, 0.0) for p in more), PenUp(0.0)]:
             self.state = update(self.state, event)
@@ -136,7 +163,13 @@ class Strokes(RuleBasedStateMachine):
 
     @rule(size=st.integers(100, 3000), screen=st.sampled_from(["why", "gallery", "draw"]))
     def disturb(self, size, screen):
-        for event in (Resize(size, size), Press(f"screen:{screen}"), Press("screen:draw"), KeyPress("t"), Tick(1.0)):
+        for event in (
+            Resize(size, size),
+            Press(f"screen:{screen}"),
+            Press("screen:draw"),
+            KeyPress("t"),
+            Tick(1.0),
+        ):
             self.state = update(self.state, event)
 
     @invariant()

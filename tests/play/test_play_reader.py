@@ -97,8 +97,14 @@ def test_everything_is_compiled_once(reader, params):
 
 
 def test_wire_brings_arrays_back_and_refuses_nonsense():
-    header, arrays = wire.unpack(wire.pack({"kind": "x", "n": 1}, np.arange(6.0).reshape(2, 3), np.zeros(0, np.int64)))
-    assert header == {"kind": "x", "n": 1} and arrays[0].tolist() == [[0, 1, 2], [3, 4, 5]] and arrays[1].size == 0
+    header, arrays = wire.unpack(
+        wire.pack({"kind": "x", "n": 1}, np.arange(6.0).reshape(2, 3), np.zeros(0, np.int64))
+    )
+    assert (
+        header == {"kind": "x", "n": 1}
+        and arrays[0].tolist() == [[0, 1, 2], [3, 4, 5]]
+        and arrays[1].size == 0
+    )
     with pytest.raises(ValueError):
         wire.unpack(b"")
 
@@ -109,7 +115,9 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoints")
     for name in ("cnn-0", "cnn-bad"):
         save(folder / name, 1)
-    damaged = next(p for p in runs.best_step(folder / "cnn-bad").rglob("*") if p.stat().st_size > 200 and p.is_file())
+    damaged = next(
+        p for p in runs.best_step(folder / "cnn-bad").rglob("*") if p.stat().st_size > 200 and p.is_file()
+    )
     damaged.write_bytes(b"x" + damaged.read_bytes()[1:])
     (folder / "latest").write_text("cnn-0\n")
     return folder
@@ -140,7 +148,9 @@ def wait(classifier, kind, seconds=60.0):
     raise AssertionError(f"no {kind.__name__} within {seconds} s")
 
 
-def test_the_process_reads_explains_lists_and_takes_a_newer_step(folder, model, params, monkeypatch, tmp_path):
+def test_the_process_reads_explains_lists_and_takes_a_newer_step(
+    folder, model, params, monkeypatch, tmp_path
+):
     monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(folder))
     classifier = ProcessClassifier(launch.start(launch.Options(cache=str(tmp_path))))
     try:
@@ -188,7 +198,9 @@ def test_headless_replay_prints_a_line_a_drawing(folder, monkeypatch, tmp_path, 
     text = [{"word": "7", "drawing": [square]}, {"drawing": [square, [[5], [5]]]}]
     drawings.write_text("".join(json.dumps(line) + "\n" for line in text))
     picture = tmp_path / "last.png"
-    code = main(["--headless", "--replay", str(drawings), "--screenshot", str(picture), "--user-dir", str(tmp_path)])
+    code = main(
+        ["--headless", "--replay", str(drawings), "--screenshot", str(picture), "--user-dir", str(tmp_path)]
+    )
     out, err = capfd.readouterr()
     assert code == 0, err
     lines = [json.loads(line) for line in out.splitlines()]

@@ -6,7 +6,17 @@ import sys
 import pytest
 
 from play import verdict
-from play.effects import Delete, Fullscreen, ListModels, ListRecords, LoadModel, Record, Relabel, SaveSettings, UnloadModel
+from play.effects import (
+    Delete,
+    Fullscreen,
+    ListModels,
+    ListRecords,
+    LoadModel,
+    Record,
+    Relabel,
+    SaveSettings,
+    UnloadModel,
+)
 from play.events import (
     Closed,
     Focus,
@@ -73,7 +83,9 @@ def test_a_click_is_a_dot_and_moves_without_a_pen_are_nothing():
 
 
 def test_ink_stays_on_the_canvas_and_nonsense_is_refused():
-    state = after(PenDown(-50, 2000, 0), PenMove(math.nan, 3, 0), PenMove(3, math.inf, 0), PenDown(0, math.nan, 0))
+    state = after(
+        PenDown(-50, 2000, 0), PenMove(math.nan, 3, 0), PenMove(3, math.inf, 0), PenDown(0, math.nan, 0)
+    )
     assert state.strokes[0].points == ((0, 1000),)
     assert after(Tick(math.nan), Resize(0, 5), Scroll(math.inf)) == PlayState()
 
@@ -91,7 +103,10 @@ def test_undo_goes_back_by_stroke_and_redo_forward():
     assert after(KeyPress("y"), state=one).strokes == two.strokes
     assert after(KeyPress("z"), KeyPress("z"), KeyPress("z"), state=two).strokes == ()
     assert after(KeyPress("z", ctrl=True), state=two).strokes == two.strokes[:1]
-    assert after(KeyPress("z", ctrl=True), KeyPress("z", ctrl=True, shift=True), state=two).strokes == two.strokes
+    assert (
+        after(KeyPress("z", ctrl=True), KeyPress("z", ctrl=True, shift=True), state=two).strokes
+        == two.strokes
+    )
 
 
 def test_undo_under_way_ends_the_stroke_first_and_redo_brings_it_back():
@@ -308,7 +323,7 @@ def test_a_rival_waits_a_moment_while_the_pen_is_down():
     waiting = verdict.show(shown, six, None, under_way=True, time=0.1)
     assert waiting.word == "4"
     assert verdict.show(waiting, six, None, under_way=True, time=0.1 + verdict.PATIENCE).word == "6"
-    assert verdict.show(waiting, answer(0, 6, 0.99).probabilities, None, under_way=True, time=0.11).word == "6"
+    assert (
+        verdict.show(waiting, answer(0, 6, 0.99).probabilities, None, under_way=True, time=0.11).word == "6"
+    )
     assert verdict.show(waiting, six, None, under_way=False, time=0.11).word == "6"
-
-

@@ -72,19 +72,29 @@ def test_second_finger_palm_and_mouse_are_ignored_while_one_draws():
 
 def test_leaving_the_window_ends_the_stroke_and_coming_back_does_not_go_on():
     found = run(
-        mouse("down", MIDDLE), pygame.Event(pygame.WINDOWFOCUSLOST), mouse("move", (300, 300)), mouse("up", MIDDLE)
+        mouse("down", MIDDLE),
+        pygame.Event(pygame.WINDOWFOCUSLOST),
+        mouse("move", (300, 300)),
+        mouse("up", MIDDLE),
     )
-    assert [type(event).__name__ for event in found if not isinstance(event, events.Hover)] == ["PenDown", "PenLost"]
+    assert [type(event).__name__ for event in found if not isinstance(event, events.Hover)] == [
+        "PenDown",
+        "PenLost",
+    ]
 
 
 def test_a_button_released_outside_ends_the_stroke_on_coming_back():
-    found = run(mouse("down", MIDDLE), mouse("move", (300, 300), pressed=0), mouse("move", (310, 300), pressed=0))
+    found = run(
+        mouse("down", MIDDLE), mouse("move", (300, 300), pressed=0), mouse("move", (310, 300), pressed=0)
+    )
     assert [type(event).__name__ for event in found][:2] == ["PenDown", "PenUp"]
 
 
 def test_a_stroke_may_leave_the_canvas_without_pressing_what_lies_there():
     tab = LAYOUT.controls[3].rect
-    found = run(mouse("down", MIDDLE), mouse("move", (tab.x + 5, tab.y + 5)), mouse("up", (tab.x + 5, tab.y + 5)))
+    found = run(
+        mouse("down", MIDDLE), mouse("move", (tab.x + 5, tab.y + 5)), mouse("up", (tab.x + 5, tab.y + 5))
+    )
     assert [type(event).__name__ for event in found] == ["PenDown", "PenMove", "PenUp"]
     assert found[1].y < 0
 

@@ -90,7 +90,14 @@ def session(size) -> list[PlayState]:
     turns = [(300 + 200 * np.cos(t), 500 + 300 * np.sin(1.3 * t)) for t in np.linspace(0, 6, 40)]
     script = [ModelReady(MODEL), PenDown(*turns[0], 0), *(PenMove(x, y, 0) for x, y in turns), PenUp(1)]
     script += [PenDown(700, 200, 1), PenUp(1), PenDown(600, 700, 1), PenMove(900, 720, 1), PenUp(1)]
-    script += [KeyPress("z"), KeyPress("y"), KeyPress("e"), PenDown(300, 700, 2), PenMove(320, 900, 2), PenUp(2)]
+    script += [
+        KeyPress("z"),
+        KeyPress("y"),
+        KeyPress("e"),
+        PenDown(300, 700, 2),
+        PenMove(320, 900, 2),
+        PenUp(2),
+    ]
     script += [KeyPress("]"), KeyPress("t"), KeyPress("?"), KeyPress("?"), Tick(0.1)]
     for event in script:
         state = update(state, event)
