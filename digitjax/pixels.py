@@ -270,7 +270,7 @@ def _fit_uci(ink: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "8 8"]
     if ink.size and _is_dot(ink):
         bitmap = _dot(UCI_BOX, (UCI_BOX - 1) / 2, UCI_PEN_RADIUS)
     elif ink.size:
-        ink = _with_pen(ink, UCI_BOX, 2 * UCI_PEN_RADIUS)
+        ink = _with_pen(ink, float(UCI_BOX), 2 * UCI_PEN_RADIUS)
         scale = min(UCI_BOX / ink.shape[0], UCI_BOX / ink.shape[1])
         rows, columns = (max(1, round(side * scale)) for side in ink.shape)
         top, left = (UCI_BOX - rows) // 2, (UCI_BOX - columns) // 2

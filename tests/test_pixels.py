@@ -1,0 +1,249 @@
+"""Pictures to the network's input: MNIST passes untouched, drawn ink comes out as the same ink would."""
+
+import gzip
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digitjax.checkpoint import load_model
+from digitjax.errors import InputError
+from digitjax.normalize import fit_ink, ink_to_image, inks_to_images, render
+from digitjax.pixels import (
+    _fit_mnist,
+    area_resize,
+    crop,
+    middle_line,
+    picture_to_image,
+    pictures_to_images,
+    stroke_width,
+    to_ink,
+)
+from digitjax.strokes import Drawing, pack, pack_all, read_drawings
+from digitjax.types import Segments
+
+SHIPPED = Path(__file__).resolve().parents[1] / "checkpoints" / "default"
+
+
+def draw(strokes, size: int, pen: float = 2.6, supersampling: int = 4) -> np.ndarray:
+    """Black ink on white by Pillow, `size` px on its longest side, the pen `pen` / 20 of that wide."""
+    points = np.concatenate(strokes)
+    low, extent = points.min(axis=0), np.ptp(points, axis=0)
+    radius, margin = pen / 40 * size, size // 4
+    scale = (size - 2 * radius) / max(extent.max(), 1e-9)
+    width, height = (int(np.ceil(v)) + 2 * margin for v in extent * scale + 2 * radius)
+    picture = Image.new("L", (width * supersampling, height * supersampling), 255)
+    brush = ImageDraw.Draw(picture)
+    r = radius * supersampling
+    for stroke in strokes:
+        path = [tuple(p) for p in ((stroke - low) * scale + radius + margin) * supersampling]
+        if len(path) > 1:
+            brush.line(path, fill=0, width=max(1, round(2 * r)))
+        for x, y in path:
+            brush.ellipse((x - r, y - r, x + r, y + r), fill=0)
+    return np.asarray(picture.resize((width, height), Image.Resampling.BOX))
+
+
+def read_idx(path: Path) -> np.ndarray:
+    data = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
+    header = 4 + 4 * data[3]
+    sizes = np.frombuffer(data, ">i4", data[3], 4)
+    return np.frombuffer(data, np.uint8, offset=header).reshape(sizes)
+
+
+@pytest.fixture(scope="module")
+def mnist_test(mnist_dir) -> tuple[np.ndarray, np.ndarray]:
+    def find(pattern):
+        return read_idx(sorted(mnist_dir.glob(pattern))[0])
+
+    return find("t10k-images*"), find("t10k-labels*")
+
+
+@pytest.fixture(scope="module")
+def bridger(datasets):
+    drawings = list(read_drawings(datasets / "strokes" / "bridger.ndjson.gz"))
+    images = np.asarray(jax.jit(inks_to_images)(pack_all(drawings)))
+    return [d.strokes for d in drawings], images
+
+
+@pytest.fixture(scope="module")
+def read_digits():
+    """Images to answers, by the network that the repository carries; skips until there is one."""
+    if not SHIPPED.is_dir():
+        pytest.skip(f"{SHIPPED} is not here yet")
+    loaded = load_model(SHIPPED)
+    apply = jax.jit(lambda images: loaded.model.apply(loaded.params, images).digits)
+
+    def answer(images: np.ndarray) -> np.ndarray:
+        images = images.astype(np.float32) / (255 if images.dtype == np.uint8 else 1)
+        parts = [apply(images[i : i + 1000]) for i in range(0, len(images), 1000)]
+        return np.concatenate(parts).argmax(axis=-1)
+
+    return answer
+
+
+def mass_centre(images: np.ndarray) -> np.ndarray:
+    images = images.reshape(-1, 28, 28).astype(np.float64)
+    mass = images.sum(axis=(1, 2))
+    return np.stack([images.sum(axis=axis) @ np.arange(28) / mass for axis in (1, 2)])
+
+
+def test_mnist_passes_untouched_with_its_mass_on_14(mnist_test):
+    pictures = mnist_test[0]
+    images = pictures_to_images(pictures)
+    np.testing.assert_array_equal(images[..., 0], pictures)
+    np.testing.assert_array_equal(pictures_to_images(images[..., 0]), images)
+    assert np.abs(mass_centre(images) - 14).max() <= 0.5
+
+
+def test_mnist_forced_through_every_stage_stays_on_14_and_nearly_as_it_was(mnist_test):
+    pictures = mnist_test[0][:300]
+    forced = np.stack([_fit_mnist(to_ink(p)) for p in pictures])
+    assert np.abs(mass_centre(forced) - 14).max() <= 0.502
+    changed = np.abs(forced - pictures / 255.0).mean(axis=(1, 2))
+    assert np.quantile(changed, 0.9) <= 1 / 255
+
+
+@pytest.mark.slow
+def test_forcing_mnist_through_every_stage_costs_less_than_a_tenth_of_a_point(mnist_test, read_digits):
+    pictures, labels = mnist_test
+    forced = np.stack([_fit_mnist(to_ink(p)) for p in pictures])[..., None].astype(np.float32)
+    plain = np.mean(read_digits(pictures[..., None]) == labels)
+    assert abs(plain - np.mean(read_digits(forced) == labels)) < 0.001
+
+
+@pytest.mark.parametrize(("size", "pen", "every"), [(100, 2.6, 3), (280, 2.6, 6), (900, 2.6, 60), (280, 1.0, 12)])
+def test_ink_as_a_picture_is_the_same_image(bridger, size, pen, every):
+    strokes, images = bridger
+    fitted = np.stack([picture_to_image(draw(s, size, pen)) for s in strokes[::every]])
+    assert np.abs(fitted - images[::every]).mean() <= 8 / 255
+    assert fitted.mean() == pytest.approx(images[::every].mean(), rel=0.07)
+
+
+def test_besides_the_whole_pixel_shift_hardly_anything_differs(bridger):
+    strokes, images = bridger
+    redraw = jax.jit(lambda ink, by: render(Segments(fit_ink(ink).ends + jnp.tile(by, 2)[None], ink.mask)))
+    differences = []
+    for s, image in zip(strokes[::40], images[::40], strict=True):
+        fitted = picture_to_image(draw(s, 280))[..., 0].astype(np.float64)
+        by = (mass_centre(fitted) - mass_centre(image))[:, 0].astype(np.float32)
+        differences.append(np.abs(np.asarray(redraw(pack(s), by)) - fitted).mean())
+    assert np.mean(differences) <= 2.5 / 255
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [100, 280])
+def test_ink_as_a_picture_gets_the_same_answer(bridger, read_digits, size):
+    strokes, images = bridger
+    fitted = np.stack([picture_to_image(draw(s, size)) for s in strokes])
+    assert np.abs(fitted - images).mean() <= 8 / 255
+    assert np.mean(read_digits(fitted) == read_digits(images)) >= 0.995
+
+
+def test_polarity_colour_and_transparency_do_not_matter(bridger):
+    for strokes in bridger[0][::200]:
+        dark = draw(strokes, 140)
+        expected = picture_to_image(dark)
+        solid = np.full_like(dark, 255)
+        ink = np.where(dark < 128, 0, 255).astype(np.uint8)
+        versions = {
+            "inverted": 255 - dark,
+            "RGB": np.stack([dark] * 3, axis=-1),
+            "RGBA": np.stack([dark] * 3 + [solid], axis=-1),
+            "dark ink on nothing": np.stack([np.zeros_like(dark)] * 3 + [255 - dark], axis=-1),
+            "light ink on nothing": np.stack([solid] * 3 + [255 - dark], axis=-1),
+        }
+        for name, version in versions.items():
+            assert np.abs(picture_to_image(version) - expected).mean() <= 1 / 255, name
+        assert np.abs(picture_to_image(ink) - expected).mean() <= 3 / 255
+
+
+@pytest.mark.parametrize("kind", ["noise", "specks", "blobs", "line", "corner"])
+def test_doing_it_twice_is_doing_it_once(kind):
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        height, width = rng.integers(2, 70, 2)
+        picture = np.full((height, width), 255)
+        if kind == "noise":
+            picture = rng.integers(0, 256, (height, width))
+        elif kind == "specks":
+            picture = 255 * (rng.random((height, width)) < 0.03)
+        elif kind == "blobs":
+            picture[height // 4 :, width // 3 :] = rng.integers(0, 100)
+        elif kind == "line":
+            picture[height // 3] = rng.integers(0, 200)
+        else:
+            picture[height // 4 : height // 4 + 2, width // 4 :] = rng.integers(0, 200)
+            picture[height // 4 :, width // 4] = 0
+        once = pictures_to_images(picture.astype(np.uint8)[None])
+        np.testing.assert_array_equal(pictures_to_images(once[..., 0]), once)
+
+
+@pytest.mark.parametrize("geometry", ["mnist28", "uci8"])
+def test_paper_dot_and_line_are_defined_as_for_ink(geometry):
+    paper = np.full((280, 200), 240, np.uint8)
+    assert not picture_to_image(paper, geometry).any()
+    y, x = np.mgrid[:280, :200]
+
+    def as_ink(*ends: float) -> np.ndarray:
+        segments = Segments(np.array([ends], np.float32), np.ones(1, bool))
+        return np.asarray(ink_to_image(segments, geometry))
+
+    dot = np.where((y - 90) ** 2 + (x - 150) ** 2 < 15**2, 20, paper).astype(np.uint8)
+    np.testing.assert_allclose(picture_to_image(dot, geometry), as_ink(5, 5, 5, 5), atol=1e-6)
+    line = np.where((abs(y - 200) < 10) & (x > 20) & (x < 180), 20, paper).astype(np.uint8)
+    fitted, ink = picture_to_image(line, geometry), as_ink(0, 0, 9, 0)
+    assert np.abs(fitted - ink).mean() <= 8 / 255
+    assert fitted.shape == ink.shape and fitted.dtype == np.float32
+
+
+def test_pictures_in_the_uci_geometry(bridger):
+    eight = np.random.default_rng(0).integers(0, 256, (5, 8, 8)).astype(np.uint8)
+    np.testing.assert_array_equal(pictures_to_images(eight, "uci8")[..., 0], eight)
+    strokes, _ = bridger
+    some = pack_all([Drawing(s) for s in strokes[::40]])
+    ink = np.asarray(jax.jit(inks_to_images, static_argnums=1)(some, "uci8"))
+    fitted = np.stack([picture_to_image(draw(s, 280, 20 * 4.88 / 32), "uci8") for s in strokes[::40]])
+    assert np.abs(fitted - ink).mean() <= 16 / 255
+
+
+@pytest.mark.parametrize("pen", [0.6, 1.2, 2.6, 3.6, 6.0])
+def test_pen_width_is_estimated(bridger, pen):
+    found = []
+    for strokes in bridger[0][::60]:
+        ink = crop(to_ink(draw(strokes, 300, pen)))
+        found.append(stroke_width(ink >= 0.5).ridge * 20 / max(ink.shape))
+    assert np.median(found) == pytest.approx(pen, abs=0.2)
+
+
+def test_area_resize_keeps_the_mean_and_the_blocks():
+    image = np.random.default_rng(0).random((60, 36))
+    small = area_resize(image, 20, 12)
+    np.testing.assert_allclose(small, image.reshape(20, 3, 12, 3).mean(axis=(1, 3)), atol=1e-12)
+    uneven = area_resize(image, 17, 7)
+    assert uneven.mean() == pytest.approx(image.mean())
+    larger = area_resize(image, 120, 72)
+    reference = np.asarray(
+        Image.fromarray(image.astype(np.float32)).resize((72, 120), Image.Resampling.BILINEAR)
+    )
+    np.testing.assert_allclose(larger, reference, atol=1e-5)
+
+
+def test_middle_line_is_thin_connected_and_keeps_loops():
+    from scipy import ndimage
+
+    y, x = np.mgrid[:60, :60]
+    ring = np.abs(np.hypot(y - 30, x - 30) - 18) < 5
+    line = middle_line(ring)
+    assert ndimage.label(line, np.ones((3, 3)))[1] == 1
+    assert ndimage.label(~line)[1] == 2
+    np.testing.assert_allclose(np.hypot(y - 30, x - 30)[line], 18, atol=2.5)
+    assert line.sum() < 2 * np.pi * 18 * 1.3
+
+
+def test_an_unknown_geometry_is_refused():
+    with pytest.raises(InputError, match="mnist28, uci8"):
+        picture_to_image(np.zeros((9, 9), np.uint8), "mnist")
