@@ -46,10 +46,20 @@ class DigitjaxMnist(tfds.core.GeneratorBasedBuilder):
 
 
 def write_records(splits: Mapping[str, Images], folder: Path) -> None:
-    """Prepares the splits as ArrayRecord below `folder`, with TFDS's progress on standard error."""
+    """Prepares the splits as ArrayRecord below `folder`, with TFDS's progress on standard error.
+
+    Raises:
+        OSError: the records could not be written, as on a full disk.
+    """
     with contextlib.redirect_stdout(sys.stderr):
         builder = DigitjaxMnist(splits=splits, data_dir=folder, file_format="array_record")
-        builder.download_and_prepare()
+        failure = None
+        try:
+            builder.download_and_prepare()
+        except RuntimeError as error:  # ArrayRecord's own, wrapped by TFDS
+            failure = " ".join(str(error).split())[:160]
+        if failure is not None:  # raised here, so that no frame keeps TFDS's progress bars open
+            raise OSError(failure)
 
 
 def read_records(split: str, folder: Path) -> Images:

@@ -8,6 +8,7 @@ import http.server
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -277,6 +278,16 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         publish(tmp_path / "data" / "x", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     assert prepared(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_a_full_disk_is_one_sentence(given, tmp_path):
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)); "
+    code += "from digitjax.cli import main; sys.exit(main(['data', 'prepare', 'mnist']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert "could not be prepared" in done.stderr and "make room" in done.stderr
+    assert "Traceback" not in done.stderr and prepared(tmp_path) == []
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path):
