@@ -344,5 +344,7 @@ def _flat(tree: PyTree) -> dict[str, Any]:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     text = str(error).strip().splitlines()
     return (text[0] if text else type(error).__name__)[:200]

@@ -72,7 +72,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
     _say_all(pipeline.notices)
     if not resume:
         runs.write_config(run, config, **_about(specs, (*notices, *pipeline.notices)))
-    state = init_state(jax.random.key(config.seed), model, make_optimizer(config))
+    state = fresh_state(config)
     start = 0
     if resume and (restored := _restore(run, state)) is not None:
         state = restored
@@ -86,6 +86,11 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
     finally:
         metrics_file.close()
     return Trained(specs, metrics_file.seconds)
+
+
+def fresh_state(config: TrainConfig) -> TrainState:
+    """The state that a run of this configuration begins with."""
+    return init_state(jax.random.key(config.seed), make_model(config.model), make_optimizer(config))
 
 
 class _Trainer:
@@ -151,8 +156,8 @@ class _Trainer:
             "step": step,
             "train_loss": _mean(line["loss"] for line in lines),
             "train_accuracy": _mean(line["accuracy"] for line in lines),
-            "loss": _mean(v["loss"] for v in validation.values()),
-            "accuracy": _mean(v["accuracy"] for v in validation.values()),
+            "loss": _pooled(validation, "loss"),
+            "accuracy": _pooled(validation, "accuracy"),
             "validation": validation,
             "seconds": self._clock.seconds,
             "images_per_second": round(self._progress.images_per_second),
@@ -219,12 +224,22 @@ class Clock:
 
 
 def validate(model: Model, params: Params, sources: Sequence[Examples]) -> dict[str, dict[str, float]]:
-    """Loss and accuracy over each validation set, by its name."""
+    """Loss and accuracy over the digits of each validation set and their number `n`, by its name."""
     results = {}
     for examples in sources:
         loss, accuracy = loss_and_accuracy(model, params, examples)
-        results[examples.name] = {"loss": loss, "accuracy": accuracy}
+        results[examples.name] = {
+            "loss": loss,
+            "accuracy": accuracy,
+            "n": int((np.asarray(examples.labels) < 10).sum()),
+        }
     return results
+
+
+def _pooled(validation: dict[str, dict[str, float]], name: str) -> float | None:
+    """The mean over all digits of all sources: a small source's luck does not choose the best step."""
+    n = sum(result["n"] for result in validation.values())
+    return sum(result[name] * result["n"] for result in validation.values()) / n if n else None
 
 
 def _restore(run: Path, fresh: TrainState) -> TrainState | None:
