@@ -16,7 +16,6 @@ __all__ = [
     "Source",
     "Spec",
     "load",
-    "mnist_unavailable",
     "parse_spec",
     "unavailable",
 ]
@@ -55,8 +54,3 @@ def unavailable(spec: Spec | str) -> str | None:
     """Why a source cannot be had here and now, in a few words, within 5 s; None where it can."""
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     return registry.kind(spec.name).unavailable()
-
-
-def mnist_unavailable() -> str | None:
-    """`unavailable("mnist")`: what decides the data of a training that names none."""
-    return unavailable("mnist")

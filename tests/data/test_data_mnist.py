@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitjax.data import DataUnavailable, Source, load, mnist_unavailable
+from digitjax.data import DataUnavailable, Source, load, unavailable
 from digitjax.data import mnist as source
 from digitjax.data.download import Download, probe
 from digitjax.data.idx import read_idx, write_idx
@@ -222,7 +222,7 @@ def test_a_missing_file_is_named(given, table):
     (given / NAMES[1]).unlink()
     with pytest.raises(InputError, match=f"lacks {NAMES[1]}"):
         prepare(table)
-    assert mnist_unavailable() is None  # so that a training says what is wrong instead of going another way
+    assert unavailable("mnist") is None  # so that a training says what is wrong instead of going another way
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_without_a_mirror_the_remedy_is_named(online, table):
 def test_offline_nothing_is_asked(given, monkeypatch):
     monkeypatch.setenv("DIGITJAX_MNIST_DIR", str(given / "none"))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: pytest.fail("the network was asked"))
-    assert mnist_unavailable() == f"{given / 'none'} holds none of its files, DIGITJAX_OFFLINE is set"
+    assert unavailable("mnist") == f"{given / 'none'} holds none of its files, DIGITJAX_OFFLINE is set"
     with pytest.raises(DataUnavailable):
         load("mnist")
 
@@ -415,7 +415,7 @@ def test_the_checksums_are_those_of_the_real_files(mnist_dir):
 def test_the_real_data(mnist_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("DIGITJAX_MNIST_DIR", str(mnist_dir))
     monkeypatch.setenv("DIGITJAX_DATA_DIR", str(tmp_path))
-    assert mnist_unavailable() is None
+    assert unavailable("mnist") is None
     parts = [load(f"mnist@{split}") for split in ("train", "validation", "test")]
     assert [len(part.labels) for part in parts] == [55_000, 5_000, 10_000]
     counts = [np.bincount(part.labels) for part in parts]
