@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from digitjax.augment import augment_ink
 from digitjax.config import AugmentConfig, TrainConfig
-from digitjax.data import EmptySplit, load, parse_spec, unavailable
+from digitjax.data import DataUnavailable, EmptySplit, load, parse_spec, unavailable
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.spec import Source, Spec
 from digitjax.data.synthetic import sample, sample_pens
@@ -128,8 +128,10 @@ def choose_specs(texts: Sequence[str]) -> tuple[tuple[Spec, ...], tuple[str, ...
     if texts:
         return tuple(parse_spec(text) for text in texts), ()
     reason = unavailable("mnist")
-    if reason is None:
-        return tuple(map(parse_spec, WITH_MNIST)), ()
+    return (tuple(map(parse_spec, WITH_MNIST)), ()) if reason is None else _embedded(reason)
+
+
+def _embedded(reason: str) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
     notice = (
         f"no MNIST ({reason}): training on what comes with the program, synthetic handwriting and "
         "the UCI digits; set DIGITJAX_MNIST_DIR to a folder with the four IDX files to train on MNIST"
@@ -196,8 +198,14 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
         InputError: a spec is wrong, or its data cannot be had.
     """
     specs, notices = choose_specs(config.data)
+    try:
+        sources = _load_training(specs)
+    except DataUnavailable as error:
+        if config.data:
+            raise
+        specs, notices = _embedded(str(error))
+        sources = _load_training(specs)
     counts = share([spec.weight for spec in specs], config.batch_size)
-    sources = [None if _is_endless(spec) else load(spec, "train") for spec in specs]
     parts, more = [], []
     for spec, source, count in zip(specs, sources, counts, strict=True):
         part, notice = _make_part(spec, source, count, geometry, keep_others=config.model.rejects)
@@ -265,6 +273,10 @@ def _load_validation(specs: Sequence[Spec], geometry: str) -> tuple[tuple[Exampl
         notices.append("no source has a validation split: validating on synthetic@validation")
         found.append(_validation(to_examples(load("synthetic@validation"), geometry)))
     return tuple(found), notices
+
+
+def _load_training(specs: Sequence[Spec]) -> list[Source | None]:
+    return [None if _is_endless(spec) else load(spec, "train") for spec in specs]
 
 
 def _is_endless(spec: Spec) -> bool:
