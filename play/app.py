@@ -94,8 +94,9 @@ class FrameTimes(NamedTuple):
 class WindowSource:
     """Mouse, fingers, pen and keys, through pygame."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: "Window") -> None:
         self._pointer = Pointer()
+        self._window = window
 
     def take(
         self, state: PlayState, layout: Layout, controls: Sequence[Control], time: float
@@ -104,6 +105,8 @@ class WindowSource:
         focus = state.focus
         covered = state.screen == "gallery" or state.help
         for event in pygame.event.get():
+            if event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED, pygame.WINDOWSHOWN):
+                self._window.exposed = True
             self._pointer, ours = translate(
                 event, self._pointer, layout, controls, focus=focus, time=time, covered=covered
             )
@@ -126,6 +129,7 @@ class Window:
         pygame.display.init()
         pygame.font.init()
         pygame.display.set_caption(title)
+        self.exposed = False
         self._size = (width, height)
         self.surface = pygame.display.set_mode(self._size, pygame.RESIZABLE)
 
@@ -145,8 +149,11 @@ class Window:
         return self.surface
 
     def show(self, rects: list[pygame.Rect]) -> None:
-        """Makes changed parts visible."""
-        if rects:
+        """Makes changed parts visible, and all of it where the system has lost the picture (`exposed`)."""
+        if self.exposed:
+            self.exposed = False
+            pygame.display.flip()
+        elif rects:
             pygame.display.update(rects)
 
     def close(self) -> None:

@@ -73,7 +73,7 @@ def run(
         if screen is not None:
             state = update(state, Press(f"screen:{screen}"))
         outside = Outside(folder)
-        sources: list = [] if headless else [WindowSource()]
+        sources: list = [] if headless else [WindowSource(window)]
         source = None
         if replay is not None:
             from digitjax.strokes import read_drawings

@@ -88,7 +88,8 @@ def test_settings_come_back_at_the_next_start(tmp_path):
 
 
 def test_real_pygame_events_draw_on_the_window(tmp_path):
-    loop = make_loop(tmp_path, WindowSource(), size=(800, 600))
+    loop = make_loop(tmp_path, size=(800, 600))
+    loop.sources = [WindowSource(loop.window)]
     loop.step()
     layout = arrange(loop.state)
     before = pixels(loop).copy()

@@ -1,0 +1,258 @@
+"""States for every screen, made up without a network: for the reference pictures and the tests."""
+
+import itertools
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from play import stages
+from play.events import (
+    Answered,
+    Event,
+    Explained,
+    FeatureMap,
+    ModelFailed,
+    ModelInfo,
+    ModelReady,
+    ModelsListed,
+    PenDown,
+    PenMove,
+    PenUp,
+    Press,
+    RecordEntry,
+    RecordsListed,
+    Tick,
+)
+from play.state import PlayState, Settings, update
+
+CNN = ModelInfo("cnn-7", "/runs/cnn-7", 9360, 0.9951, "2026-11-21 05:00", 98_827)
+SMALL = ModelInfo("digits8x8-0", "/runs/digits8x8-0", 1200, 0.9778, "2026-11-20 17:12", 24_330, "uci8")
+BROKEN = ModelInfo(
+    "cnn-3",
+    "/runs/cnn-3",
+    error="/home/ada/digits/checkpoints/cnn-3/9360: params/ocdbt.process_0/d/9f is damaged (its SHA-256 is "
+    "not that of the manifest): train it again or copy it anew.",
+)
+RUNS = (
+    CNN,
+    SMALL,
+    BROKEN,
+    ModelInfo("default", "/runs/default", 4680, 0.9893, "2026-11-19 09:30", 61_002),
+    *(
+        ModelInfo(f"cnn-{i}", f"/runs/cnn-{i}", 468 * i, 0.99 + i / 1e4, "2026-11-18 10:00", 98_827)
+        for i in range(9, 14)
+    ),
+)
+
+Points = list[tuple[float, float]]
+
+
+def curve(*points: tuple[float, float], pieces: int = 8) -> Points:
+    """A smooth line through points (Catmull-Rom)."""
+    found: Points = [points[0]]
+    for i in range(len(points) - 1):
+        p0, p1, p2 = points[max(0, i - 1)], points[i], points[i + 1]
+        p3 = points[min(len(points) - 1, i + 2)]
+        for k in range(1, pieces + 1):
+            t = k / pieces
+            weights = ((-t + 2 * t**2 - t**3) / 2, (2 - 5 * t**2 + 3 * t**3) / 2)
+            weights += ((t + 4 * t**2 - 3 * t**3) / 2, (t**3 - t**2) / 2)
+            x, y = (
+                sum(w * p[axis] for w, p in zip(weights, (p0, p1, p2, p3), strict=True)) for axis in (0, 1)
+            )
+            found.append((x, y))
+    return found
+
+
+FOUR = (
+    curve((362, 168), (338, 300), (312, 428), (330, 500), (420, 512), (560, 498), (690, 480)),
+    curve((596, 190), (588, 360), (574, 560), (566, 800)),
+)
+DIGITS = {
+    "0": (curve((520, 200), (360, 330), (340, 600), (480, 790), (640, 640), (650, 380), (520, 200)),),
+    "1": (curve((420, 320), (520, 200)), curve((520, 200), (515, 500), (510, 800))),
+    "2": (curve((350, 330), (470, 200), (620, 290), (560, 500), (360, 780)), [(360, 780), (660, 780)]),
+    "3": (curve((360, 240), (560, 210), (600, 360), (460, 470), (630, 600), (540, 780), (350, 740)),),
+    "4": FOUR,
+    "7": ([(340, 220), (650, 220)], curve((650, 220), (560, 480), (450, 800))),
+}
+
+
+def strokes_events(strokes: tuple[Points, ...]) -> list[Event]:
+    """A drawing as events, 120 points a second."""
+    found: list[Event] = []
+    time = 0.0
+    for stroke in strokes:
+        for i, (x, y) in enumerate(stroke):
+            found.append(PenMove(x, y, time) if i else PenDown(x, y, time))
+            time += 1 / 120
+        found.append(PenUp(time))
+    return found
+
+
+def image_of(state: PlayState) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """The 28 x 28 image by brute force (distance to densely sampled ink), and its fit."""
+    place = stages.maps(state.strokes, state.pen, state.off, None)[2]
+    ink = np.concatenate([_dense([place.point(x, y) for x, y in stroke.points]) for stroke in state.strokes])
+    image = _rendered(ink)
+    shift = np.zeros(2)
+    if "mass" not in state.off and image.sum() > 0:
+        grid = np.arange(28)
+        shift = 14 - np.array([(image.sum(0) * grid).sum(), (image.sum(1) * grid).sum()]) / image.sum()
+    fit = (place.scale, float(place.x + shift[0]), float(place.y + shift[1]))
+    return _rendered(ink + shift), fit
+
+
+def answer(state: PlayState, digit: int = 4, sure: float = 0.93, second: int = 9, slot: int = 0) -> Answered:
+    """What a network might say about the state's ink."""
+    rest = (1 - sure) / 12
+    probabilities = [rest] * 10
+    probabilities[digit], probabilities[second] = sure, 4 * rest
+    image, fit = image_of(state)
+    pixels = np.rint(255 * image).astype(np.uint8)
+    if slot:
+        small = pixels[2:26, 2:26].reshape(8, 3, 8, 3).mean((1, 3)).astype(np.uint8)
+        return Answered(state.revision, tuple(probabilities), None, small.tobytes(), 8, None, 1, 0.5)
+    return Answered(state.revision, tuple(probabilities), 0.998, pixels.tobytes(), 28, fit, 0, 0.6)
+
+
+def explained(state: PlayState) -> Explained:
+    """Attribution that runs from against to for, down the image, and layers that look for edges."""
+    image = image_of(state)[0]
+    heat = image * np.linspace(-1, 1, 28)[:, None]
+    rows = tuple(
+        (("1", 0.91, 0.04), ("6", 0.55, 0.12), ("4", 0.9, 0.9))[i % 3] for i in range(len(state.strokes))
+    )
+    layers = []
+    dy, dx = np.gradient(image)
+    for name, count, step in (("conv0", 16, 2), ("conv1", 32, 2), ("conv2", 64, 4)):
+        turns = np.arange(count)[:, None, None] * 2 * math.pi / count
+        maps = np.maximum(0, np.cos(turns) * dx + np.sin(turns) * dy)
+        side = 28 // step
+        maps = maps.reshape(count, side, step, side, step).max((2, 4))
+        layers.append(
+            FeatureMap(name, count, side, side, np.rint(255 * maps / maps.max()).astype(np.uint8).tobytes())
+        )
+    units = np.rint(255 * np.abs(np.sin(np.arange(128) ** 2))).astype(np.uint8)
+    layers.append(FeatureMap("hidden", 1, 1, 128, units.tobytes()))
+    shown = rows if len(state.strokes) > 1 else ()
+    return Explained(state.revision, 4, tuple(heat.ravel().tolist()), 28, shown, tuple(layers))
+
+
+def entries(count: int = 30) -> tuple[RecordEntry, ...]:
+    """Recorded drawings, a few of them read wrongly."""
+    found = []
+    for number in range(count):
+        word = tuple(DIGITS)[number % len(DIGITS)]
+        said = ("1", "7", "not a digit")[number % 3] if number % 7 == 3 else word
+        strokes = tuple(
+            tuple(((x - 200) / 600, (y - 200) / 600) for x, y in stroke) for stroke in DIGITS[word]
+        )
+        label = "not-a-digit" if number % 13 == 5 else word
+        found.append(
+            RecordEntry(f"k{number}", number, label, said, strokes, "cnn-7/9360", "2026-11-21 05:43")
+        )
+    return tuple(found)
+
+
+def settle(state: PlayState) -> PlayState:
+    """The bars at rest."""
+    for _ in range(120):
+        state = update(state, Tick(state.time + 1 / 60))
+    return state
+
+
+def drawn(state: PlayState, strokes: tuple[Points, ...] = FOUR, sure: float = 0.93) -> PlayState:
+    """With a drawing and its answer."""
+    for event in strokes_events(strokes):
+        state = update(state, event)
+    return settle(update(state, answer(state, sure=sure)))
+
+
+def _draw(state: PlayState) -> PlayState:
+    return drawn(state, sure=0.74)
+
+
+def _sees(state: PlayState) -> PlayState:
+    off_centre = tuple([(0.7 * x + 250, 0.7 * y + 20) for x, y in stroke] for stroke in FOUR)
+    return drawn(state, off_centre)
+
+
+def _sees_off(state: PlayState) -> PlayState:
+    state = update(update(_sees(state), Press("stage:mass")), Press("stage:box"))
+    return settle(update(state, answer(state, 6, 0.41)))
+
+
+def _sees_way(state: PlayState) -> PlayState:
+    state = update(_sees(state), Press("journey"))
+    for _ in range(round(60 * 4.6)):
+        state = update(state, Tick(state.time + 1 / 60))
+    return state
+
+
+def _why(state: PlayState) -> PlayState:
+    state = drawn(state)
+    return update(state, explained(state))
+
+
+def _models(state: PlayState) -> PlayState:
+    return drawn(update(state, ModelsListed(RUNS)))
+
+
+def _models_two(state: PlayState) -> PlayState:
+    state = update(_models(state), ModelReady(SMALL, 1))
+    state = update(state, answer(state))
+    return settle(update(state, answer(state, 4, 0.52, 1, slot=1)))
+
+
+def _gallery(state: PlayState) -> PlayState:
+    return update(update(state, RecordsListed(entries())), Press("entry:k3"))
+
+
+def _help(state: PlayState) -> PlayState:
+    return update(_draw(state), Press("help"))
+
+
+SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
+    "draw": ("draw", _draw),
+    "empty": ("draw", lambda state: state),
+    "missing": ("draw", lambda state: state),
+    "sees": ("sees", _sees),
+    "sees-off": ("sees", _sees_off),
+    "sees-way": ("sees", _sees_way),
+    "sees-empty": ("sees", lambda state: state),
+    "why": ("why", _why),
+    "why-empty": ("why", lambda state: state),
+    "models": ("models", _models),
+    "models-two": ("models", _models_two),
+    "models-broken": ("models", lambda state: update(_models(state), Press("broken:cnn-3"))),
+    "gallery": ("gallery", _gallery),
+    "gallery-empty": ("gallery", lambda state: update(state, RecordsListed(()))),
+    "help": ("draw", _help),
+}
+"""Scenes by name: the screen, and what is done there."""
+
+
+def scene(
+    name: str, width: int = 800, height: int = 600, theme: str = "dark", text_size: str = "normal"
+) -> PlayState:
+    """The state of a scene."""
+    screen, make = SCENES[name]
+    state = PlayState(width=width, height=height, settings=Settings(theme, text_size, 2))
+    if name == "missing":
+        message = "/home/ada/checkpoints has no checkpoint: run `make train`, or name one with --checkpoint."
+        return make(update(state, ModelFailed(message, missing=True)))
+    state = update(state, ModelReady(CNN))
+    return make(update(state, Press(f"screen:{screen}")))
+
+
+def _dense(points: Points) -> np.ndarray:
+    line = np.array(points)
+    return np.concatenate([np.linspace(a, b, 12) for a, b in itertools.pairwise(line)] or [line])
+
+
+def _rendered(ink: np.ndarray) -> np.ndarray:
+    y, x = np.mgrid[:28, :28]
+    nearest = np.hypot(x[..., None] - ink[:, 0], y[..., None] - ink[:, 1]).min(-1)
+    return np.clip(1.3 + 0.5 - nearest, 0, 1)

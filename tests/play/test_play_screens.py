@@ -1,0 +1,448 @@
+"""The screens beyond drawing: pictures, text that fits, stages, attribution, networks, gallery, help."""
+
+import itertools
+import json
+
+import numpy as np
+import pygame
+import pytest
+
+from play import gallery, places, stages
+from play.app import Loop
+from play.effects import Delete, Export, Import, LoadModel, Relabel, UnloadModel
+from play.events import (
+    CANVAS,
+    Answered,
+    Explained,
+    Focus,
+    Hover,
+    KeyPress,
+    ModelReady,
+    PenDown,
+    PenUp,
+    Press,
+    RecordsListed,
+    Resize,
+    Scroll,
+    Tick,
+)
+from play.layout import arrange, from_canvas
+from play.state import JOURNEY_SECONDS, KEYS, STAGES, PlayState, update
+from play.translate import Pointer, next_focus, translate
+from play.view import help as help_view
+from play.view import painter as painters
+from play.view.frame import Frame, controls_of
+from play.view.theme import PALETTES
+from tests.play import pictures
+from tests.play.fakes import Script, make_loop
+from tests.play.scenes import (
+    BROKEN,
+    CNN,
+    FOUR,
+    RUNS,
+    SCENES,
+    SMALL,
+    answer,
+    drawn,
+    entries,
+    scene,
+    strokes_events,
+)
+
+SIZES = ((800, 600), (1280, 800), (3840, 2160), (600, 900))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fonts():
+    pygame.font.init()
+
+
+def pixels(state: PlayState) -> np.ndarray:
+    return pygame.surfarray.array3d(pictures.paint(state)).swapaxes(0, 1).astype(int)
+
+
+def far(one: np.ndarray, other: np.ndarray) -> float:
+    """Part of the pixels that differ visibly."""
+    return float((np.abs(one - other).max(axis=2) > 48).mean())
+
+
+def reference(name: str) -> np.ndarray:
+    surface = pygame.image.load(str(pictures.REFERENCES / f"{name}.png")).convert(24)
+    return pygame.surfarray.array3d(surface).swapaxes(0, 1).astype(int)
+
+
+@pytest.mark.parametrize("theme", pictures.THEMES)
+@pytest.mark.parametrize("name", pictures.SCREENS)
+def test_screens_look_as_they_did(name, theme):
+    """Anew by `python -m tests.play.pictures`, after looking at every picture."""
+    pygame.display.init()
+    pygame.display.set_mode((8, 8))
+    now, then = pixels(scene(name, *pictures.SIZE, theme)), reference(f"{name}-{theme}")
+    assert now.shape == then.shape
+    assert far(now, then) < 0.01, "run python -m tests.play.pictures and look"
+    other = pictures.SCREENS[(pictures.SCREENS.index(name) + 1) % len(pictures.SCREENS)]
+    assert far(now, reference(f"{other}-{theme}")) > 0.01
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", SCENES)
+def test_no_text_is_cut(name, size, monkeypatch):
+    """Not one of the program's own sentences ends in an ellipsis or is unreadably small, in any text size."""
+    checked = []
+
+    def fitting(text, color, pixels, smallest, bold, width, height):
+        least = painters.font(smallest, bold).size(text)[0]
+        assert least <= width, f"{text!r} needs {least} of {width} pixels"
+        assert min(pixels, smallest) >= 6
+        checked.append(text)
+        return kept(text, color, pixels, smallest, bold, width, height)
+
+    def paragraph(self, text, rect, color, *, size=1.0, bold=False):
+        lines = painters.wrap(text, round(self.text_size * size), bold, rect.w)
+        assert len(lines) * round(round(self.text_size * size) * 1.35) <= rect.h + 2, f"{text!r} is cut"
+        return whole(self, text, rect, color, size=size, bold=bold)
+
+    kept, whole = painters._fitting, painters.Painter.paragraph
+    monkeypatch.setattr(painters, "_fitting", fitting)
+    monkeypatch.setattr(painters.Painter, "paragraph", paragraph)
+    for text_size in ("small", "normal", "large"):
+        state = scene(name, *size, text_size=text_size)
+        Frame().draw(pygame.Surface((8, 8)), state, arrange(state))
+    assert checked
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_controls_can_be_touched_and_reached_by_tab(name):
+    for size, text_size in itertools.product(SIZES, ("small", "large")):
+        state = scene(name, *size, text_size=text_size)
+        layout = arrange(state)
+        controls = controls_of(state, layout)
+        for control in controls:
+            rect = control.rect
+            assert rect.w >= 16 and rect.h >= 16, (control, size)
+            assert rect.x >= 0 and rect.right <= size[0] and rect.y >= 0 and rect.bottom <= size[1]
+        for one, other in itertools.combinations(controls, 2):
+            assert not one.rect.overlaps(other.rect), (one, other)
+        focus, seen = None, set()
+        for _ in controls:
+            focus = next_focus(controls, focus, 1)
+            seen.add(focus)
+        assert seen == {control.action for control in controls if control.enabled}
+
+
+@pytest.mark.parametrize("screen", ["sees", "why", "models", "gallery"])
+def test_frame_by_frame_is_the_picture_painted_at_once(screen):
+    state = scene(screen, 640, 480)
+    events = [Hover("stroke:0"), Focus("stroke:1"), Hover("stage:box"), Press("stage:box"), Press("journey")]
+    events += [Tick(state.time + 3), Tick(state.time + 5), Press("journey"), Press("broken:cnn-3"), Scroll(1)]
+    events += [ModelReady(SMALL, 1), Scroll(-1), Press("entry:k3"), Press("delete"), KeyPress("right")]
+    events += [PenDown(100, 100, 9), PenUp(9), Press("undo"), Press("theme"), Press("help"), Press("help")]
+    surface, frame = pygame.Surface((640, 480)), Frame()
+    frame.draw(surface, state)
+    for event in events:
+        state = update(state, event)
+        frame.draw(surface, state)
+        shown = pygame.surfarray.array3d(surface).swapaxes(0, 1).astype(int)
+        assert np.abs(shown - pixels(state)).max() <= 3, event
+
+
+# What it sees
+
+
+def test_stages_are_those_of_the_normaliser():
+    normalize = pytest.importorskip("digitjax.normalize")
+    from digitjax.strokes import pack
+
+    state = scene("sees")
+    segments = pack([np.array(stroke.points) for stroke in state.strokes])
+    box = np.asarray(normalize.bounding_box(segments))
+    ends = np.concatenate([np.array(stroke.points) for stroke in state.strokes])
+    corner = ends.min(axis=0)
+    given = answer(state)
+    boxed, fitted = normalize.fit_to_box(segments), normalize.fit_ink(segments)
+    for expected, place in ((boxed, 2), (fitted, 3)):
+        found = stages.maps(state.strokes, state.pen, frozenset(), given)[place]
+        after = np.asarray(normalize.bounding_box(expected))
+        ours = np.array([*found.point(*(box[:2] + corner)), *found.point(*(box[2:] + corner))])
+        assert ours == pytest.approx(after, abs=0.05)
+
+
+def test_a_stage_that_is_off_leaves_the_ink_where_it_was():
+    state = scene("sees")
+    given = answer(state)
+    maps = stages.maps(state.strokes, 26.0, frozenset(STAGES), given)
+    assert len(set(maps)) == 1 and maps[0].point(0, 0) == pytest.approx((-0.5, -0.5))
+    assert maps[0].point(CANVAS, CANVAS) == pytest.approx((27.5, 27.5))
+    on = stages.maps(state.strokes, 26.0, frozenset({"mass"}), given)
+    assert on[2] == on[3] != on[1]
+
+
+def test_the_cross_is_where_the_mass_is():
+    state = scene("sees")
+    given = answer(state)
+    assert stages.centre_of_mass(given) == pytest.approx((14, 14), abs=0.1)
+    x, y = stages.mass_on_canvas(given) or (0, 0)
+    points = np.concatenate([np.array(stroke.points) for stroke in state.strokes])
+    assert (points.min(axis=0) < (x, y)).all() and ((x, y) < points.max(axis=0)).all()
+    layout = arrange(state)
+    at_x, at_y = from_canvas(layout, x, y)
+    image = pixels(state)
+    assert tuple(image[round(at_y), round(at_x)]) == PALETTES["dark"].second
+    without = pixels(state._replace(answers=(None, None)))
+    assert tuple(without[round(at_y), round(at_x)]) != PALETTES["dark"].second
+
+
+def test_stages_are_switched_by_touch_and_by_keys_and_asked_of_the_reader(tmp_path):
+    state = PlayState(width=800, height=600)
+    loop: Loop = make_loop(
+        tmp_path, Script([Press("screen:sees")], strokes_events(FOUR), [], []), size=(800, 600)
+    )
+    for _ in range(4):
+        loop.step()
+    state, layout = loop.state, arrange(loop.state)
+    controls = controls_of(state, layout)
+    box = next(control for control in controls if control.action == "stage:box")
+    place = (box.rect.x + 3) / 800, (box.rect.y + 3) / 600
+    pointer, found = Pointer(), []
+    for kind in (pygame.FINGERDOWN, pygame.FINGERUP):
+        touch = pygame.event.Event(kind, x=place[0], y=place[1], finger_id=1, touch_id=1)
+        pointer, events = translate(touch, pointer, layout, controls, focus=None, time=0.0)
+        found += events
+    assert found == [Press("stage:box")]
+    loop.sources = (Script(found, [Focus("stage:mass"), KeyPress("return")], [], []),)
+    for _ in range(4):
+        loop.step()
+    assert loop.state.off == {"box", "mass"}
+    assert loop.classifier.asked[-1].off == {"box", "mass"}  # pyright: ignore
+    assert loop.state.answers[0].revision == loop.state.revision  # pyright: ignore
+    loop.window.close()
+
+
+def test_the_journey_goes_through_all_stages_and_ends():
+    state = update(scene("sees"), Press("journey"))
+    begin, seen = state.time, []
+    while state.journey is not None:
+        seen.append(stages.way(state.time - begin))
+        state = update(state, Tick(state.time + 1 / 60))
+    assert state.time - begin == pytest.approx(JOURNEY_SECONDS, abs=0.05)
+    assert [step for step, _ in itertools.groupby(way.step for way in seen)] == list(range(len(stages.NAMES)))
+    for before, after in itertools.pairwise(seen):
+        assert after.step > before.step or 0 <= after.part - before.part < 0.1
+    drawing = update(update(scene("sees"), Press("journey")), PenDown(5, 5, 0))
+    assert update(drawing, Tick(1)).journey is None
+    assert update(scene("sees-empty"), Press("journey")).journey is None
+
+
+def test_the_8x8_networks_have_no_stages_to_switch():
+    state = update(scene("sees"), ModelReady(SMALL))
+    controls = controls_of(state, arrange(state))
+    assert not any(control.enabled for control in controls if control.action.startswith(("stage", "journey")))
+
+
+# Why
+
+
+def heated(value: float, theme: str = "dark") -> tuple[PlayState, np.ndarray]:
+    state = drawn(scene("why-empty", 1280, 800, theme))
+    why = Explained(state.revision, 4, (value,) * 784, 28)
+    return update(state, why), pixels(update(state, why))
+
+
+@pytest.mark.parametrize("theme", pictures.THEMES)
+def test_ink_takes_the_colour_of_what_it_says(theme):
+    palette = PALETTES[theme]
+    for value, color in ((1.0, palette.accent), (-1.0, palette.second)):
+        state, image = heated(value, theme)
+        layout = arrange(state)
+        for x, y in FOUR[0][10:40:5]:
+            at_x, at_y = from_canvas(layout, x, y)
+            assert np.abs(image[round(at_y), round(at_x)] - np.array(color)).max() <= 2
+        at_x, at_y = from_canvas(layout, 900, 900)
+        assert tuple(image[round(at_y), round(at_x)]) == palette.paper
+
+
+def test_heat_lies_on_the_place_it_is_about():
+    state = drawn(scene("why-empty", 1280, 800))
+    heat = np.zeros((28, 28))
+    fit = state.answers[0].fit  # pyright: ignore
+    x, y = FOUR[1][-1]
+    row, column = round(fit[0] * y + fit[2]), round(fit[0] * x + fit[1])
+    heat[row - 1 : row + 2, column - 1 : column + 2] = 1
+    image = pixels(update(state, Explained(state.revision, 4, tuple(heat.ravel()), 28)))
+    layout = arrange(state)
+    (end_x, end_y), (far_x, far_y) = from_canvas(layout, x, y), from_canvas(layout, *FOUR[0][0])
+    blue, grey = image[round(end_y), round(end_x)], image[round(far_y), round(far_x)]
+    assert blue[2] - blue[0] > 100 and abs(grey[2] - grey[0]) < 20
+
+
+def test_a_stroke_that_is_pointed_at_fades():
+    state = scene("why", 1280, 800)
+    layout = arrange(state)
+    at = [from_canvas(layout, *stroke[len(stroke) // 2]) for stroke in FOUR]
+    for event in (Hover("stroke:1"), Focus("stroke:1"), Press("stroke:1")):
+        image = pixels(update(state, event))
+        faded, kept = (image[round(y), round(x)] for x, y in reversed(at))
+        assert tuple(faded) == PALETTES["dark"].line and kept.min() > 200
+    touched = update(state, Press("stroke:1"))
+    assert update(touched, Press("stroke:1")).focus is None
+    assert np.abs(pixels(update(state, Hover("stroke:99"))) - pixels(state)).max() == 0
+
+
+def test_the_reader_is_asked_why_on_that_screen_alone(tmp_path):
+    script = Script(
+        strokes_events(FOUR), [Press("screen:why")], [], [Press("screen:draw")], [Press("undo")], []
+    )
+    loop = make_loop(tmp_path, script)
+    for _ in range(8):
+        loop.step()
+    asked = [query.why for query in loop.classifier.asked]  # pyright: ignore
+    assert asked == [False, True, False]
+    loop.window.close()
+
+
+# Models
+
+
+def test_runs_are_used_put_beside_and_removed():
+    state = scene("models")
+    used = update(state, Press("model:digits8x8-0"))
+    assert used.effects == (*state.effects, LoadModel(SMALL.path, 0))
+    beside = update(state, Press("second:digits8x8-0"))
+    assert beside.effects[-1] == LoadModel(SMALL.path, 1)
+    two = update(beside, ModelReady(SMALL, 1))
+    assert update(two, Press("second:digits8x8-0")).effects[-1] == UnloadModel(1)
+    assert update(two, Press("second:digits8x8-0")).models == (CNN, None)
+
+
+def test_a_broken_run_says_why_and_cannot_be_used():
+    state = scene("models")
+    controls = {control.action for control in controls_of(state, arrange(state))}
+    assert f"broken:{BROKEN.name}" in controls and f"model:{BROKEN.name}" not in controls
+    asked = update(state, Press(f"model:{BROKEN.name}"))
+    assert asked.effects == state.effects and asked.notice == BROKEN.error
+    assert far(pixels(state), pixels(update(state, Press(f"broken:{BROKEN.name}")))) > 0.01
+
+
+def test_two_networks_answer_the_same_drawing():
+    state = scene("models-two")
+    assert [given.side for given in state.answers if given is not None] == [28, 8]
+    image = pixels(state)
+    for slot in (0, 1):
+        bars = image[:, :, :] == np.array(PALETTES["dark"][8 if slot == 0 else 10])
+        assert bars.all(axis=2).sum() > 200
+
+
+def test_the_list_scrolls_as_far_as_it_goes():
+    state = scene("models")
+    for event in [Scroll(1)] * 30 + [KeyPress("down"), Press("scroll:down")]:
+        state = update(state, event)
+    _, listing = places.models_places(state, arrange(state))
+    assert listing.first == listing.limit == state.first_model > 0
+    assert listing.cells[-1][0] == len(RUNS) - 1
+    up = update(state, KeyPress("up"))
+    assert up.first_model == state.first_model - 1
+    large = update(state, Resize(3840, 2160))
+    assert len(places.models_places(large, arrange(large))[1].cells) >= len(listing.cells)
+
+
+# Gallery
+
+
+def test_wrong_ones_first_then_the_newest():
+    listed = scene("gallery").gallery.entries
+    assert [entry.wrong for entry in listed] == sorted((entry.wrong for entry in listed), reverse=True)
+    for _, group in itertools.groupby(listed, lambda entry: entry.wrong):
+        numbers = [entry.number for entry in group]
+        assert numbers == sorted(numbers, reverse=True)
+    assert {entry.key for entry in listed} == {entry.key for entry in entries()}
+
+
+def test_the_chosen_drawing_stays_in_sight():
+    state = update(scene("gallery"), Press("entry:none"))
+    for key in ("right",) * 29 + ("left",) * 12:
+        state = update(state, KeyPress(key))
+        listing, _ = places.gallery_places(state, arrange(state))
+        shown = [state.gallery.entries[index].key for index, _ in listing.cells]
+        assert state.gallery.selected in shown
+    assert gallery.choose(gallery.Gallery(), 1) == gallery.Gallery()
+
+
+def test_relabel_delete_export_import_ask_for_what_they_say():
+    state = scene("gallery")
+
+    def asked(*events):
+        after = state
+        for event in events:
+            after = update(after, event)
+        return after.effects[len(state.effects) :]
+
+    assert asked(KeyPress("8")) == asked(Press("label:8")) == (Relabel("k3", "8"),)
+    assert asked(KeyPress("n")) == (Relabel("k3", "not-a-digit"),)
+    assert asked(KeyPress("delete")) == ()
+    assert asked(Press("delete"), KeyPress("delete")) == (Delete("k3"),)
+    assert asked(Press("delete"), KeyPress("right"), Press("delete")) == ()
+    assert asked(KeyPress("x")) == (Export("ndjson", False),)
+    assert asked(Press("export:ndjson+times")) == (Export("ndjson", True),)
+    assert asked(Press("export:png")) == (Export("png", False),)
+    assert asked(Press("import")) == (Import(),)
+    empty = scene("gallery-empty")
+    enabled = {control.action for control in controls_of(empty, arrange(empty)) if control.enabled}
+    assert "import" in enabled and not any(
+        action.startswith(("label", "export", "delete")) for action in enabled
+    )
+
+
+def test_what_is_drawn_and_labelled_is_in_the_gallery_until_it_is_deleted(tmp_path):
+    loop = make_loop(tmp_path, Script(strokes_events(FOUR), [], [KeyPress("4")], [Press("screen:gallery")]))
+
+    def steps(*frames):
+        loop.sources = (*loop.sources[:0], Script(*frames))
+        for _ in range(len(frames) + 2):
+            loop.step()
+            for event in loop.outside.poll(wait=True):
+                loop._apply(event)
+
+    for _ in range(6):
+        loop.step()
+        for event in loop.outside.poll(wait=True):
+            loop._apply(event)
+    assert [entry.word for entry in loop.state.gallery.entries] == ["4"]
+    steps([KeyPress("right")], [Press("label:7")])
+    lines = loop.outside.recorder.path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["word"] for line in lines] == ["7"]
+    steps([Press("delete")], [Press("delete")])
+    assert loop.outside.recorder.path.read_bytes() == b"" and loop.state.gallery.entries == ()
+    loop.outside.close()
+    loop.window.close()
+
+
+# Help
+
+
+def test_help_names_every_key_and_covers_every_control():
+    for screen in help_view.ABOUT:
+        state = update(scene("empty"), Press(f"screen:{screen}"))
+        shown = update(state, KeyPress("?"))
+        controls = controls_of(shown, arrange(shown))
+        assert [control.action for control in controls] == ["help"]
+        assert update(shown, Press("help")).help is False
+    named = " ".join(
+        keys for keys, _ in (*help_view.KEYS, *itertools.chain(*help_view.OWN_KEYS.values()))
+    ).lower()
+    names = {"-": "−", "pageup": "page ↑", "pagedown": "↓", "delete": "del", "?": "", "f1": ""}
+    for key in KEYS:
+        if not key.isdecimal():
+            assert names.get(key, key) in named, key
+
+
+def test_an_answer_of_another_size_or_none_breaks_no_screen():
+    for name, (screen, _) in SCENES.items():
+        state = scene(name)
+        for side in (8, 28):
+            image = bytes(side * side)
+            fits = (None, (0.0, 14.0, 14.0), (1e-3, 0.0, 0.0))
+            for fit in fits:
+                given = Answered(state.revision, (0.1,) * 10, 0.2, image, side, fit)
+                pixels(update(state, given))
+        state = update(state, RecordsListed(()))
+        assert state.screen == screen
