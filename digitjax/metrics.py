@@ -2,7 +2,7 @@
 
     {"step": 10, "loss": 1.9, "accuracy": 0.4, "grad_norm": 2.1, "seconds": 3.2}
     {"epoch": 1, "step": 468, "train_loss": 0.3, "train_accuracy": 0.9, "loss": 0.05, "accuracy": 0.985,
-     "validation": {"mnist@validation": {"loss": 0.05, "accuracy": 0.985}},
+     "validation": {"mnist@validation": {"loss": 0.05, "accuracy": 0.985, "n": 5000}},
      "seconds": 9.1, "images_per_second": 7000}
 
 Which steps have a line depends on the step alone, and everything but the clock's fields on seed and step, so
