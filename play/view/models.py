@@ -100,9 +100,10 @@ def _one_blocks(state: PlayState, layout: Layout, rect: Rect) -> list[Block]:
         rest = rect.below(head.h + gap)
         image = rest.top(round(rest.h * 0.42))
         chart = rest.below(image.h + gap)
+    title = "The network sees" if image.w > layout.text * 15 else "Sees"
     return [
         _head_block(state, head, 0, with_image=False),
-        image_block(image, answer, state.models[0], "The network sees"),
+        image_block(image, answer, state.models[0], title),
         probabilities_block(chart, bars, best),
     ]
 
