@@ -58,18 +58,17 @@ class Person:
         command += ["--screenshot", str(picture)]
         self.picture = picture
         self.program = subprocess.Popen(command, env=self.environment, cwd=ROOT)
-        self.do(
-            "search", "--sync", "--onlyvisible", "--name", "digitjax", "windowfocus", "windowmove", "0", "0"
-        )
+        self.do("mousemove", str(size[0] // 2), str(size[1] // 2))
+        until(lambda: self.under_the_mouse() == "digitjax")
 
-    def do(self, *words: str) -> None:
-        subprocess.run(
-            ["xdotool", *words],
-            env=self.environment,
-            check=True,
-            timeout=START_SECONDS,
-            stdout=subprocess.DEVNULL,
-        )
+    def do(self, *words: str) -> str:
+        command = ["xdotool", *words]
+        run = subprocess.run(command, env=self.environment, timeout=60, capture_output=True, text=True)
+        return run.stdout
+
+    def under_the_mouse(self) -> str:
+        place = dict(line.split("=") for line in self.do("getmouselocation", "--shell").split() if "=" in line)
+        return self.do("getwindowname", place.get("WINDOW", "0")).strip()
 
     def draw(self, drawing: list) -> None:
         """Draws strokes, fitted to the middle of the canvas, with the left button."""
