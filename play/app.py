@@ -156,6 +156,12 @@ class Window:
         elif rects:
             pygame.display.update(rects)
 
+    def name(self, run: str) -> None:
+        """Puts the run in use into the window's title."""
+        title = f"{NAME} · {run}" if run else NAME
+        if pygame.display.get_caption()[0] != title:
+            pygame.display.set_caption(title)
+
     def close(self) -> None:
         """Closes the display."""
         pygame.display.quit()
@@ -227,6 +233,7 @@ class Loop:
         self._effects()
         rects += self.frame.draw(self.window.current(), self.state, self._layout())
         self.window.show(rects)
+        self.window.name(self.state.models[0].name if self.state.models[0] is not None else "")
         whole = time.perf_counter() - begin
         self.dropped += max(0, int(whole / FRAME))
         times = FrameTimes(whole * 1e3, answered)
