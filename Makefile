@@ -6,6 +6,7 @@
 #   make check         lint, typecheck and test, as CI does
 #   make lint          ruff: rules and formatting
 #   make typecheck     pyright
+#   make pictures      the README's pictures of the drawing program
 #   make setup         .venv alone
 #   make constraints   resolve the pinned versions in .constraints/ anew
 #
@@ -13,7 +14,7 @@
 # installed for (else: what is found).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train play test check lint typecheck constraints
+.PHONY: help setup train play test check lint typecheck pictures constraints
 
 PYTHON ?=
 ACCEL ?=
@@ -54,6 +55,9 @@ lint: setup
 
 typecheck: setup
 	$(VENV)/python -m pyright --pythonpath $(VENV)/python
+
+pictures: setup
+	$(VENV)/python -m tests.play.pictures --readme
 
 constraints:
 	$(call RUN_SETUP,--constraints)

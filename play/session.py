@@ -9,6 +9,8 @@ from types import FrameType
 from digitjax.errors import DigitjaxError, InputError
 from play.launch import Link
 
+SETTLE_SECONDS, SETTLE_FRAMES = 60.0, 30
+"""How long a screenshot waits at most, and the frames that it waits at least."""
 ANSWER_SECONDS = 30.0
 """How long a frame without a window waits for its answer before it goes on."""
 
@@ -105,6 +107,8 @@ def run(
 
         loop.run(until)
         if screenshot is not None:
+            if headless and not stop.signal:
+                _settle(loop)
             _save(pygame.display.get_surface(), Path(screenshot))
     finally:
         if outside is not None:
@@ -124,6 +128,23 @@ def _wait_for_network(loop, need: bool) -> None:
     if need and loop.state.models[0] is None:
         problem = loop.state.problem or "the network did not load within two minutes: try again"
         raise InputError(problem)
+
+
+def _settle(loop) -> None:
+    """Frames until nothing moves and what the screen has asked for has come."""
+    end = time.monotonic() + SETTLE_SECONDS
+    frames = 0
+    while time.monotonic() < end and (frames < SETTLE_FRAMES or loop.busy or _awaited(loop.state)):
+        loop.step()
+        loop.clock.next_frame(True)
+        time.sleep(0.005)
+        frames += 1
+
+
+def _awaited(state) -> bool:
+    if state.screen == "why" and state.strokes and state.models[0] is not None:
+        return state.explained is None or state.explained.revision != state.revision
+    return state.screen == "models" and not state.listed
 
 
 def _save(surface, path: Path) -> None:
