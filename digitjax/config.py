@@ -18,9 +18,9 @@ class ModelConfig:
 
     kind: Literal["cnn"] = "cnn"
     """Family of networks."""
-    channels: tuple[int, ...] = (24, 32, 64)
+    channels: tuple[int, ...] = (32, 48, 96)
     """Channels of the convolutions: the first on 14 x 14, the second too, the third on 7 x 7."""
-    hidden: int = 128
+    hidden: int = 96
     """Width of the dense layer before the answer."""
     dropout: float = 0.25
     """Fraction of the dense layer dropped in training, 0 to 1."""
@@ -88,7 +88,7 @@ class TrainConfig:
     """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST if it can be had and synthetic handwriting."""
     seed: int = 0
     """Seed of params, batches and augmentation."""
-    epochs: int = 14
+    epochs: int = 7
     """Epochs."""
     epoch_examples: int = 60_000
     """Examples that make an epoch."""

@@ -26,7 +26,7 @@ from digitjax.types import Batch, Segments
 
 DATA_KEY = 0x64617461
 """Folded into the seed's key for the batches, so that no batch shares a key with the params or a step."""
-WITH_MNIST = ("mnist=7", "synthetic=1")
+WITH_MNIST = ("mnist=9", "synthetic=1")
 """What is trained on where MNIST can be had and nothing else is asked for."""
 EMBEDDED = ("synthetic=15", "digits8x8=1")
 """What is trained on where MNIST cannot be had."""
