@@ -91,7 +91,7 @@ def _headline(figure: Figure, loaded: LoadedModel, measured: Sequence[Measured],
     ]
     if measured:
         counts = measured[0].evaluation.confusion
-        figures.append((f"{_mistakes(counts).sum():,}", f"wrong of its {counts.sum():,}", WRONG))
+        figures.insert(1, (f"{_mistakes(counts).sum():,}", f"wrong of its {counts.sum():,}", WRONG))
     if isinstance(parameters := loaded.record.get("parameters"), int):
         figures.append((f"{parameters:,}", "parameters", INK))
     figures.append((duration(seconds), "training", INK))
