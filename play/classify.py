@@ -101,8 +101,6 @@ class ProcessClassifier:
         try:
             while self._answers.poll(max(0.0, end - time.perf_counter()) if self._due and not events else 0):
                 events += self._event(*wire.unpack(self._answers.recv_bytes()))
-                if self._due and time.perf_counter() < end:
-                    continue
         except (EOFError, OSError):
             events.append(self._died())
         return events

@@ -56,7 +56,7 @@ def import_folder(recorder: Recorder) -> str:
         recorder.import_lines(drawings)
         count += len(drawings)
         path.rename(path.with_name(path.name + ".imported"))
-    return f"{count} drawings were added."
+    return f"{count} drawing{'' if count == 1 else 's'} added."
 
 
 def _plain(record: dict, times: bool) -> dict:

@@ -67,7 +67,8 @@ class Person:
         return run.stdout
 
     def under_the_mouse(self) -> str:
-        place = dict(line.split("=") for line in self.do("getmouselocation", "--shell").split() if "=" in line)
+        found = self.do("getmouselocation", "--shell").split()
+        place = dict(line.split("=") for line in found if "=" in line)
         return self.do("getwindowname", place.get("WINDOW", "0")).strip()
 
     def draw(self, drawing: list) -> None:
