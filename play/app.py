@@ -267,6 +267,7 @@ class Loop:
             bool(state.past),
             bool(state.future),
             bool(state.strokes),
+            state.saving,
         )
         if self._arranged is None or self._arranged[0] != key:
             self._arranged = (key, arrange(state))

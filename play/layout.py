@@ -208,10 +208,10 @@ def _controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
 def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:
     tools = layout.tools
     if layout.wide:
-        height = min(round(tools.w * 1.02), (tools.h - 6 * gap) // 7)
-        places = Rect(tools.x, tools.y, tools.w, 7 * height + 6 * gap).rows(7, gap)
+        height = min(round(tools.w * 1.02), (tools.h - 7 * gap) // 8)
+        places = Rect(tools.x, tools.y, tools.w, 8 * height + 7 * gap).rows(8, gap)
     else:
-        places = tools.columns(7, gap)
+        places = tools.columns(8, gap)
     pen = state.settings.pen
     return [
         Control("undo", places[0], "Undo", "↶", "Z", enabled=bool(state.past)),
@@ -221,4 +221,5 @@ def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:
         Control("eraser", places[4], "Erase", "◧", "E", on=state.tool == "eraser"),
         Control("pen-smaller", places[5], "Thin", "•", "[", enabled=pen > 0),
         Control("pen-bigger", places[6], "Thick", "●", "]", enabled=pen < 4),
+        Control("save", places[7], "Save", "↧", "S", on=state.saving, enabled=bool(state.strokes)),
     ]

@@ -100,6 +100,7 @@ class PlayState(NamedTuple):
         models: what each slot has loaded; None while it loads or where nothing is wanted.
         problem: why there is no network; one sentence.
         missing: there is no checkpoint at all.
+        saving: the digits to save the drawing as are on the screen, for fingers.
         labelled: the word under which this drawing was recorded, if it was.
         off: stages of the normaliser that are switched off.
         journey: since when the ink is shown on its way to the image, None while it is not.
@@ -136,6 +137,7 @@ class PlayState(NamedTuple):
     hover: str | None = None
     off: frozenset[str] = frozenset()
     journey: float | None = None
+    saving: bool = False
     labelled: str | None = None
     recorded: int = 0
     gallery: galleries.Gallery = galleries.Gallery()
@@ -220,7 +222,7 @@ def _finite(*values: float) -> bool:
 
 
 def _pen_down(state: PlayState, x: float, y: float, time: float) -> PlayState:
-    state = _pen_up(state)._replace(help=False)
+    state = _pen_up(state)._replace(help=False, saving=False)
     if state.screen == "gallery":
         return state
     if state.labelled is not None:
@@ -284,7 +286,7 @@ def _replace_ink(state: PlayState, strokes: Ink) -> PlayState:
 
 
 def _set_ink(state: PlayState, strokes: Ink) -> PlayState:
-    state = state._replace(strokes=strokes, revision=state.revision + 1, labelled=None)
+    state = state._replace(strokes=strokes, revision=state.revision + 1, labelled=None, saving=False)
     return state if strokes else _empty(state)
 
 
@@ -418,6 +420,7 @@ KEYS = {
     "delete": "delete",
     "x": "export",
     "j": "journey",
+    "s": "save",
     **{str(digit): f"label:{digit}" for digit in range(10)},
 }
 """Keys and the actions that they stand for; a control has the action's name too."""
@@ -427,6 +430,8 @@ def _key(state: PlayState, event: KeyPress) -> PlayState:
     if event.key == "escape":
         if state.help:
             return state._replace(help=False)
+        if state.saving:
+            return state._replace(saving=False)
         if state.fullscreen:
             return _press(state, "fullscreen")
         return state._replace(focus=None, screen="draw")
@@ -482,7 +487,11 @@ def _press(state: PlayState, action: str) -> PlayState:
             step = 1 if name == "screen-after" else -1
             return _to_screen(state, SCREENS[(SCREENS.index(state.screen) + step) % len(SCREENS)])
         case "label" if argument in verdict.WORDS:
-            return _label(state, argument)
+            return _label(state, argument)._replace(saving=False)
+        case "save":
+            if not state.strokes:
+                return _say(state, "Draw something first, then save it.")
+            return _to_screen(_pen_up(state), "draw")._replace(saving=not state.saving)
         case "stage" if argument in STAGES:
             return state._replace(off=state.off ^ {argument}, revision=state.revision + 1)
         case "journey" if state.screen == "sees":
@@ -511,7 +520,9 @@ def _with_settings(state: PlayState, settings: Settings) -> PlayState:
 def _to_screen(state: PlayState, screen: str) -> PlayState:
     if screen not in SCREENS or screen == state.screen:
         return state
-    state = _pen_up(state)._replace(screen=screen, focus=None, hover=None, help=False, journey=None)
+    state = _pen_up(state)._replace(
+        screen=screen, focus=None, hover=None, help=False, saving=False, journey=None
+    )
     if screen == "why":
         return state._replace(revision=state.revision + 1)
     if screen == "models":

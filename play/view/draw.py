@@ -1,7 +1,9 @@
 """The draw screen: the answer, the ten bars, and always the image that the network sees."""
 
-from play.layout import Layout, Rect
+from play.layout import Control, Layout, Rect
 from play.state import PlayState
+from play.verdict import OTHER_WORD
+from play.view import parts
 from play.view.answer import answer_block, bars_block, seen_block
 from play.view.painter import Block, Painter
 from play.view.screen import Screen
@@ -10,6 +12,9 @@ from play.view.screen import Screen
 def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """The panel's three parts: one over the other, or side by side where the panel is low."""
     panel, gap = layout.panel, max(4, layout.margin // 2)
+    if state.saving:
+        answer, card, _ = _saving_places(layout)
+        return answer_block(state, answer), _saving_block(state, card)
     if state.missing:
         return (missing_block(state, panel),)
     if panel.w > 1.15 * panel.h:
@@ -21,6 +26,51 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     rest = panel.below(answer.h + gap)
     bars = rest.top(round(rest.h * 0.57))
     return answer_block(state, answer), bars_block(state, bars), seen_block(state, rest.below(bars.h + gap))
+
+
+def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
+    """What the drawing can be saved as, while that is asked."""
+    if not state.saving:
+        return ()
+    _, _, places = _saving_places(layout)
+    words = (*"1234567890", OTHER_WORD)
+    return tuple(
+        Control(
+            f"label:{word}",
+            rect,
+            "Not a digit" if word == OTHER_WORD else word,
+            on=word == state.labelled,
+            plate=True,
+        )
+        for word, rect in zip(words, places, strict=True)
+    )
+
+
+def _saving_places(layout: Layout) -> tuple[Rect, Rect, tuple[Rect, ...]]:
+    """The answer, the card below or beside it, and eleven buttons on that."""
+    panel, gap = layout.panel, max(4, layout.margin // 2)
+    if panel.w > 1.15 * panel.h:
+        answer, card = panel.columns(2, gap)
+    else:
+        answer = panel.top(round(panel.h * 0.33))
+        card = panel.below(answer.h + gap)
+    inner = card.inset(max(4, round(10 * layout.unit))).below(round(layout.text * 1.9))
+    rows = inner.top(min(inner.h, round(layout.text * 18))).rows(4, gap)
+    digits = [place for row in rows[:3] for place in row.columns(3, gap)]
+    zero, _, last = rows[3].columns(3, gap)
+    return (
+        answer,
+        card,
+        (*digits, zero, Rect(zero.right + gap, zero.y, last.right - zero.right - gap, zero.h)),
+    )
+
+
+def _saving_block(state: PlayState, rect: Rect) -> Block:
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        parts.heading(painter, "Save it on this machine as", rect.inset(painter.px(10)))
+
+    return Block(rect, "saving", paint)
 
 
 def missing_block(state: PlayState, rect: Rect) -> Block:
@@ -45,4 +95,4 @@ def missing_block(state: PlayState, rect: Rect) -> Block:
     return Block(rect, state.problem, paint)
 
 
-SCREEN = Screen(blocks)
+SCREEN = Screen(blocks, controls)

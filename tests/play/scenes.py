@@ -216,6 +216,7 @@ def _help(state: PlayState) -> PlayState:
 
 SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "draw": ("draw", _draw),
+    "saving": ("draw", lambda state: update(_draw(state), Press("save"))),
     "empty": ("draw", lambda state: state),
     "missing": ("draw", lambda state: state),
     "sees": ("sees", _sees),
