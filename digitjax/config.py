@@ -88,7 +88,7 @@ class TrainConfig:
     """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST if it can be had and synthetic handwriting."""
     seed: int = 0
     """Seed of params, batches and augmentation."""
-    epochs: int = 7
+    epochs: int = 6
     """Epochs."""
     epoch_examples: int = 60_000
     """Examples that make an epoch."""
