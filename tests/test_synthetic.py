@@ -1,0 +1,144 @@
+"""Procedural handwriting: what the skeletons say, and what a drawing made from them must be."""
+
+import jax
+import numpy as np
+import pytest
+
+from digitjax.data.skeletons import CORNER, LAST, PATHS, SMOOTH, load_skeletons
+from digitjax.data.synthetic import PER_PIECE, Hand, sample, sample_pens
+from digitjax.normalize import inks_to_images
+from digitjax.types import MAX_SEGMENTS
+
+N = 512
+STEADY = Hand(
+    miss=0.0,
+    field=0.0,
+    bar=0.0,
+    stretch=0.0,
+    shear=0.0,
+    slant=0.0,
+    turn=0.0,
+    rounding=0.0,
+    early=0.0,
+    tremor=0.0,
+)
+draw = jax.jit(sample, static_argnums=(1, 2))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    ink, labels = draw(jax.random.key(0), N)
+    return np.asarray(ink.ends), np.asarray(ink.mask), np.asarray(labels)
+
+
+def test_every_path_is_well_formed_and_stays_in_its_box():
+    skeletons = load_skeletons()
+    assert sorted(PATHS) == list(range(10))
+    assert len(skeletons.label) == sum(len(paths) for paths in PATHS.values())
+    row = 0
+    for digit, paths in PATHS.items():
+        for weight, text in paths:
+            assert weight > 0
+            strokes = [stroke.split() for stroke in text.split("/")]
+            assert all(len(stroke) >= 2 for stroke in strokes)
+            points = np.array(
+                [[float(v) for v in word.rstrip("!").split(",")] for s in strokes for word in s]
+            )
+            assert points.min() >= 0 and points.max() <= 100, (digit, text)
+            assert np.ptp(points[:, 1]) >= 50, (digit, text)
+            assert skeletons.label[row] == digit
+            assert skeletons.mask[row].sum() == sum(len(s) - 1 for s in strokes)
+            corners = sum(word.endswith("!") for s in strokes for word in s[1:-1])
+            assert (skeletons.kinds[row][skeletons.mask[row]] == CORNER).sum() == 2 * corners
+            assert (skeletons.kinds[row][skeletons.mask[row]] == LAST).sum() == 2 * len(strokes)
+            row += 1
+    assert set(np.unique(skeletons.kinds)) <= {LAST, CORNER, SMOOTH}
+
+
+def test_digits_are_equally_likely():
+    weight, label = load_skeletons().weight, load_skeletons().label
+    np.testing.assert_allclose(np.bincount(label, weight), 0.1, rtol=1e-5)
+    labels = np.asarray(draw(jax.random.key(5), 5000)[1])
+    assert np.bincount(labels, minlength=10).min() > 400
+    assert np.bincount(labels, minlength=10).max() < 600
+
+
+def test_the_same_key_draws_the_same_and_another_key_others(drawn):
+    again, labels = draw(jax.random.key(0), N)
+    np.testing.assert_array_equal(again.ends, drawn[0])
+    np.testing.assert_array_equal(labels, drawn[2])
+    other, _ = draw(jax.random.key(1), N)
+    assert np.abs(np.asarray(other.ends) - drawn[0]).max() > 0.1
+
+
+def test_drawings_are_finite_fit_the_fixed_shape_and_are_about_one_high(drawn):
+    ends, mask, labels = drawn
+    assert np.isfinite(ends).all()
+    assert ends.shape == (*mask.shape, 4) and mask.shape[1] <= MAX_SEGMENTS
+    assert ((labels >= 0) & (labels <= 9)).all()
+    y = np.where(mask[..., None], ends[..., 1::2], np.nan)
+    heights = np.nanmax(y, axis=(1, 2)) - np.nanmin(y, axis=(1, 2))
+    assert 0.7 < np.median(heights) < 1.3 and heights.min() > 0.2
+
+
+def test_pieces_of_a_stroke_are_connected_and_strokes_are_not_joined():
+    ink, labels = draw(jax.random.key(2), N, STEADY)
+    ends, mask = np.asarray(ink.ends), np.asarray(ink.mask)
+    most_strokes = {digit: max(text.count("/") + 1 for _, text in paths) for digit, paths in PATHS.items()}
+    for one, seen, label in zip(ends, mask, np.asarray(labels), strict=True):
+        used = one[seen]
+        assert len(used) % PER_PIECE == 0
+        gaps = np.hypot(*(used[1:, :2] - used[:-1, 2:]).T)
+        assert (gaps > 1e-5).sum() <= most_strokes[int(label)] - 1
+
+
+def test_a_steady_hand_draws_the_skeleton_itself():
+    ink, labels = draw(jax.random.key(3), 256, STEADY)
+    skeletons = load_skeletons()
+    for one, seen, label in zip(*map(np.asarray, ink), np.asarray(labels), strict=True):
+        through = one[seen].reshape(-1, 2)
+        distances = []
+        for points in skeletons.points[skeletons.label == label]:
+            points = points[points.any(axis=1)]
+            distances.append(
+                np.hypot(*(points[:, None] - through[None]).transpose(2, 0, 1)).min(axis=1).max()
+            )
+        assert min(distances) < 1e-4
+
+
+def test_each_deformation_does_something(drawn):
+    plain = np.asarray(draw(jax.random.key(4), 32, STEADY)[0].ends)
+    for name in ("miss", "field", "bar", "stretch", "shear", "slant", "turn", "rounding", "early", "tremor"):
+        hand = Hand(**{**{f: getattr(STEADY, f) for f in Hand.__dataclass_fields__}, name: 0.2})
+        assert np.abs(np.asarray(sample(jax.random.key(4), 32, hand)[0].ends) - plain).max() > 1e-3, name
+
+
+def test_rendered_drawings_are_fitted_and_no_two_alike(drawn):
+    ink, _ = draw(jax.random.key(0), N)
+    images = np.asarray(jax.jit(inks_to_images)(jax.tree.map(lambda leaf: leaf[:64], ink)))[..., 0]
+    mass = images.sum(axis=(1, 2))
+    for axis in (1, 2):
+        np.testing.assert_allclose(images.sum(axis=axis) @ np.arange(28) / mass, 14, atol=0.1)
+    assert len(np.unique(images.reshape(64, -1), axis=0)) == 64
+    assert 0.04 < images.mean() < 0.25
+
+
+def test_pens_lie_between_their_limits():
+    pens = np.asarray(sample_pens(jax.random.key(0), 2000))
+    hand = Hand()
+    assert hand.pen_low <= pens.min() < 1.05 * hand.pen_low
+    assert 0.95 * hand.pen_high < pens.max() <= hand.pen_high * 1.0001
+    assert np.log(pens).mean() == pytest.approx(np.log(hand.pen_low * hand.pen_high) / 2, abs=0.03)
+
+
+def test_fixed_numbers_are_traced_once():
+    traces = []
+
+    @jax.jit
+    def some(key):
+        traces.append(1)
+        return sample(key, 8)
+
+    for seed in range(3):
+        some(jax.random.key(seed))
+    assert len(traces) == 1
