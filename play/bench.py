@@ -122,7 +122,6 @@ def _open(work: dict, size: tuple[int, int], sources: list, patience: float) -> 
     from play import launch, paths
 
     link = launch.start(launch.Options(work["checkpoint"], "cpu", paths.compilation_cache()))
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
@@ -343,6 +342,7 @@ def _resident_mb(pid: int | None) -> float:
 def _main() -> int:
     work = json.loads(sys.argv[1])
     measure = {"launch": _launch, "ink": _ink, "frames": _frames, "changes": _changes}[work["what"]]
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     out = os.dup(1)
     os.dup2(2, 1)
     try:
