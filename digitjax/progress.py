@@ -40,7 +40,9 @@ class TrainingProgress:
                 refresh_per_second=4,
                 expand=True,
             )
-            self._task = self._bar.add_task("", total=total, completed=start, epoch="", rate="", left="")
+            self._task = self._bar.add_task(
+                "", total=total, completed=start, epoch="", rate="compiling", left=""
+            )
         self._marks = [(time.monotonic(), start)]
         self._last_plain = time.monotonic()
 
