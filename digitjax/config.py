@@ -19,7 +19,7 @@ class ModelConfig:
     kind: Literal["cnn"] = "cnn"
     """Family of networks."""
     channels: tuple[int, ...] = (32, 48, 96)
-    """Channels of the convolutions: the first on 14 x 14, the second too, the third on 7 x 7."""
+    """Channels of up to four convolutions: two on 14 x 14, then one on 7 x 7 and one on 3 x 3."""
     hidden: int = 96
     """Width of the dense layer before the answer."""
     dropout: float = 0.25
@@ -30,7 +30,12 @@ class ModelConfig:
     """Input geometry; it travels with the checkpoint."""
 
     def __post_init__(self) -> None:
-        _require(all(0 < c <= 4096 for c in self.channels), "model.channels", self.channels, "1 to 4096 each")
+        _require(
+            1 <= len(self.channels) <= 4 and all(0 < c <= 4096 for c in self.channels),
+            "model.channels",
+            " ".join(map(str, self.channels)),
+            "one to four numbers, 1 to 4096 each",
+        )
         _require(0 < self.hidden <= 65536, "model.hidden", self.hidden, "1 to 65536")
         _require(0 <= self.dropout < 1, "model.dropout", self.dropout, "0 up to, not including, 1")
 
