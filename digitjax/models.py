@@ -4,6 +4,7 @@ No hidden state: no batch statistics, no mode flags. A key switches dropout on.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -30,7 +31,7 @@ def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
 
 
 class CNN(nn.Module):
-    """5x5/2 convolution, 3x3 convolutions with a pooling before each after the second, a dense layer, the heads."""
+    """5x5/2 convolution, 3x3 convolutions with a pooling before each but the first, a dense layer, the heads."""
 
     channels: Sequence[int]
     hidden: int
@@ -70,7 +71,7 @@ def make_model(config: ModelConfig) -> Model:
         params: Params, images: Float[Array, "batch height width 1"], key: Key[Array, ""] | None = None
     ) -> Logits:
         rngs = None if key is None else {"dropout": key}
-        return module.apply({"params": params}, images, train=key is not None, rngs=rngs)
+        return cast(Logits, module.apply({"params": params}, images, train=key is not None, rngs=rngs))
 
     return Model(init, apply, config.geometry)
 
@@ -95,7 +96,7 @@ def feature_maps(
             capture_intermediates=lambda layer, _: isinstance(layer, nn.Conv | nn.Dense),
             mutable=["intermediates"],
         )
-        found = state["intermediates"]
+        found: dict[str, Any] = dict(state["intermediates"])
         return {name: nn.relu(found[name]["__call__"][0]) for name in sorted(found) if name not in HEADS}
 
     return look

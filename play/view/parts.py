@@ -68,9 +68,7 @@ def switch(painter: Painter, rect: Rect, on: bool) -> None:
     painter.box(knob, palette.on_accent if on else palette.ground, 100)
 
 
-def thumbnail(
-    lines: Lines, place: Map, side: int, paper: Color, ink: Color | Sequence[Color]
-) -> pygame.Surface:
+def thumbnail(lines: Lines, place: Map, side: int, paper: Color, inks: Sequence[Color]) -> pygame.Surface:
     """Ink as the map places it in the 28 x 28 image, `side` pixels wide, smooth.
 
     Args:
@@ -78,14 +76,13 @@ def thumbnail(
         place: canvas units to image pixels.
         side: of the picture.
         paper: its ground.
-        ink: one colour, or one a stroke.
+        inks: a colour for each stroke.
     """
     large = pygame.Surface((side * FINER, side * FINER))
     large.fill(paper)
-    colors = [ink] * len(lines) if isinstance(ink[0], int) else ink
     times = side * FINER / SIDE
     width = max(2, round(place.pen * times))
-    for line, color in zip(lines, colors, strict=False):
+    for line, color in zip(lines, inks, strict=True):
         _polyline(large, [_scaled(place.point(x, y), times) for x, y in line], width, color)
     return pygame.transform.smoothscale(large, (side, side))
 
@@ -93,7 +90,11 @@ def thumbnail(
 def unit_thumbnail(lines: Lines, side: int, paper: Color, ink: Color) -> pygame.Surface:
     """Ink in the unit square, fitted into a picture with a margin."""
     return thumbnail(
-        lines, Map(SIDE * 0.72, SIDE * 0.14 - 0.5, SIDE * 0.14 - 0.5, SIDE * 0.075), side, paper, ink
+        lines,
+        Map(SIDE * 0.72, SIDE * 0.14 - 0.5, SIDE * 0.14 - 0.5, SIDE * 0.075),
+        side,
+        paper,
+        [ink] * len(lines),
     )
 
 

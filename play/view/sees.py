@@ -127,7 +127,10 @@ def _stage_block(
         picture = Rect(inner.x, inner.y + (inner.h - side) // 2, side, side)
         painter.fill(picture, palette.paper)
         if place is not None and (able or number == 0):
-            painter.surface.blit(parts.thumbnail(thin(), place, side, palette.paper, palette.ink), picture)
+            lines = thin()
+            painter.surface.blit(
+                parts.thumbnail(lines, place, side, palette.paper, [palette.ink] * len(lines)), picture
+            )
             _mark(painter, picture, name, place, state.strokes)
         painter.box(picture, palette.line, 0, palette.line) if side < 8 else _frame(painter, picture)
         rest = Rect(

@@ -264,7 +264,8 @@ def test_ink_takes_the_colour_of_what_it_says(theme):
 def test_heat_lies_on_the_place_it_is_about():
     state = drawn(scene("why-empty", 1280, 800))
     heat = np.zeros((28, 28))
-    fit = state.answers[0].fit  # pyright: ignore
+    fit = answer(state).fit
+    assert fit is not None
     x, y = FOUR[1][-1]
     row, column = round(fit[0] * y + fit[2]), round(fit[0] * x + fit[1])
     heat[row - 1 : row + 2, column - 1 : column + 2] = 1
