@@ -145,7 +145,8 @@ def share(weights: Sequence[float], batch_size: int) -> list[int]:
     Raises:
         InputError: a source would get none.
     """
-    exact = np.asarray(weights) / sum(weights) * batch_size
+    relative = np.asarray(weights) / max(weights)  # their sum need not be a number
+    exact = relative / relative.sum() * batch_size
     counts = np.floor(exact).astype(int)
     for index in np.argsort(counts - exact, kind="stable")[: batch_size - counts.sum()]:
         counts[index] += 1
