@@ -53,6 +53,12 @@ def test_nothing_given_is_the_first_preset(asked, checkpoints):
     assert asked == [(PRESETS["cnn"](), checkpoints / "cnn-0", False)]
 
 
+def test_the_preset_may_stand_after_data_with_an_equals_sign(asked):
+    assert cli.main(["train", "--data=digits8x8", "cnn", "--data=synthetic=2"]) == 0
+    assert asked[0][0] == dataclasses.replace(PRESETS["cnn"](), data=("digits8x8", "synthetic=2"))
+    assert cli.main(["train", "--data=digits8x8", "mnist"]) == 2  # no second spec, and no preset
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -179,12 +179,14 @@ def _words(value: object) -> str:
 
 
 def _join_data(argv: list[str]) -> list[str]:
-    """Gathers every `--data A B ... --data C` into one option at the end, as tyro keeps only the last."""
+    """Gathers every `--data A B ... --data=C` into one option at the end, as tyro keeps only the last."""
     specs, rest, is_data = [], [], False
     for word in argv:
-        if word == "--data" or word.startswith("--data="):
+        if word == "--data":
             is_data = True
-            specs += [word.partition("=")[2]] if "=" in word else []
+        elif word.startswith("--data="):  # one spec: what follows is no part of it
+            is_data = False
+            specs.append(word.partition("=")[2])
         elif is_data and not word.startswith("--"):
             specs.append(word)
         else:
