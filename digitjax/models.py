@@ -31,7 +31,7 @@ def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
 
 
 class CNN(nn.Module):
-    """5x5/2 convolution, 3x3 convolutions with a pooling before each but the first, a dense layer, the heads."""
+    """5x5/2 convolution, 3x3 ones with a pooling before each but the first, a dense layer, the heads."""
 
     channels: Sequence[int]
     hidden: int
