@@ -182,7 +182,11 @@ def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SE
 
 def pack_all(drawings: Iterable[Drawing], max_segments: int = MAX_SEGMENTS) -> Segments:
     """`pack` of every drawing: `ends` float32 [n, max_segments, 4] and `mask` bool [n, max_segments]."""
-    packed = [pack(drawing.strokes, max_segments) for drawing in drawings]
+    return stack([pack(drawing.strokes, max_segments) for drawing in drawings], max_segments)
+
+
+def stack(packed: Sequence[Segments], max_segments: int = MAX_SEGMENTS) -> Segments:
+    """What `pack` made of several drawings as one, with a leading batch axis; of none, too."""
     if not packed:
         return Segments(np.zeros((0, max_segments, 4), np.float32), np.zeros((0, max_segments), bool))
     return Segments(np.stack([p.ends for p in packed]), np.stack([p.mask for p in packed]))

@@ -8,7 +8,7 @@ from digitjax.data.labels import label_of
 from digitjax.data.spec import Kind, Source, Spec
 from digitjax.data.splits import in_split, ink_digest, writer_digest
 from digitjax.errors import InputError
-from digitjax.strokes import Drawing, pack_all, read_drawings
+from digitjax.strokes import Drawing, pack, read_drawings, stack
 
 MAX_DRAWINGS = 1_000_000
 """Drawings held in memory at most; packed, one takes 2.2 kB."""
@@ -21,7 +21,7 @@ def load_drawings(spec: Spec) -> Source:
         InputError: the file is missing, too large, or a line is refused.
     """
     path = Path(spec.path or "")
-    kept, skipped = [], 0
+    packed, words, writers, skipped = [], [], [], 0
     for number, drawing in enumerate(read_drawings(path), 1):
         if number > MAX_DRAWINGS:
             raise InputError(f"{path} has more than {MAX_DRAWINGS} drawings: split it into smaller files")
@@ -30,14 +30,15 @@ def load_drawings(spec: Spec) -> Source:
         if drawing.word is None:
             skipped += 1
         else:
-            kept.append(drawing)
-    words = tuple(drawing.word for drawing in kept)
+            packed.append(pack(drawing.strokes))
+            words.append(drawing.word)
+            writers.append(_writer(drawing))
     return Source(
         name=str(spec),
         labels=np.array([label_of(word) for word in words], np.int8),
-        words=words,
-        writers=tuple(map(_writer, kept)) if any(drawing.writer for drawing in kept) else None,
-        ink=pack_all(kept),
+        words=tuple(words),
+        writers=tuple(writers) if any(writers) else None,
+        ink=stack(packed),
         skipped=skipped,
     )
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -100,6 +101,20 @@ def test_a_bad_line_stops_the_loading_by_file_and_line(tmp_path):
     path.write_text('{"word":"1","drawing":[[[0],[0]]]}\n{"word":"1","drawing":[[[0],[]]]}\n')
     with pytest.raises(InputError, match=r"d\.ndjson:2: stroke 1 has 1 x, 0 y"):
         load(f"strokes:{path}@train")
+
+
+def test_long_drawings_are_not_kept_unpacked(tmp_path):
+    path = tmp_path / "long.ndjson"
+    points = np.random.default_rng(0).uniform(0, 99, (20_000, 2)).round(1)
+    count = 24
+    write_drawings(path, (Drawing((points,), None, "1") for _ in range(count)))
+    tracemalloc.start()
+    try:
+        assert len(load(f"strokes:{path}").labels) == count
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.6 * count * points.nbytes  # one drawing's numbers as they are parsed take 0.3 of it
 
 
 def test_the_corpora_split_by_writer(datasets):
