@@ -7,6 +7,7 @@
 #   make lint          ruff: rules and formatting
 #   make typecheck     pyright
 #   make pictures      the README's pictures of the drawing program
+#   make bench         measure the drawing program: start, latency, frames, memory
 #   make setup         .venv alone
 #   make constraints   resolve the pinned versions in .constraints/ anew
 #
@@ -14,7 +15,7 @@
 # installed for (else: what is found).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train play test check lint typecheck pictures constraints
+.PHONY: help setup train play test check lint typecheck pictures bench constraints
 
 PYTHON ?=
 ACCEL ?=
@@ -55,6 +56,9 @@ lint: setup
 
 typecheck: setup
 	$(VENV)/python -m pyright --pythonpath $(VENV)/python
+
+bench: setup
+	$(VENV)/python -m play --bench
 
 pictures: setup
 	$(VENV)/python -m tests.play.pictures --readme
