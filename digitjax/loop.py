@@ -62,16 +62,19 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
         say(f"warning: {warning}")
     model = make_model(config.model)
     if resume:
-        specs, notices = runs.read_data(run), ()
+        pipeline = make_pipeline(
+            dataclasses.replace(config, data=_announced(runs.read_data(run))), model.geometry
+        )
+        _say_all(pipeline.notices)
     else:
-        chosen, notices = choose_specs(config.data)
-        specs = tuple(map(str, chosen))
-    _say_all(notices)
-    say(f"data: {', '.join(specs)}")
-    pipeline = make_pipeline(dataclasses.replace(config, data=specs), model.geometry)
-    _say_all(pipeline.notices)
-    if not resume:
-        runs.write_config(run, config, **_about(specs, (*notices, *pipeline.notices)))
+        chosen, early = choose_specs(config.data)  # told before the data are loaded, which may take long
+        _say_all(early)
+        announced = _announced([str(spec) for spec in chosen])
+        pipeline = make_pipeline(config, model.geometry)
+        _say_all([notice for notice in pipeline.notices if notice not in early])
+        if pipeline.specs != announced:
+            _announced(pipeline.specs)
+        runs.write_config(run, config, **_about(pipeline.specs, pipeline.notices))
     state = fresh_state(config)
     start = 0
     if resume and (restored := _restore(run, state)) is not None:
@@ -85,7 +88,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
             trainer.steps(sharding.replicate(state, mesh), start)
     finally:
         metrics_file.close()
-    return Trained(specs, metrics_file.seconds)
+    return Trained(pipeline.specs, metrics_file.seconds)
 
 
 def fresh_state(config: TrainConfig) -> TrainState:
@@ -294,6 +297,11 @@ def _about(specs: Sequence[str], notices: Sequence[str]) -> dict[str, Any]:
         "versions": versions,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _announced(specs: Sequence[str]) -> tuple[str, ...]:
+    say(f"data: {', '.join(specs)}")
+    return tuple(specs)
 
 
 def _say_all(lines: Sequence[str]) -> None:

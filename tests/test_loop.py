@@ -1,5 +1,6 @@
 """The trainer: what it leaves, and that stopping it in any way changes nothing."""
 
+import dataclasses
 import json
 import math
 import os
@@ -14,9 +15,11 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax import cli, loop, metrics, runs, sharding
+from digitjax import cli, data, loop, metrics, runs, sharding
 from digitjax.checkpoint import load_model, load_state
 from digitjax.config import ModelConfig, OptimConfig, TrainConfig
+from digitjax.data import DataUnavailable
+from digitjax.data import pipeline as data_pipeline
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.evaluate import loss_and_accuracy
 from digitjax.models import make_model
@@ -284,6 +287,27 @@ def test_two_devices_train_as_one_does(monkeypatch):
         results.append((state.params, losses))
     for one, two in zip(jax.tree.leaves(results[0]), jax.tree.leaves(results[1]), strict=True):
         np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-6)
+
+
+def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, monkeypatch, capfd):
+    def load(spec, default=None):
+        if getattr(spec, "name", spec) == "mnist":
+            raise DataUnavailable("no route to host")
+        return data.load(spec, default)
+
+    monkeypatch.setattr(data_pipeline, "unavailable", lambda name: None)
+    monkeypatch.setattr(data_pipeline, "load", load)
+    monkeypatch.setattr(data_pipeline, "EMBEDDED", ("digits8x8",))
+    config = dataclasses.replace(CONFIG, data=(), epochs=1, epoch_examples=32)
+    run = checkpoints / "run"
+    run.mkdir()
+    assert loop.train(config, run).data == ("digits8x8",) == runs.read_data(run)
+    about = json.loads((run / runs.CONFIG).read_text())
+    assert about["config"]["data"] == [] and "no route to host" in about["notices"][0]
+    said = capfd.readouterr().err
+    assert said.count("no route to host") == 1 and "data: digits8x8" in said
+    shutil.rmtree(run / "1")
+    assert loop.train(config, run, resume=True).data == ("digits8x8",)
 
 
 def test_a_batch_that_the_devices_do_not_divide_names_both(checkpoints, capfd):
