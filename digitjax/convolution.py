@@ -48,7 +48,9 @@ def convolve(
 
     On the CPU a convolution of one channel becomes patches x weights; the result is the same to rounding.
     """
-    if jax.default_backend() != "cpu" or images.shape[-1] > 1:
+    dilations = (*(rest.get("lhs_dilation") or ()), *(rest.get("rhs_dilation") or ()))
+    plain = images.shape[-1] == 1 and all(dilation == 1 for dilation in dilations)
+    if jax.default_backend() != "cpu" or not plain:
         return lax.conv_general_dilated(images, kernel, strides, padding, **rest)
     window = (kernel.shape[0], kernel.shape[1])
     step = (strides[0], strides[1])

@@ -1,4 +1,4 @@
-"""The normaliser against a brute-force renderer, against MNIST's own recipe and against what must not matter."""
+"""The normaliser against a brute-force renderer, MNIST's own recipe and what must not matter."""
 
 import jax
 import jax.numpy as jnp
@@ -196,7 +196,10 @@ def test_whole_pixel_shift_brings_the_mass_to_14(rows):
 def test_uci_blocks_are_counted():
     bitmap = np.random.default_rng(1).random((32, 32)).astype(np.float32)
     expected = np.array(
-        [[(bitmap[4 * y : 4 * y + 4, 4 * x : 4 * x + 4] >= 0.5).sum() / 16 for x in range(8)] for y in range(8)]
+        [
+            [(bitmap[4 * y : 4 * y + 4, 4 * x : 4 * x + 4] >= 0.5).sum() / 16 for x in range(8)]
+            for y in range(8)
+        ]
     )
     np.testing.assert_array_equal(count_blocks(jnp.asarray(bitmap)), expected)
 

@@ -1,0 +1,128 @@
+"""The networks and their fast forms of convolution and pooling, against those of jax.lax."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from digitjax.config import PRESETS, ModelConfig
+from digitjax.convolution import convolve, patches
+from digitjax.models import count_params, feature_maps, make_model, max_pool
+
+TINY = ModelConfig(channels=(2, 3, 4), hidden=8, dropout=0.5, rejects=True)
+LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+
+def normal(seed: int, *shape: int) -> jax.Array:
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("size", "window", "strides", "padding"),
+    [
+        ((28, 28), (5, 5), (2, 2), "SAME"),
+        ((9, 8), (3, 3), (1, 1), "SAME"),
+        ((9, 8), (3, 2), (2, 3), "VALID"),
+        ((7, 7), (5, 3), (3, 1), ((2, 1), (0, 2))),
+        ((8, 8), (5, 5), (2, 2), "SAME_LOWER"),
+    ],
+)
+def test_convolution_is_that_of_lax_and_so_is_its_gradient(channels, size, window, strides, padding):
+    images, kernel = normal(0, 3, *size, channels), normal(1, *window, channels, 4)
+    options = {"dimension_numbers": lax.conv_dimension_numbers(images.shape, kernel.shape, LAYOUT)}
+
+    def both(convolution):
+        result = convolution(images, kernel, strides, padding, **options)
+        grads = jax.grad(
+            lambda x, k: (convolution(x, k, strides, padding, **options) ** 2).sum(), argnums=(0, 1)
+        )(images, kernel)
+        return result, *grads
+
+    for ours, theirs in zip(both(convolve), both(lax.conv_general_dilated), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "options", [{"rhs_dilation": (2, 2)}, {"feature_group_count": 1, "rhs_dilation": (1, 2)}]
+)
+def test_convolutions_of_other_kinds_are_not_answered_wrongly(options):
+    images, kernel = normal(0, 2, 9, 9, 1), normal(1, 3, 3, 1, 2)
+    options |= {"dimension_numbers": lax.conv_dimension_numbers(images.shape, kernel.shape, LAYOUT)}
+    expected = lax.conv_general_dilated(images, kernel, (1, 1), "SAME", **options)
+    np.testing.assert_allclose(convolve(images, kernel, (1, 1), "SAME", **options), expected, atol=1e-4)
+
+
+def test_patches_are_the_windows():
+    images = normal(0, 2, 6, 5, 2)
+    found = patches(images, (3, 2), (2, 1), ((1, 0), (0, 1)))
+    padded = np.pad(images, ((0, 0), (1, 0), (0, 1), (0, 0)))
+    assert found.shape == (2, 3, 5, 12)
+    np.testing.assert_array_equal(found[1, 2, 3], padded[1, 4:7, 3:5].reshape(-1))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (14, 6)])
+def test_pooling_and_its_gradient_are_those_of_reduce_window(size):
+    x = normal(0, 2, *size, 3)
+
+    def reference(x):
+        return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+    np.testing.assert_array_equal(max_pool(x), reference(x))
+    ours, theirs = (jax.grad(lambda x, pool=pool: (pool(x) ** 3).sum())(x) for pool in (max_pool, reference))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_small_and_init_is_what_they_say(name):
+    shapes = jax.eval_shape(make_model(PRESETS[name]().model).init, jax.random.key(0))
+    assert count_params(shapes) <= 150_000
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(shapes))
+
+
+@pytest.mark.parametrize("geometry", ["mnist28", "uci8"])
+@pytest.mark.parametrize("rejects", [False, True])
+def test_heads_and_geometries(geometry, rejects):
+    model = make_model(ModelConfig(channels=(2, 3, 4), hidden=8, rejects=rejects, geometry=geometry))
+    size = {"mnist28": 28, "uci8": 8}[geometry]
+    logits = jax.eval_shape(
+        lambda key: model.apply(model.init(key), jnp.zeros((5, size, size, 1))), jax.random.key(0)
+    )
+    assert model.geometry == geometry
+    assert logits.digits.shape == (5, 10)
+    assert (logits.is_digit is None) is not rejects
+    assert logits.is_digit is None or logits.is_digit.shape == (5,)
+
+
+def test_without_a_key_the_answer_is_the_same_and_with_keys_it_differs():
+    model = make_model(TINY)
+    params = model.init(jax.random.key(0))
+    apply = jax.jit(model.apply)
+    images = normal(0, 4, 28, 28, 1)
+    plain = apply(params, images)
+    np.testing.assert_array_equal(plain.digits, apply(params, images).digits)
+    dropped = [apply(params, images, jax.random.key(seed)).digits for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(dropped[0], dropped[1])
+    assert np.abs(dropped[0] - dropped[2]).max() > 1e-3
+    assert np.abs(dropped[0] - plain.digits).max() > 1e-3
+
+
+def test_an_example_is_answered_alike_in_any_company():
+    model = make_model(TINY)
+    params = model.init(jax.random.key(0))
+    images = normal(0, 6, 28, 28, 1)
+    together = model.apply(params, images).digits
+    alone = np.concatenate([model.apply(params, images[i : i + 1]).digits for i in (0, 5)])
+    np.testing.assert_allclose(together[np.array([0, 5])], alone, atol=1e-5)
+
+
+def test_feature_maps_are_what_the_layers_let_through():
+    model = make_model(TINY)
+    params = model.init(jax.random.key(0))
+    images = normal(0, 2, 28, 28, 1)
+    maps = feature_maps(TINY)(params, images)
+    assert list(maps) == ["conv0", "conv1", "conv2", "hidden"]
+    assert all(np.asarray(layer).min() >= 0 for layer in maps.values())
+    answered = maps["hidden"] @ params["digits"]["kernel"] + params["digits"]["bias"][None]
+    np.testing.assert_allclose(model.apply(params, images).digits, answered, atol=1e-5)

@@ -1,0 +1,225 @@
+"""Batches: pure in seed and step, each example once an epoch, shares by weight, ink and pixels alike."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from digitjax.config import ModelConfig, OptimConfig, TrainConfig
+from digitjax.data import load
+from digitjax.data.labels import NOT_A_DIGIT
+from digitjax.data.pipeline import (
+    VALIDATION_EXAMPLES,
+    Examples,
+    _validation,
+    choose_specs,
+    indices_at,
+    make_pipeline,
+    make_targets,
+    share,
+    to_examples,
+    trim,
+)
+from digitjax.errors import InputError
+from digitjax.normalize import inks_to_images
+from digitjax.pixels import picture_to_image
+from digitjax.strokes import Drawing, pack_all, write_drawings
+from digitjax.types import Segments
+
+BATCH = 12
+
+
+def lines(rng, count: int) -> tuple[np.ndarray, ...]:
+    return tuple(rng.uniform(0, 100, (5, 2)) for _ in range(count))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> tuple[str, str]:
+    """Specs of 200 drawings by 20 writers, an eighth of them letters, and of 60 pictures."""
+    folder, rng = tmp_path_factory.mktemp("mix"), np.random.default_rng(0)
+    words = ["a" if i % 8 == 0 else str(i % 10) for i in range(200)]
+    drawings = [Drawing(lines(rng, 1 + i % 2), None, words[i], "tests", f"w{i % 20}") for i in range(200)]
+    write_drawings(folder / "ink.ndjson", drawings)
+    pictures = np.full((60, 40, 30), 255, np.uint8)
+    for index, picture in enumerate(pictures):
+        picture[5:35, 5 + index % 20 : 8 + index % 20] = 0
+        picture[10 + index // 4 : 13 + index // 4, 6:26] = 20
+    np.savez(folder / "pixels.npz", x=pictures, y=np.arange(60) % 10)
+    return f"strokes:{folder / 'ink.ndjson'}", f"images:{folder / 'pixels.npz'}"
+
+
+def config(*data: str, rejects: bool = False, seed: int = 0, geometry="mnist28") -> TrainConfig:
+    return TrainConfig(
+        data=data,
+        seed=seed,
+        epochs=1,
+        epoch_examples=BATCH * 10,
+        batch_size=BATCH,
+        model=ModelConfig(rejects=rejects, geometry=geometry),
+        optim=OptimConfig(label_smoothing=0.1),
+    )
+
+
+@pytest.fixture(scope="module")
+def mix(files):
+    ink, pixels = files
+    return make_pipeline(config(f"{ink}=2", f"{pixels}=1", "synthetic@train=3", rejects=True), "mnist28")
+
+
+def as_bytes(batch) -> bytes:
+    return b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(batch))
+
+
+def test_a_batch_is_a_function_of_seed_and_step(mix, files):
+    batches = {step: as_bytes(mix.batch_at(step)) for step in (7, 0, 3)}
+    assert len(set(batches.values())) == 3
+    assert as_bytes(mix.batch_at(3)) == batches[3]
+    ink, pixels = files
+    specs = (f"{ink}=2", f"{pixels}=1", "synthetic@train=3")
+    again = make_pipeline(config(*specs, rejects=True), "mnist28").batch_at
+    assert as_bytes(again(7)) == batches[7]
+    other = make_pipeline(config(*specs, rejects=True, seed=1), "mnist28").batch_at
+    assert as_bytes(other(7)) != batches[7]
+
+
+def test_a_batch_is_well_formed(mix):
+    batch = mix.batch_at(0)
+    assert batch.x.shape == (BATCH, 28, 28, 1) and batch.x.dtype == np.float32
+    assert np.asarray(batch.x).min() >= 0 and np.asarray(batch.x).max() <= 1
+    assert (np.asarray(batch.x).sum(axis=(1, 2, 3)) > 5).all()
+    np.testing.assert_allclose(np.asarray(batch.target).sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(batch.weight, np.ones(BATCH))
+
+
+def test_shares_follow_the_weights(mix):
+    assert share([2.0, 1.0, 3.0], BATCH) == [4, 2, 6]
+    assert share([1.0, 1.0, 1.0], 8) in ([3, 3, 2], [3, 2, 3], [2, 3, 3])
+    assert share([15.0, 1.0], 128) == [120, 8]
+    assert share([1e308, 1e308], 128) == [64, 64]  # whose sum is infinite
+    with pytest.raises(InputError, match="--batch-size"):
+        share([1000.0, 1.0], 8)
+    # Only the second source's pictures are two bars with nothing slanting: two of each batch.
+    images = np.asarray(mix.batch_at(5).x)[..., 0]
+    barred = (images.sum(axis=2).max(axis=1) > 12) & (images.sum(axis=1).max(axis=1) > 15)
+    assert {4, 5} <= set(np.flatnonzero(barred).tolist())
+
+
+def test_each_example_comes_once_an_epoch_and_epochs_differ():
+    n, count = 50, 7
+    steps = range(3 * n)
+    taken = np.concatenate([indices_at(0, 1, step, count, n) for step in steps])
+    epochs = taken[: len(taken) // n * n].reshape(-1, n)
+    np.testing.assert_array_equal(np.sort(epochs, axis=1), np.tile(np.arange(n), (len(epochs), 1)))
+    assert len(np.unique(epochs, axis=0)) == len(epochs)
+    assert not np.array_equal(indices_at(0, 1, 0, n, n), indices_at(0, 2, 0, n, n))
+    assert not np.array_equal(indices_at(0, 1, 0, n, n), indices_at(1, 1, 0, n, n))
+    many = np.bincount(indices_at(0, 0, 2, 25, 10), minlength=10)
+    assert many.min() >= 2 and many.max() <= 3  # more than an epoch in one step
+
+
+def test_pictures_arrive_as_the_pixel_path_makes_them(files):
+    source = load(files[1], "train")
+    batch_at = make_pipeline(config(files[1]), "mnist28").batch_at
+    assert source.images is not None
+    expected = np.stack([np.round(picture_to_image(p) * 255) for p in source.images]).astype(np.uint8)
+    got = np.concatenate([np.asarray(batch_at(step).x) for step in range(-(-len(expected) // BATCH))])
+    got = np.round(got[: len(expected)] * 255).astype(np.uint8)
+
+    def rows(a):
+        return sorted(row.tobytes() for row in a)
+
+    assert rows(got) == rows(expected)
+
+
+def test_ink_arrives_as_itself_drawn_with_one_of_the_pens(files):
+    source = load(files[0], "train")
+    digits = source.labels < NOT_A_DIGIT
+    assert source.ink is not None
+    ink = Segments(np.asarray(source.ink.ends)[digits], np.asarray(source.ink.mask)[digits])
+    batch_at = make_pipeline(config(files[0]), "mnist28").batch_at
+    got = np.asarray(batch_at(0).x).reshape(BATCH, -1)
+    plain = np.asarray(jax.jit(inks_to_images)(ink)).reshape(digits.sum(), -1)
+    alike = np.corrcoef(got, plain)[:BATCH, BATCH:].max(axis=1)
+    assert (alike > 0.85).all(), alike  # turned, sheared or squeezed once already, it would not be
+
+
+def test_what_is_no_digit_is_learnt_by_a_network_with_that_head_and_else_left_out(files):
+    labels = load(files[0], "train").labels
+    others = int((labels == NOT_A_DIGIT).sum())
+    assert others
+    with_head = make_pipeline(config(files[0], rejects=True), "mnist28")
+    steps = -(-len(labels) // BATCH)
+    is_digit = np.concatenate([np.asarray(with_head.batch_at(s).is_digit) for s in range(steps)])
+    assert (is_digit[: len(labels)] == 0).sum() == others
+    batch = next(b for b in map(with_head.batch_at, range(steps)) if (np.asarray(b.is_digit) == 0).any())
+    np.testing.assert_allclose(np.asarray(batch.target)[np.asarray(batch.is_digit) == 0], 0.1, rtol=1e-6)
+    without = make_pipeline(config(files[0]), "mnist28")
+    assert any(str(others) in notice for notice in without.notices)
+    assert all(np.asarray(without.batch_at(s).is_digit).all() for s in range(steps))
+
+
+def test_a_file_without_a_digit_is_refused(tmp_path):
+    rng = np.random.default_rng(1)
+    drawings = [Drawing(lines(rng, 1), None, "a", "tests", f"w{i}") for i in range(40)]
+    write_drawings(tmp_path / "letters.ndjson", drawings)
+    with pytest.raises(InputError, match="no digit"):
+        make_pipeline(config(f"strokes:{tmp_path / 'letters.ndjson'}"), "mnist28")
+
+
+def test_targets_are_smoothed_and_sum_to_one():
+    target = np.asarray(make_targets(jnp.array([3, 0, NOT_A_DIGIT]), 0.1))
+    np.testing.assert_allclose(target.sum(axis=1), 1, rtol=1e-6)
+    assert target[0, 3] == pytest.approx(0.91) and target[0, 2] == pytest.approx(0.01)
+    np.testing.assert_allclose(target[2], 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("geometry", ["mnist28", "uci8"])
+def test_examples_are_in_the_models_geometry(files, geometry):
+    source = load(files[0], None)
+    examples = to_examples(source, geometry)
+    size = {"mnist28": 28, "uci8": 8}[geometry]
+    assert examples.images.shape == (200, size, size, 1) and examples.images.dtype == np.uint8
+    assert source.ink is not None
+    some = Segments(np.asarray(source.ink.ends)[190:], np.asarray(source.ink.mask)[190:])
+    expected = np.asarray(jax.jit(inks_to_images, static_argnums=1)(some, geometry)) * 255
+    np.testing.assert_allclose(examples.images[190:], expected, atol=0.51)
+    assert examples.words == source.words and examples.writers == source.writers
+
+
+def test_every_source_feeds_the_small_geometry_too(files):
+    data = (f"{files[0]}=1", f"{files[1]}=1", "synthetic=1", "digits8x8=1")
+    pipe = make_pipeline(config(*data, geometry="uci8"), "uci8")
+    assert pipe.batch_at(0).x.shape == (BATCH, 8, 8, 1)
+    assert all(examples.images.shape[1:] == (8, 8, 1) for examples in pipe.validation)
+
+
+def test_validation_is_the_same_sources_other_split(files):
+    pipe = make_pipeline(config(f"{files[0]}=1", "digits8x8=1"), "mnist28")
+    assert [e.name.rpartition("@")[2] for e in pipe.validation] == ["validation"] * 2
+    train = set(load(files[0], "train").writers or ())
+    assert not train & set(pipe.validation[0].writers or ())
+
+
+def test_a_long_validation_is_thinned_evenly():
+    n = 2 * VALIDATION_EXAMPLES
+    examples = Examples("x", np.zeros((n, 1, 1, 1), np.uint8), np.arange(n) % 10, ("1",) * n)
+    thin = _validation(examples)
+    assert len(thin.labels) == len(thin.images) == len(thin.words) == VALIDATION_EXAMPLES
+    assert thin.writers is None
+
+
+def test_without_specs_and_without_mnist_the_embedded_data_are_named():
+    specs, notices = choose_specs(())
+    assert {spec.name for spec in specs} == {"synthetic", "digits8x8"}
+    assert len(notices) == 1 and "DIGITJAX_MNIST_DIR" in notices[0]
+    assert choose_specs(("digits8x8=2",))[0][0].weight == 2
+
+
+def test_trimming_keeps_every_segment():
+    ink = pack_all([Drawing((np.array([[0, 0], [1, 2], [3, 1.0]]),)) for _ in range(3)])
+    small = trim(ink)
+    assert small.mask.shape == (3, 8) and small.mask.sum() == ink.mask.sum()
+    images = [np.asarray(inks_to_images(i, "mnist28")) for i in (ink, small)]
+    np.testing.assert_array_equal(images[0], images[1])
+    nothing = trim(Segments(np.zeros((2, 128, 4), np.float32), np.zeros((2, 128), bool)))
+    assert not nothing.mask.any()
