@@ -29,6 +29,8 @@ def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False)
             raise _taken(out, config)
         return _create(out)
     for run in _names(config):
+        if _is_held(run):
+            continue
         if not _is_taken(run):
             return _create(run)
         if not anew and _is_unfinished(run, config):
@@ -90,6 +92,15 @@ def locked(run: Path) -> Iterator[None]:
         if not _try_lock(file.fileno()):
             raise InputError(f"{run} is being trained by another process: wait for it or give another --out")
         yield
+
+
+def _is_held(run: Path) -> bool:
+    """Whether another process trains in the folder, or is about to."""
+    try:
+        with (run / LOCK).open("r+b") as file:
+            return not _try_lock(file.fileno())
+    except OSError:
+        return False
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -100,6 +100,7 @@ def test_a_second_trainer_is_refused_until_the_first_is_gone_even_by_kill(folder
         assert other.stdout is not None and other.stdout.readline().strip() == b"held"
         with pytest.raises(InputError, match="another process"), claim.locked(run):
             pass
+        assert claim.new_run(CONFIG) == folder / "cnn-4-2", "not the run that the other is training"
         other.kill()
         other.wait()
     with claim.locked(run):
