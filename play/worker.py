@@ -25,6 +25,8 @@ from play.launch import Options
 WATCH_SECONDS = 1.0
 """How often a run is looked at for a newer step."""
 IDLE_SECONDS = 0.05
+MAX_AHEAD = 5_000_000
+"""Parameters of the largest network that is compiled before its checkpoint has been checked."""
 
 
 def main(requests: Connection, answers: Connection, options: Options) -> None:
@@ -63,6 +65,8 @@ class Worker:
         self._compiled = 0
         self._warm = False
         self._missing = False
+        self._ahead: threading.Thread | None = None
+        self._compiled_ahead: tuple[Any, Any] | None = None
 
     def run(self) -> None:
         """Loads the network that was asked for, then answers."""
@@ -100,8 +104,30 @@ class Worker:
             jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
         jax.monitoring.register_event_duration_secs_listener(self._count_compilation)
         asked = self._options.checkpoint
+        ahead = threading.Thread(target=self._compile_ahead, args=(step,), name="compiler", daemon=True)
+        ahead.start()
+        self._ahead = ahead
         follow = asked is None or asked == runs.NEWEST or step.name != Path(asked).name
         self._take(0, self._load(str(step), 0, follow))
+
+    def _compile_ahead(self, step: Path) -> None:
+        """Compiles the reading while the checkpoint's files are still being checked and read."""
+        import jax
+
+        from digitjax import runs
+        from digitjax.models import make_model
+        from play.reader import make_reader
+
+        with contextlib.suppress(Exception):  # whatever is wrong, loading will say it
+            config = runs.read_config(runs.run_of(step)).model
+            model = make_model(config)
+            shapes = jax.eval_shape(model.init, jax.random.key(0))
+            if sum(leaf.size for leaf in jax.tree.leaves(shapes)) > MAX_AHEAD:
+                return
+            params = jax.tree.map(lambda leaf: jax.numpy.zeros(leaf.shape, leaf.dtype), shapes)
+            reader = make_reader(model, config)
+            _warm_up(reader, params, everything=False)
+            self._compiled_ahead = (config, reader)
 
     def _count_compilation(self, event: str, _seconds: float, **_: object) -> None:
         if event.endswith("backend_compile_duration"):
@@ -115,9 +141,14 @@ class Worker:
         for other in self._slots.values():
             if same_kind(other.loaded.config, loaded.config):
                 return Slot(loaded, other.reader, follow)
-        fresh = Slot(loaded, make_reader(loaded.model, loaded.config.model), follow)
-        _warm_up(fresh, everything=slot != 0 or bool(self._slots))
-        return fresh
+        if self._ahead is not None:
+            self._ahead.join()
+            self._ahead = None
+        config, reader = self._compiled_ahead or (None, None)
+        if config != loaded.config.model:
+            reader = make_reader(loaded.model, loaded.config.model)
+        _warm_up(reader, loaded.params, everything=slot != 0 or bool(self._slots))
+        return Slot(loaded, reader, follow)
 
     def _serve(self, header: dict, arrays: list[np.ndarray]) -> None:
         match header["kind"]:
@@ -195,7 +226,7 @@ class Worker:
     def _work(self) -> None:
         """The loader's thread: what takes long, and looking for newer steps."""
         if 0 in self._slots:
-            _warm_up(self._slots[0], everything=True)
+            _warm_up(self._slots[0].reader, self._slots[0].loaded.params, everything=True)
         self._warm = True
         seen: dict[str, tuple] = {}
         while True:
@@ -241,9 +272,8 @@ class Worker:
                     self._results.put(functools.partial(self._take, number, found))
 
 
-def _warm_up(slot: Slot, *, everything: bool) -> None:
+def _warm_up(reader: Any, params: Any, *, everything: bool) -> None:
     """Compiles what will be used: reading first, the rest where there is time."""
-    reader, params = slot.reader, slot.loaded.params
     ends, mask = np.zeros((128, 4), np.float32), np.zeros(128, bool)
     ends[0], mask[0] = (0, 0, 3, 4), True
     np.asarray(reader.read(params, ends, mask))
