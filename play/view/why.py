@@ -257,6 +257,7 @@ def _times(layers: tuple[FeatureMap, ...], rect: Rect, line: int, gap: int, stri
         return sum(sizes) + len(layers) * (line + gap)
 
     growing = [i for i, layer in enumerate(layers) if layer.height > 1]
+    growing.sort(key=lambda i: (i > 0, -i))  # the first is the easiest to read, the last are the smallest
     while growing:
         for i in tuple(growing):
             times[i] += 1
