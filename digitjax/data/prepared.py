@@ -5,6 +5,7 @@ renamed. Two processes may prepare the same one: the first to finish keeps the p
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -78,7 +79,13 @@ def clear_stale(parent: Path) -> None:
 
 
 def sha256(file: Path) -> str:
-    """Hexadecimal digest of a file."""
+    """Hexadecimal digest of a file, computed again only where its size or time has changed."""
+    now = file.stat()
+    return _digest(file.absolute(), now.st_size, now.st_mtime_ns, now.st_ino)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest(file: Path, *_state: int) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

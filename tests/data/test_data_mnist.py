@@ -22,7 +22,7 @@ from digitjax.data import mnist as source
 from digitjax.data.download import Download, probe
 from digitjax.data.idx import read_idx, write_idx
 from digitjax.data.mnist import CANONICAL, Known, prepare
-from digitjax.data.prepared import MANIFEST, PREFIX, clear_stale, is_whole, publish
+from digitjax.data.prepared import MANIFEST, PREFIX, _digest, clear_stale, is_whole, publish, sha256
 from digitjax.errors import DigitjaxError, InputError
 
 NAMES = tuple(CANONICAL)
@@ -146,6 +146,30 @@ def test_given_files_are_prepared_once_and_read_back(given, table, tmp_path, cap
     assert seen == expected and len(seen) == 270
     monkeypatch.setattr(source, "publish", lambda *_: pytest.fail("it was prepared again"))
     assert prepare(table) == folder
+
+
+def test_a_training_hashes_each_file_once(given, table, monkeypatch):
+    prepare(table)
+    hashed = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(
+        hashlib, "file_digest", lambda file, name: hashed.append(file.name) or digest(file, name)
+    )
+    _digest.cache_clear()
+    for split in ("train", "validation", "test"):
+        load(f"mnist@{split}")
+    assert hashed and len(hashed) == len(set(hashed))
+
+
+def test_a_file_that_changes_is_hashed_again(tmp_path):
+    file = tmp_path / "a"
+    seen = set()
+    for number, content in enumerate((b"one", b"two", b"three")):
+        file.write_bytes(content)
+        os.utime(file, ns=(number, number))
+        assert sha256(file) == hashlib.sha256(content).hexdigest()
+        seen.add(sha256(file))
+    assert len(seen) == 3
 
 
 def test_what_is_read_is_what_tfds_reads(given, table):
