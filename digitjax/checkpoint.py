@@ -98,10 +98,7 @@ def load_params(step: Path, model: Model, checked: manifest.Manifest | None = No
         raise InputError(
             f"{runs.run_of(step) / runs.CONFIG} describes a network that cannot be: give another checkpoint"
         ) from error
-    params = _restore(step, PARAMS, expected, checked)
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
-        raise InputError(f"{step} holds params that are no numbers: take an earlier step of this run")
-    return jax.device_put(params)
+    return jax.device_put(_restore_params(step, expected, checked))
 
 
 def load_state(step: Path, expected: TrainState) -> TrainState:
@@ -115,7 +112,7 @@ def load_state(step: Path, expected: TrainState) -> TrainState:
         InputError: as `load_model`, or the step holds params alone.
     """
     checked = manifest.verify(step, runs.run_of(step) / runs.CONFIG)
-    params = _restore(step, PARAMS, expected.params, checked)
+    params = _restore_params(step, expected.params, checked)
     key = jax.eval_shape(jax.random.key_data, expected.key)
     places = _flat(expected.opt_state)
     rest = _restore(step, STATE, {"opt_state": places, "step": expected.step, "key": key}, checked)
@@ -216,6 +213,12 @@ class Saver:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         metrics = {SCORE: _UNRANKED if record.get(SCORE) is None else record[SCORE]}
         config = self._run / runs.CONFIG
+        # The full step last: with it a resumed run takes this step as done, its history included.
+        folder = self._run / runs.HISTORY / str(step)
+        if keep_params and not manifest.is_published(folder):
+            kept.save(step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(params)}), force=True)
+            kept.wait_until_finished()
+            manifest.write(folder, step=step, contents=(PARAMS,), record=record, config=config)
         if rest is not None and not manifest.is_published(self._run / str(step)):
             items = {PARAMS: ocp.args.PyTreeSave(params), STATE: ocp.args.PyTreeSave(rest)}
             full.save(step, args=ocp.args.Composite(**items), metrics=metrics, force=True)
@@ -223,11 +226,6 @@ class Saver:
             manifest.write(
                 self._run / str(step), step=step, contents=(PARAMS, STATE), record=record, config=config
             )
-        folder = self._run / runs.HISTORY / str(step)
-        if keep_params and not manifest.is_published(folder):
-            kept.save(step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(params)}), force=True)
-            kept.wait_until_finished()
-            manifest.write(folder, step=step, contents=(PARAMS,), record=record, config=config)
 
 
 def clear_unfinished(run: Path, *, after: int | None = None) -> None:
@@ -289,6 +287,13 @@ def _manager(folder: Path, *, best_only: bool) -> ocp.CheckpointManager:
 
 def _score_of(metrics: Mapping[str, float]) -> float:
     return metrics[SCORE]
+
+
+def _restore_params(step: Path, expected: PyTree, checked: manifest.Manifest) -> Any:
+    params = _restore(step, PARAMS, expected, checked)
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+        raise InputError(f"{step} holds params that are no numbers: take an earlier step of this run")
+    return params
 
 
 def _restore(step: Path, item: str, expected: PyTree, checked: manifest.Manifest) -> Any:

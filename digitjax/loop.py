@@ -141,7 +141,7 @@ class _Trainer:
                     self._write_pending()
                     self._saver.save(state, _record(None), full=False, keep_params=True)
                 if self._stop.number is not None:
-                    self._leave(state, step, saved=ends_epoch)
+                    self._leave(state, step, metrics, saved=ends_epoch)
 
     def _end_epoch(self, state: TrainState, step: int) -> None:
         self._write_pending()
@@ -170,8 +170,11 @@ class _Trainer:
         self._saver.save(state, _record(line), full=True, keep_params=True)
         self._progress.say(_epoch_text(line, config))
 
-    def _leave(self, state: TrainState, step: int, *, saved: bool) -> None:
+    def _leave(self, state: TrainState, step: int, metrics: Metrics, *, saved: bool) -> None:
         self._write_pending()
+        self._require_finite("loss", float(metrics.loss), step)
+        if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(state.params))):
+            self._require_finite("sum of the params", math.nan, step)
         self._file.sync()
         if not saved:
             self._saver.save(state, _record(None), full=True, keep_params=False)
@@ -210,7 +213,7 @@ class _Trainer:
         steps = runs.full_steps(self._run)
         kept = f"; step {steps[-1].name} in {self._run} stays" if steps else ""
         raise DigitjaxError(
-            f"the {name} is {value} at step {step}: train anew with a lower --optim.learning-rate "
+            f"the {name} is {value} by step {step}: train anew with a lower --optim.learning-rate "
             f"(it is {self._config.optim.learning_rate:g}) or a longer --optim.warmup{kept}"
         )
 

@@ -233,8 +233,10 @@ def test_params_that_are_no_numbers_are_refused(tmp_path, state):
     runs.write_config(run, CONFIG)
     broken = state._replace(params=jax.tree.map(lambda leaf: leaf * np.nan, state.params))
     with checkpoint.Saver(run) as saver:
-        saver.save(broken, {}, full=False, keep_params=True)
+        saver.save(broken, {}, full=True, keep_params=True)
     refused(run, "no numbers")
+    with pytest.raises(InputError, match="no numbers"):
+        checkpoint.load_state(run / str(int(state.step)), jax.eval_shape(lambda: state))
 
 
 def test_an_export_is_small_holds_params_alone_and_loads(run, tmp_path, state):

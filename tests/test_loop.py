@@ -242,11 +242,31 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_remedy(checkpoints
     monkeypatch.setattr(loop, "make_pipeline", poisoned)
     assert cli.main(["train", *ARGUMENTS]) == 1
     said = capfd.readouterr().err
-    assert "nan at step 16" in said and "--optim.learning-rate" in said and "step 12" in said
+    assert "nan by step 16" in said and "--optim.learning-rate" in said and "step 12" in said
     assert "Traceback" not in said
     run = checkpoints / "cnn-0"
     assert load_model(run).step == 12
     assert all(math.isfinite(line["loss"]) for line in metrics.read_metrics(run / runs.METRICS))
+
+
+def test_a_stop_after_a_nan_nobody_saw_saves_no_nan(checkpoints, monkeypatch):
+    make = stop_at(13, signal.SIGINT)
+
+    def poisoned(config, geometry):
+        pipeline = make(config, geometry)
+
+        def batch_at(step):
+            batch = pipeline.batch_at(step)
+            return batch._replace(weight=batch.weight * math.nan) if step == 12 else batch
+
+        return pipeline._replace(batch_at=batch_at)
+
+    monkeypatch.setattr(loop, "make_pipeline", poisoned)
+    run = checkpoints / "run"
+    run.mkdir()
+    with pytest.raises(DigitjaxError, match="nan by step 14"):
+        loop.train(CONFIG, run)
+    assert [step.name for step in runs.full_steps(run)] == ["12"]
 
 
 def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch):
