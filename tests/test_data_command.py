@@ -6,6 +6,7 @@ from PIL import Image
 
 from digitjax import cli
 from digitjax.commands import data
+from digitjax.data import mnist
 from digitjax.data.pipeline import Examples
 from digitjax.strokes import Drawing, write_drawings
 
@@ -38,6 +39,16 @@ def test_list_names_every_source_with_its_state_and_licence(capfd):
     assert "not here" in lines[1] and "DIGITJAX_OFFLINE is set" in lines[1] and "LeCun" in lines[1]
     assert "found" in lines[2] and "CC BY 4.0" in lines[3] and "your files" in lines[4]
     assert err == ""
+
+
+def test_list_tells_what_is_here_from_what_can_be_downloaded(monkeypatch, capfd, tmp_path):
+    monkeypatch.setattr(mnist, "probe", lambda mirrors, name, size: (mirrors[0], ""))
+    data.list_sources()
+    assert "can be downloaded" in capfd.readouterr().out.splitlines()[1]
+    (tmp_path / "train-images-idx3-ubyte").touch()
+    monkeypatch.setenv("DIGITJAX_MNIST_DIR", str(tmp_path))
+    data.list_sources()
+    assert "found" in capfd.readouterr().out.splitlines()[1]
 
 
 def test_prepare_counts_each_split_and_leaves_stdout_alone(drawn, capfd):

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from digitjax.commands.arguments import Parser
 from digitjax.data import load, parse_spec, registry
 from digitjax.data.pipeline import Examples, to_examples
-from digitjax.data.spec import SPLITS, EmptySplit, Spec
+from digitjax.data.spec import SPLITS, EmptySplit, Kind, Spec
 from digitjax.errors import InputError
 from digitjax.normalize import GEOMETRIES
 
@@ -69,14 +69,20 @@ def list_sources() -> None:
     for name in registry.MODULES:
         kind = registry.kind(name)
         spec = f"{name}:{kind.takes}" if kind.takes else name
-        reason = kind.unavailable()
-        state = "your files" if kind.takes else "found" if reason is None else f"not here: {reason}"
+        state = "your files" if kind.takes else _state(kind)
         about = kind.about + (f"; {kind.size}" if kind.size else "")
         rows.append((spec, state, about, kind.licence))
     head = ("SPEC", "STATE", "WHAT", "LICENCE")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(3)]
     for row in [head, *rows]:
         print("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[3]]))
+
+
+def _state(kind: Kind) -> str:
+    reason = kind.unavailable()
+    if reason is not None:
+        return f"not here: {reason}"
+    return "found" if kind.at_hand() else "can be downloaded"
 
 
 def prepare(spec: Spec) -> None:

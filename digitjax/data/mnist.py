@@ -96,14 +96,16 @@ def load_mnist(spec: Spec) -> Source:
 
 def unavailable() -> str | None:
     """Why there is no MNIST here and now, in a few words, within 5 s; None where it can be had."""
+    return None if at_hand() else _find_mirror(CANONICAL, MIRRORS)[1] or None
+
+
+def at_hand() -> bool:
+    """Whether MNIST is given or prepared, so that it takes no network."""
     given = paths.mnist_dir()
     if given is not None and _present(given):
-        return None  # also where something is wrong with them: `prepare` says what
-    if is_whole(
-        _place(_key({name: known.download.sha256 for name, known in CANONICAL.items()})), contents=False
-    ):
-        return None
-    return _find_mirror(CANONICAL, MIRRORS)[1] or None
+        return True  # also where something is wrong with them: `prepare` says what
+    key = _key({name: known.download.sha256 for name, known in CANONICAL.items()})
+    return is_whole(_place(key), contents=False)
 
 
 def _find_mirror(table: Mapping[str, Known], mirrors: tuple[str, ...]) -> tuple[str | None, str]:
@@ -259,4 +261,5 @@ KIND = Kind(
     size="60,000 + 10,000 images",
     unavailable=unavailable,
     prepare=_prepare,
+    at_hand=at_hand,
 )

@@ -86,6 +86,7 @@ class Kind(NamedTuple):
         size: what there is, such as "60,000 + 10,000 images".
         unavailable: why it cannot be had here and now, in a few words; None where it can.
         prepare: does now what the first `load` would do; returns a sentence about the result.
+        at_hand: whether it is here already, so that having it takes no network.
     """
 
     about: str
@@ -96,6 +97,7 @@ class Kind(NamedTuple):
     size: str = ""
     unavailable: Callable[[], str | None] = lambda: None
     prepare: Callable[[Spec], str] | None = None
+    at_hand: Callable[[], bool] = lambda: True
 
 
 def parse_spec(text: str) -> Spec:
