@@ -6,7 +6,8 @@
     python3 .setup/setup.py --constraints       resolve the pins in .constraints/ anew
 
 Any Python from 3.8 can run it, on Linux, macOS and Windows, with nothing but the standard library: it looks
-for the interpreter that .venv is made with. A choice by --python or --accel holds until another is made.
+for the interpreter that .venv is made with. A choice by --python holds until another is made. So does one by
+--accel for what is installed, but a build once there stays: `make ACCEL=cpu` uses the CPU that once alone.
 """
 
 from __future__ import annotations
