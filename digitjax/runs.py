@@ -135,7 +135,11 @@ def newest_step(folder: Path) -> Path:
     Raises:
         InputError: there is none.
     """
-    steps = [max(found, key=_published_at) for run in list_runs(folder) if (found := history(run))]
+    steps = [
+        max(found, key=_published_at)
+        for run in list_runs(folder)
+        if run.name != DEFAULT and (found := history(run))
+    ]
     if not steps:
         raise InputError(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
     return max(steps, key=_published_at)
@@ -149,7 +153,9 @@ def list_runs(folder: Path) -> list[Path]:
 
 
 def set_latest(run: Path) -> None:
-    """Makes `run` what is used when nothing is said."""
+    """Makes `run` what is used when nothing is said; a run outside the checkpoints folder never is."""
+    if run.parent.resolve() != paths.checkpoints_dir().resolve():
+        return
     manifest.write_text(run.parent / LATEST, run.name + "\n")
 
 
@@ -160,7 +166,7 @@ def latest_run(folder: Path) -> Path | None:
     except (OSError, UnicodeDecodeError):
         return None
     run = folder / name
-    return run if name and Path(name).name == name and is_run(run) else None
+    return run if name != ".." and Path(name).name == name and is_run(run) else None
 
 
 def resolve(checkpoint: str | None = None) -> Path:
