@@ -74,6 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except MemoryError:
         return _fail("the memory of this machine does not suffice: give fewer or smaller files", 1)
+    except RuntimeError as error:  # jax.errors.JaxRuntimeError, without importing jax
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return _fail("the memory of the device does not suffice: give a lower --batch-size", 1)
     except OSError as error:
         _abandon_stdout()
         where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
