@@ -1,5 +1,6 @@
 """What a person sees of a training on standard error: a bar on a terminal, plain lines elsewhere."""
 
+import shlex
 import shutil
 import sys
 import time
@@ -108,7 +109,9 @@ def this_python() -> str:
 
 def quoted(path: Path) -> str:
     """A path as one word of a command line."""
-    return f'"{path}"' if " " in str(path) else str(path)
+    if sys.platform == "win32":
+        return f'"{path}"' if " " in str(path) else str(path)
+    return shlex.quote(str(path))
 
 
 def duration(seconds: float) -> str:
