@@ -74,6 +74,7 @@ class Painter:
         """
         if not text or rect.w <= 0 or rect.h <= 0:
             return 0
+        text = printable(text)
         pixels = max(6, round(self.text_size * size))
         image = _fitting(text, color, pixels, max(6, round(pixels * smallest)), bold, rect.w, rect.h)
         x = {"left": rect.x, "centre": rect.x + (rect.w - image.get_width()) // 2}.get(
@@ -122,6 +123,11 @@ class Painter:
         return Rect(x, y, large.get_width(), large.get_height())
 
 
+def printable(text: str) -> str:
+    """Text without what no font can draw: a file's word or a path may hold any character."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+
+
 def wrap(text: str, pixels: int, bold: bool, width: int) -> list[str]:
     """Lines of text no wider than `width`; a longer word is broken."""
     measure = font(pixels, bold).size
@@ -137,7 +143,7 @@ def wrap(text: str, pixels: int, bold: bool, width: int) -> list[str]:
 
 
 def _pieces(text: str, measure: Callable[[str], tuple[int, int]], width: int) -> Iterator[str]:
-    for word in text.split():
+    for word in printable(text).split():
         while len(word) > 1 and measure(word)[0] > width:
             length = max(1, len(word) * width // measure(word)[0])
             while length > 1 and measure(word[:length])[0] > width:
@@ -149,7 +155,7 @@ def _pieces(text: str, measure: Callable[[str], tuple[int, int]], width: int) ->
 
 def text_width(text: str, pixels: int, bold: bool = False) -> int:
     """Pixels that a line of text takes."""
-    return font(pixels, bold).size(text)[0]
+    return font(pixels, bold).size(printable(text))[0]
 
 
 @functools.lru_cache(maxsize=1024)

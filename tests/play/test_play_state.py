@@ -322,7 +322,7 @@ def test_a_rival_waits_a_moment_while_the_pen_is_down():
     shown = verdict.show(verdict.Shown(), four, None, under_way=True, time=0.0)
     waiting = verdict.show(shown, six, None, under_way=True, time=0.1)
     assert waiting.word == "4"
-    assert verdict.show(waiting, six, None, under_way=True, time=0.1 + verdict.PATIENCE).word == "6"
+    assert verdict.show(waiting, six, None, under_way=True, time=0.11 + verdict.PATIENCE).word == "6"
     assert (
         verdict.show(waiting, answer(0, 6, 0.99).probabilities, None, under_way=True, time=0.11).word == "6"
     )
