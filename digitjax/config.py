@@ -37,6 +37,12 @@ class ModelConfig:
             "one to four numbers, 1 to 4096 each",
         )
         _require(0 < self.hidden <= 65536, "model.hidden", self.hidden, "1 to 65536")
+        _require(
+            self.geometry != "uci8" or len(self.channels) <= 3,
+            "model.channels",
+            " ".join(map(str, self.channels)),
+            "at most three numbers with --model.geometry uci8",
+        )
         _require(0 <= self.dropout < 1, "model.dropout", self.dropout, "0 up to, not including, 1")
 
 
@@ -51,7 +57,7 @@ class OptimConfig:
     warmup: float = 0.15
     """Fraction of the steps in which the learning rate rises."""
     label_smoothing: float = 0.02
-    """Probability that the target gives away to the other nine digits."""
+    """Probability that the target spreads evenly over all ten digits."""
 
     def __post_init__(self) -> None:
         _require(0 < self.learning_rate < 10, "optim.learning-rate", self.learning_rate, "above 0, below 10")
@@ -112,6 +118,9 @@ class TrainConfig:
             "epoch-examples",
             self.epoch_examples,
             "at least the batch size",
+        )
+        _require(
+            self.total_steps < 2**31, "epochs", self.epochs, "fewer, so that the run has below 2^31 steps"
         )
 
     @property
