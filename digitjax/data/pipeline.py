@@ -13,8 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from digitjax.augment import augment_ink
-from digitjax.config import AugmentConfig, TrainConfig
+from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable, EmptySplit, load, parse_spec, unavailable
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.spec import Source, Spec
@@ -180,15 +179,11 @@ def make_targets(labels: Int[Array, " n"], smoothing: float) -> Float[Array, "n 
     return jnp.where((labels < 10)[:, None], target, 0.1)
 
 
-def _draw_ink(key: Key[Array, ""], ink: Segments, augment: AugmentConfig | None, geometry: str) -> Array:
-    """Renders a batch of ink, as itself or as other hands and pens would have drawn it."""
+def _draw_ink(key: Key[Array, ""], ink: Segments, geometry: str) -> Array:
+    """Renders a batch of ink, each drawing with a pen of its own; the step's augmentation does the rest."""
     if geometry != "mnist28":
         return inks_to_images(ink, geometry)
-    pen_key, shape_key = jax.random.split(key)
-    n = ink.mask.shape[0]
-    if augment is not None:
-        ink = jax.vmap(lambda k, one: augment_ink(k, one, augment))(jax.random.split(shape_key, n), ink)
-    radii = sample_pens(pen_key, n)
+    radii = sample_pens(key, ink.mask.shape[0])
     return jax.vmap(lambda one, radius: render(fit_ink(one, radius), radius))(ink, radii)[..., None]
 
 
@@ -229,7 +224,7 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
             if arrays is None:
                 sample_key, pen_key = jax.random.split(key)
                 ink, label = sample(sample_key, part.count)
-                image = _draw_ink(pen_key, ink, None, geometry)
+                image = _draw_ink(pen_key, ink, geometry)
             else:
                 all_images, all_ink, all_labels = arrays
                 label = all_labels[index].astype(jnp.int32)
@@ -237,7 +232,7 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
                     image = all_images[index].astype(jnp.float32) / 255
                 else:
                     ink = jax.tree.map(lambda leaf, index=index: leaf[index], all_ink)
-                    image = _draw_ink(key, ink, config.augment, geometry)
+                    image = _draw_ink(key, ink, geometry)
             images.append(image)
             labels.append(label)
         label = jnp.concatenate(labels)
