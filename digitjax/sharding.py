@@ -1,5 +1,6 @@
 """Devices: which there are, and how a state and its batches lie on them."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -75,9 +76,19 @@ def unused_accelerator() -> str | None:
         return None
     if name := _nvidia_gpu():
         return f"{name} is here but unused, because this JAX has no CUDA: `make setup ACCEL=cuda` installs it"
-    if any(Path("/dev").glob("accel[0-9]*")):
+    if any(Path("/dev").glob("accel[0-9]*")) or (any(Path("/dev").glob("vfio/[0-9]*")) and _google_card()):
         return "a TPU is here but unused, because this JAX has none: try `make setup ACCEL=tpu`"
     return None
+
+
+def _google_card() -> bool:
+    """Whether a PCI card is Google's and no disk (class 01) and no network card (02), as setup.py asks."""
+    for card in Path("/sys/bus/pci/devices").glob("*"):
+        with contextlib.suppress(OSError):
+            vendor, kind = ((card / name).read_text().strip() for name in ("vendor", "class"))
+            if vendor == "0x1ae0" and not kind.startswith(("0x01", "0x02")):
+                return True
+    return False
 
 
 def _nvidia_gpu() -> str | None:
