@@ -84,6 +84,10 @@ def _summary(loaded: LoadedModel, evaluations: Sequence[Evaluation], seconds: fl
     ]
     validation = loaded.record.get("accuracy")
     best = f", {validation:.2%} in validation" if isinstance(validation, float) else ""
+    by_source = loaded.record.get("validation")
+    if isinstance(by_source, dict) and len(by_source) > 1:
+        parts = [f"{name.partition('@')[0]} {result['accuracy']:.2%}" for name, result in by_source.items()]
+        best = f", in validation {', '.join(parts)}"
     rows += [
         ("parameters", f"{loaded.record.get('parameters', 0):,}"),
         ("training time", f"{duration(seconds)} on {jax.default_backend()}"),
