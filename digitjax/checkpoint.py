@@ -74,6 +74,8 @@ def load_model(path: Path | str | None = None) -> LoadedModel:
     step = runs.resolve(None if path is None else str(path))
     run = runs.run_of(step)
     checked = manifest.verify(step, run / runs.CONFIG)
+    if str(checked.step) != step.name:
+        raise InputError(f"{step} holds step {checked.step}: name the folder {checked.step} again")
     config = runs.read_config(run)
     model = make_model(config.model)
     params = load_params(step, model, checked)
