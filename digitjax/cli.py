@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 failed while running; 2 bad input or usage; 130 and 143 af
 
 import contextlib
 import difflib
+import errno
 import importlib
 import io
 import os
@@ -79,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail("the memory of the device does not suffice: give a lower --batch-size", 1)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return _fail("a path in the arguments is longer than this system allows: give a shorter one", 2)
         _abandon_stdout()
         where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
         return _fail(f"{error.strerror or error}{where}: make room or give another place, then run again", 1)
