@@ -66,6 +66,7 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
             dataclasses.replace(config, data=_announced(runs.read_data(run))), model.geometry
         )
         _say_all(pipeline.notices)
+        state = fresh_state(config)
     else:
         chosen, early = choose_specs(config.data)  # told before the data are loaded, which may take long
         _say_all(early)
@@ -74,8 +75,8 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
         _say_all([notice for notice in pipeline.notices if notice not in early])
         if pipeline.specs != announced:
             _announced(pipeline.specs)
+        state = fresh_state(config)  # a network that cannot be leaves no run behind
         runs.write_config(run, config, **_about(pipeline.specs, pipeline.notices))
-    state = fresh_state(config)
     start = 0
     if resume and (restored := _restore(run, state)) is not None:
         state = restored
