@@ -130,7 +130,7 @@ def stroke_width(bitmap: Bool[np.ndarray, "rows columns"]) -> StrokeWidth:
     padded = np.pad(bitmap, 1)
     if not padded.any():
         return StrokeWidth(0.0, 0.0)
-    depth = ndimage.distance_transform_edt(padded)
+    depth = np.asarray(ndimage.distance_transform_edt(padded))
     ridge = padded & (depth >= ndimage.maximum_filter(depth, 3))
     return StrokeWidth(4.0 * float(depth[padded].mean()) - 1.0, 2.0 * float(np.median(depth[ridge])) - 1.0)
 
@@ -317,6 +317,6 @@ def pictures_to_images(
     if geometry == "mnist28" and isinstance(pictures, np.ndarray) and pictures.shape[1:] == (28, 28):
         untouched = _are_mnist(pictures)
         images[untouched, :, :, 0] = pictures[untouched]
-    for index in np.flatnonzero(~untouched):
+    for index in np.flatnonzero(~untouched).tolist():
         images[index] = np.round(picture_to_image(pictures[index], geometry) * 255)
     return images

@@ -74,7 +74,7 @@ class Pipeline(NamedTuple):
 class Part(NamedTuple):
     """One source of a mix: resident images, resident ink, or neither for synthetic handwriting."""
 
-    count: int
+    take: int
     images: np.ndarray | None
     ink: Segments | None
     labels: np.ndarray | None
@@ -223,7 +223,7 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
             key = jax.random.fold_in(jax.random.fold_in(base, step), number)
             if arrays is None:
                 sample_key, pen_key = jax.random.split(key)
-                ink, label = sample(sample_key, part.count)
+                ink, label = sample(sample_key, part.take)
                 image = _draw_ink(pen_key, ink, geometry)
             else:
                 all_images, all_ink, all_labels = arrays
@@ -248,7 +248,7 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
         indices = [
             None
             if part.labels is None
-            else indices_at(config.seed, number, step, part.count, len(part.labels))
+            else indices_at(config.seed, number, step, part.take, len(part.labels))
             for number, part in enumerate(parts)
         ]
         return gather(np.int32(step), indices, resident)
