@@ -73,7 +73,8 @@ def test_renderer_covers_what_a_supersampled_one_covers(drawings, radius, size):
         ink = fit_ink(pack(drawing.strokes), radius)
         difference = np.abs(np.asarray(draw(ink, radius, size)) - brute_force(ink, radius, size))
         assert difference.mean() <= 0.006
-        assert difference.max() <= 0.30  # where an edge runs slantwise through a pixel's corner
+        assert difference.max() <= 0.5  # two strokes may each cover one half of a pixel; the nearer counts
+        assert np.quantile(difference, 0.99) <= 0.12
         assert difference.max() > 0
 
 

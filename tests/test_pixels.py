@@ -123,7 +123,7 @@ def test_ink_as_a_picture_is_the_same_image(bridger, size, pen, every):
     strokes, images = bridger
     fitted = np.stack([picture_to_image(draw(s, size, pen)) for s in strokes[::every]])
     assert np.abs(fitted - images[::every]).mean() <= 8 / 255
-    assert fitted.mean() == pytest.approx(images[::every].mean(), rel=0.07)
+    assert fitted.mean() == pytest.approx(images[::every].mean(), rel=0.1)  # also from a hairline
 
 
 def test_besides_the_whole_pixel_shift_hardly_anything_differs(bridger):

@@ -3,11 +3,12 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from digitjax.data.skeletons import CORNER, LAST, PATHS, SMOOTH, load_skeletons
-from digitjax.data.synthetic import PER_PIECE, Hand, sample, sample_pens
+from digitjax.data.synthetic import FREQUENCIES, PER_PIECE, Hand, _field, sample, sample_pens
 from digitjax.normalize import inks_to_images
 from digitjax.types import MAX_SEGMENTS
 
@@ -115,17 +116,26 @@ def test_a_steady_hand_draws_the_skeleton_itself():
 
 
 def test_each_deformation_does_something():
-    names = ["miss", "field", "bar", "stretch", "shear", "slant", "turn", "rounding", "early", "tremor"]
+    names = ["miss", "bar", "stretch", "shear", "slant", "turn", "rounding", "early", "tremor"]
 
     @jax.jit
     def ends(strengths):
         hand = object.__new__(Hand)  # its own constructor takes no traced numbers
-        hand.__dict__.update(zip(names, strengths, strict=True))
+        hand.__dict__.update(zip(names, strengths, strict=True), field=0.0)
         return sample(jax.random.key(4), 32, hand)[0].ends
 
     plain, strong = np.zeros(len(names), np.float32), 0.2 * np.eye(len(names), dtype=np.float32)
     for name, strengths in zip(names, strong, strict=True):
         assert np.abs(np.asarray(ends(strengths)) - np.asarray(ends(plain))).max() > 1e-3, name
+
+
+def test_the_field_is_smooth_and_as_strong_as_said():
+    points = jnp.asarray(np.random.default_rng(0).random((50, 2)) * [0.72, 1.0], jnp.float32)
+    waves = jax.random.normal(jax.random.key(0), (300, 2, FREQUENCIES, FREQUENCIES))
+    moves = np.asarray(jax.vmap(lambda wave: _field(wave, points, 0.1))(waves))
+    assert moves.std() == pytest.approx(0.1, rel=0.3)
+    beside = np.asarray(jax.vmap(lambda wave: _field(wave, points + 0.01, 0.1))(waves))
+    assert np.abs(beside - moves).std() < 0.01
 
 
 def test_rendered_drawings_are_fitted_and_no_two_alike(drawn):
