@@ -66,7 +66,7 @@ class Noise(NamedTuple):
 
 
 def _field(
-    normal: Float[Array, "2 rows columns"], points: Float[Array, "points 2"], sd: float
+    normal: Float[Array, "2 rows columns"], points: Float[Array, "points 2"], sd: Float[Array, ""] | float
 ) -> Float[Array, "points 2"]:
     """A smooth random displacement: cosines of few frequencies, the slower the stronger."""
     order = np.arange(FREQUENCIES)
