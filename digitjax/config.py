@@ -96,7 +96,7 @@ class TrainConfig:
     preset: str = "cnn"
     """Name of the preset that this began as."""
     data: tuple[str, ...] = ()
-    """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST if it can be had and synthetic handwriting."""
+    """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST, if to be had, and synthetic handwriting."""
     seed: int = 0
     """Seed of params, batches and augmentation."""
     epochs: int = 6
@@ -144,8 +144,8 @@ def cnn() -> TrainConfig:
 
     digitjax train cnn
 
-    With MNIST: 2 min 19 s on two CPU cores (jax 0.12.0, 2026-11-21), 99.54 +- 0.02 % of MNIST's test split over
-    seeds 0, 1 and 2; 140,282 parameters.
+    With MNIST: 2 min 19 s on two CPU cores (jax 0.12.0, 2026-11-21), 99.54 +- 0.02 % of MNIST's test split
+    over seeds 0, 1 and 2; 140,282 parameters.
     """
     return TrainConfig(preset="cnn")
 

@@ -1,11 +1,12 @@
 """From a configuration to an optax transformation."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from digitjax.config import TrainConfig
 
@@ -18,7 +19,7 @@ def one_cycle(warmup: float, total_steps: int) -> optax.Schedule:
     rise = max(1, round(warmup * total_steps))
     fall = max(1, total_steps - rise)
 
-    def schedule(step: Int[Array, ""] | int) -> Float[Array, ""]:
+    def schedule(step: Any) -> Float[Array, ""]:
         rising = (jnp.asarray(step) + 1.0) / rise
         falling = 0.5 * (1 + jnp.cos(math.pi * jnp.clip((jnp.asarray(step) + 1.0 - rise) / fall, 0.0, 1.0)))
         return jnp.minimum(rising, falling)

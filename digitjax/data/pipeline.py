@@ -183,7 +183,8 @@ def _draw_ink(key: Key[Array, ""], ink: Segments, geometry: str) -> Array:
     """Renders a batch of ink, each drawing with a pen of its own; the step's augmentation does the rest."""
     if geometry != "mnist28":
         return inks_to_images(ink, geometry)
-    radii = sample_pens(key, ink.mask.shape[0])
+    # The first half of the key, as when the shipped network's batches were drawn.
+    radii = sample_pens(jax.random.split(key)[0], ink.mask.shape[0])
     return jax.vmap(lambda one, radius: render(fit_ink(one, radius), radius))(ink, radii)[..., None]
 
 

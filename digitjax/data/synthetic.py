@@ -155,7 +155,7 @@ def sample(key: Key[Array, ""], n: int, hand: Hand | None = None) -> tuple[Segme
     table = load_skeletons()
     choice_key, draw_key = jax.random.split(key)
     paths = jax.random.choice(choice_key, len(table.label), (n,), p=jnp.asarray(table.weight))
-    skeletons = Skeletons(*map(jnp.asarray, table))
+    skeletons = jax.tree.map(jnp.asarray, table)
     noise = _noise(draw_key, n, table)
     ink = jax.vmap(lambda one, path: _draw(one, skeletons, path, hand))(noise, paths)
     return ink, skeletons.label[paths]
