@@ -197,7 +197,7 @@ def explanation_of(header: dict, heat: np.ndarray, without: np.ndarray, *layers:
         refused = not np.isnan(row[10]) and row[10] < 0.5
         rows.append(("not a digit" if refused else str(best), float(row[best]), float(row[digit])))
     maps = tuple(
-        FeatureMap(name, *layer.shape, layer.tobytes())
+        FeatureMap(name, layer.shape[0], layer.shape[1], layer.shape[2], layer.tobytes())
         for name, layer in zip(header["layers"], layers, strict=True)
     )
     flat = tuple((heat / largest).ravel().tolist())

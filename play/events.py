@@ -195,10 +195,10 @@ class RecordsListed(NamedTuple):
 
 
 class FeatureMap(NamedTuple):
-    """One layer's activations: `count` maps of height x width, each scaled to 0..255, one after the other."""
+    """One layer's activations: so many maps of height x width, each scaled to 0..255, one after the other."""
 
     name: str
-    count: int
+    maps: int
     height: int
     width: int
     pixels: bytes

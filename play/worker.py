@@ -129,7 +129,7 @@ class Worker:
             _warm_up(reader, params, everything=False)
             self._compiled_ahead = (config, reader)
 
-    def _count_compilation(self, event: str, _seconds: float, **_: object) -> None:
+    def _count_compilation(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event.endswith("backend_compile_duration"):
             self._compiled += 1
 

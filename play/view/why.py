@@ -234,7 +234,7 @@ def _layers_block(rect: Rect, why: Explained | None) -> Block:
             place = Rect(inner.x, y, inner.w, line)
             if scale < 1 or place.bottom + gap > inner.bottom:
                 return
-            maps = f"{layer.count} maps, {layer.height} × {layer.width}"
+            maps = f"{layer.maps} maps, {layer.height} × {layer.width}"
             text = f"{number}  {maps if layer.height > 1 else f'{layer.width} numbers'}"
             painter.text(text, place, painter.palette.text, size=0.85, smallest=0.75)
             grid = _composed(layer, inner.w, scale)
@@ -269,7 +269,7 @@ def _times(layers: tuple[FeatureMap, ...], rect: Rect, line: int, gap: int, stri
 
 def _rows(layer: FeatureMap, width: int, times: int) -> int:
     columns = width // ((layer.width + 1) * times)
-    return -(-layer.count // columns) if columns else 0
+    return -(-layer.maps // columns) if columns else 0
 
 
 def _composed(layer: FeatureMap, width: int, times: int) -> np.ndarray:
@@ -278,7 +278,7 @@ def _composed(layer: FeatureMap, width: int, times: int) -> np.ndarray:
     if layer.height == 1:
         return values[0]
     rows = max(1, _rows(layer, width, times))
-    columns = -(-layer.count // rows)
+    columns = -(-layer.maps // rows)
     cells = np.full((rows * columns, layer.height + 1, layer.width + 1), -1, np.int16)
     cells[: len(values), :-1, :-1] = values
     grid = cells.reshape(rows, columns, layer.height + 1, layer.width + 1).swapaxes(1, 2)

@@ -26,7 +26,7 @@ class Watch:
     def __init__(self) -> None:
         self.shown: list[tuple[str, bool]] = []
 
-    def take(self, *_) -> list:
+    def take(self, state, layout, controls, time) -> list:
         return []
 
     def frame_done(self, state, numbers) -> None:

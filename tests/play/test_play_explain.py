@@ -102,7 +102,7 @@ def test_an_explanation_crosses_the_pipe(found):
     assert (event.revision, event.digit, event.side, len(event.without)) == (5, 7, 28, 2)
     assert max(abs(value) for value in event.heat) == pytest.approx(1)
     layer = event.layers[1]
-    assert (layer.name, layer.count, layer.height, layer.width) == ("conv1", 4, 14, 14)
+    assert (layer.name, layer.maps, layer.height, layer.width) == ("conv1", 4, 14, 14)
     assert layer.pixels == np.asarray(why.layers["conv1"]).tobytes() and max(layer.pixels) == 255
 
 

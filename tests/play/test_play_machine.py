@@ -124,7 +124,7 @@ class Strokes(RuleBasedStateMachine):
         more=st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000)), max_size=4),
     )
     def draw(self, x, y, more):
-        for event in [PenDown(x, y, 0.0), *(PenMove(*p, 0.0) for p in more), PenUp(0.0)]:
+        for event in [PenDown(x, y, 0.0), *(PenMove(px, py, 0.0) for px, py in more), PenUp(0.0)]:
             self.state = update(self.state, event)
         if self.labelled:
             self._push(())

@@ -63,7 +63,8 @@ def test_the_fit_maps_ink_to_the_pixels_it_became(reader, params):
     scale, x, y = found.fit
     packed = pack(ZED)
     fitted = np.asarray(fit_ink(packed).ends)[packed.mask]
-    np.testing.assert_allclose(packed.ends[packed.mask] * scale + [x, y, x, y], fitted, atol=1e-3)
+    ends = np.asarray(packed.ends)[packed.mask]
+    np.testing.assert_allclose(ends * scale + np.array([x, y, x, y]), fitted, atol=1e-3)
 
 
 def staged(reader, params, *off):

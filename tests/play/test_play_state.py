@@ -51,8 +51,8 @@ def after(*events, state: PlayState | None = None) -> PlayState:
     return state
 
 
-def stroke(*points, time: float = 0.0):
-    return [PenDown(*points[0], time), *(PenMove(x, y, time) for x, y in points[1:]), PenUp(time)]
+def stroke(first: tuple[float, float], *rest: tuple[float, float], time: float = 0.0) -> list:
+    return [PenDown(first[0], first[1], time), *(PenMove(x, y, time) for x, y in rest), PenUp(time)]
 
 
 LINE = stroke((100, 100), (200, 100), (300, 150))
