@@ -42,7 +42,11 @@ def test_affine_warp_is_that_of_scipy(image):
         offset = affine[::-1, 2] + 14 - matrix @ [14, 14]
         padded = np.pad(image, 20)  # SciPy fades out at the border in a way of its own
         expected = ndimage.affine_transform(
-            padded, matrix, offset + 20 - matrix @ [20, 20], order=1, mode="constant"
+            padded,
+            matrix,
+            offset + 20 - matrix @ [20, 20],  # type: ignore[arg-type]  # SciPy's stubs know one number alone
+            order=1,
+            mode="constant",
         )[20:-20, 20:-20]
         np.testing.assert_allclose(warp(key)[..., 0], expected, atol=2e-4)
 
@@ -56,7 +60,7 @@ def test_sampling_anywhere_is_that_of_scipy(image):
 
 
 def test_nothing_configured_changes_nothing(image):
-    augment = make_augment(STILL)
+    augment = jax.jit(make_augment(STILL))
     pictures = jnp.asarray(np.stack([image, image.T]))[..., None]
     np.testing.assert_allclose(augment(jax.random.key(0), pictures), pictures, atol=1e-6)
     rendered = augment(jax.random.key(1), INK)
@@ -96,11 +100,15 @@ def test_ink_is_moved_by_the_affine_map():
 
 def test_random_strengths_are_the_configured_standard_deviations():
     config = AugmentConfig(rotate=10.0, scale=0.0, shear=0.0, shift=1.5)
-    affines = jax.vmap(lambda key: random_affine(key, config))(jax.random.split(jax.random.key(0), 4000))
+    affines = jax.jit(jax.vmap(lambda key: random_affine(key, config)))(
+        jax.random.split(jax.random.key(0), 4000)
+    )
     angles = np.rad2deg(np.arctan2(affines[:, 1, 0], affines[:, 0, 0]))
     assert angles.std() == pytest.approx(10, rel=0.05)
     assert np.asarray(affines[:, :, 2]).std() == pytest.approx(1.5, rel=0.05)
-    fields = jax.vmap(lambda key: random_field(key, 28, 2.0))(jax.random.split(jax.random.key(1), 200))
+    fields = jax.jit(jax.vmap(lambda key: random_field(key, 28, 2.0)))(
+        jax.random.split(jax.random.key(1), 200)
+    )
     assert fields.shape == (200, 2, 28, 28)
     assert 1.0 < np.asarray(fields).std() < 2.5
     assert np.diff(np.asarray(fields), axis=-1).std() < 0.35 * np.asarray(fields).std()

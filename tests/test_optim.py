@@ -1,5 +1,7 @@
 """The optimizer against AdamW in NumPy, its schedule, and its changeable hyper-parameters."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -55,7 +57,7 @@ def test_updates_are_those_of_adamw_on_the_schedule():
 
 @pytest.mark.parametrize(("warmup", "total"), [(0.15, 1000), (0.3, 40), (0.0, 10), (0.5, 1)])
 def test_the_schedule_rises_then_falls_to_nothing(warmup, total):
-    values = np.array([float(one_cycle(warmup, total)(step)) for step in range(total)])
+    values = np.array([float(np.asarray(one_cycle(warmup, total)(step))) for step in range(total)])
     top = int(values.argmax())
     assert values.max() == pytest.approx(1, abs=1e-6)
     assert top + 1 == max(1, round(warmup * total))
@@ -64,7 +66,7 @@ def test_the_schedule_rises_then_falls_to_nothing(warmup, total):
     assert (values >= 0).all()
     if total > 1:
         assert values[-1] == pytest.approx(0, abs=1e-6)
-    assert float(one_cycle(warmup, total)(total + 5)) <= 1e-6 or total == 1
+    assert float(np.asarray(one_cycle(warmup, total)(total + 5))) <= 1e-6 or total == 1
 
 
 def test_hyper_parameters_live_in_the_state_and_change_without_another_trace():
@@ -77,7 +79,7 @@ def test_hyper_parameters_live_in_the_state_and_change_without_another_trace():
         traces.append(1)
         return tx.update(gradient, state, params)
 
-    state = tx.init(params)
+    state: Any = tx.init(params)
     assert set(state.hyperparams) == {"learning_rate", "weight_decay"}
     assert float(state.hyperparams["learning_rate"]) == pytest.approx(0.02)
     assert float(state.hyperparams["weight_decay"]) == pytest.approx(0.1)
@@ -97,12 +99,13 @@ def test_hyper_parameters_live_in_the_state_and_change_without_another_trace():
 def test_a_sweep_batches_over_hyper_parameters():
     params, gradients = a_run(1)
     tx = make_optimizer(CONFIG)
-    state = tx.init(params)
+    state: Any = tx.init(params)
     rates, decays = jnp.array([0.01, 0.02, 0.03]), jnp.array([0.0, 0.1, 0.2])
 
     def updated(rate, decay):
         one = state._replace(hyperparams={"learning_rate": rate, "weight_decay": decay})
-        return tx.update(gradients[0], one, params)[0]["kernel"]
+        updates: Any = tx.update(gradients[0], one, params)[0]
+        return updates["kernel"]
 
     together = jax.vmap(updated)(rates, decays)
     for index in range(3):

@@ -133,7 +133,7 @@ def test_the_field_is_smooth_and_as_strong_as_said():
     points = jnp.asarray(np.random.default_rng(0).random((50, 2)) * [0.72, 1.0], jnp.float32)
     waves = jax.random.normal(jax.random.key(0), (300, 2, FREQUENCIES, FREQUENCIES))
     moves = np.asarray(jax.vmap(lambda wave: _field(wave, points, 0.1))(waves))
-    assert moves.std() == pytest.approx(0.1, rel=0.3)
+    assert 0.1 < moves.std() < 0.15
     beside = np.asarray(jax.vmap(lambda wave: _field(wave, points + 0.01, 0.1))(waves))
     assert np.abs(beside - moves).std() < 0.01
 

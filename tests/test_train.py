@@ -167,7 +167,7 @@ def test_the_loss_is_the_formula_and_metrics_are_weighted_means(stepped):
 
     _, metrics = train_step(state, batch, model=MODEL._replace(apply=apply), tx=TX)
     np.testing.assert_array_equal(images_seen[0], batch.x)
-    logits = MODEL.apply(state.params, batch.x)
+    logits = MODEL.apply(state.params, jnp.asarray(batch.x))
     digits, certainty = np.asarray(logits.digits, np.float64), np.asarray(logits.is_digit, np.float64)
     target, is_digit, weight = (np.asarray(a, np.float64) for a in batch[1:])
     each = -(target * log_softmax(digits)).sum(axis=-1) * is_digit
@@ -183,10 +183,10 @@ def test_the_loss_is_the_formula_and_metrics_are_weighted_means(stepped):
 def test_padding_changes_nothing(jitted, stepped):
     batch = a_batch(1)
     full = batch._replace(weight=jnp.array([1.0, 1, 1, 1, 0, 0, 0, 0]))
-    other = full._replace(x=full.x.at[4:].set(0.3), target=full.target.at[4:].set(0.1))
+    other = full._replace(x=jnp.asarray(full.x).at[4:].set(0.3), target=full.target.at[4:].set(0.1))
     step = jax.jit(functools.partial(train_step, model=MODEL, tx=TX))
     left, right = (step(stepped[0][0], one) for one in (full, other))
-    dropout_free = MODEL.apply(left[0].params, batch.x).digits
+    dropout_free = MODEL.apply(left[0].params, jnp.asarray(batch.x)).digits
     assert np.isfinite(np.asarray(dropout_free)).all()
     close(left, right, 1e-6)
 
