@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90
 
 
-# At 3840x2160 the label key did not arrive on two cores (2026-11-21): open in the issue of the drawing program.
+# At 3840x2160 the label key did not arrive (2026-11-21, two cores): open, see the issue of the program.
 LARGE = pytest.param((3840, 2160), marks=pytest.mark.slow)
 
 
