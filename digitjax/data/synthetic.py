@@ -30,7 +30,7 @@ class Hand:
     miss: float = 0.075
     """How far a point is missed."""
     field: float = 0.05
-    """How far the smooth random field moves the ink."""
+    """Strength of the smooth random field; it moves the ink about 1.4 times as far."""
     bar: float = 0.04
     """How far a stroke after the first is beside its place."""
     stretch: float = 0.22
