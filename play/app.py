@@ -3,6 +3,7 @@
 Headless, the same loop runs over SDL's dummy driver on a virtual clock.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -127,6 +128,9 @@ class Window:
 
     def __init__(self, width: int, height: int, title: str = NAME) -> None:
         pygame.display.init()
+        if pygame.display.get_driver() == "x11":
+            # An OpenGL surface takes ten times as long a frame, and makes the window twice: what is drawn meanwhile is lost.
+            os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
         pygame.font.init()
         pygame.display.set_caption(title)
         self.exposed = False
