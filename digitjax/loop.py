@@ -115,7 +115,8 @@ class _Trainer:
         self._mesh, self._saver, self._file, self._stop = mesh, saver, metrics_file, stop
         self._validation = [e for e in pipeline.validation if (np.asarray(e.labels) < 10).any()]
         self._step = sharding.spread(make_train_step(config), mesh)
-        self._pending: tuple[int, Metrics] | None = None
+        self._measured: list[tuple[int, Metrics]] = []
+        self._pending: int | None = None
 
     def steps(self, state: TrainState, start: int) -> None:
         """Trains from step `start` to the last."""
@@ -132,9 +133,10 @@ class _Trainer:
             for step in range(start + 1, config.total_steps + 1):
                 batch = sharding.shard(self._pipeline.batch_at(step - 1), self._mesh)
                 state, metrics = self._step(state, batch)
+                self._measured.append((step, metrics))
                 if is_logged(step, config):
                     self._write_pending()
-                    self._pending = (step, metrics)
+                    self._pending = step
                 ends_epoch = step % config.steps_per_epoch == 0
                 if ends_epoch:
                     self._end_epoch(state, step)
@@ -142,14 +144,14 @@ class _Trainer:
                     self._write_pending()
                     self._saver.save(state, _record(None), full=False, keep_params=True)
                 if self._stop.number is not None:
-                    self._leave(state, step, metrics, saved=ends_epoch)
+                    self._leave(state, step, saved=ends_epoch)
 
     def _end_epoch(self, state: TrainState, step: int) -> None:
         self._write_pending()
         config, epoch = self._config, step // self._config.steps_per_epoch
         validation = validate(self._model, state.params, self._validation)
         for name, result in validation.items():
-            self._require_finite(f"loss on {name}", result["loss"], step)
+            self._require_finite(f"loss on {name}", result["loss"], f"after step {step}")
         lines = [
             line
             for line in self._file.lines
@@ -171,11 +173,11 @@ class _Trainer:
         self._saver.save(state, _record(line), full=True, keep_params=True)
         self._progress.say(_epoch_text(line, config))
 
-    def _leave(self, state: TrainState, step: int, metrics: Metrics, *, saved: bool) -> None:
+    def _leave(self, state: TrainState, step: int, *, saved: bool) -> None:
         self._write_pending()
-        self._require_finite("loss", float(metrics.loss), step)
+        self._fetch_measured(step)
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(state.params))):
-            self._require_finite("sum of the params", math.nan, step)
+            self._require_finite("sum of the params", math.nan, f"after step {step}")
         self._file.sync()
         if not saved:
             self._saver.save(state, _record(None), full=True, keep_params=False)
@@ -191,31 +193,43 @@ class _Trainer:
         """Writes the metrics that were left on the device while the steps after them ran."""
         if self._pending is None:
             return
-        step, metrics = self._pending
-        self._pending = None
-        loss, accuracy, _, grad_norm = (float(value) for value in jax.device_get(metrics))
-        self._require_finite("loss", loss, step)
-        self._require_finite("gradient", grad_norm, step)
+        step, self._pending = self._pending, None
+        metrics = self._fetch_measured(step)
+        assert metrics is not None
+        loss = float(metrics.loss)
         self._file.write(
             {
                 "step": step,
                 "loss": loss,
-                "accuracy": accuracy,
-                "grad_norm": grad_norm,
+                "accuracy": float(metrics.accuracy),
+                "grad_norm": float(metrics.grad_norm),
                 "seconds": self._clock.seconds,
             }
         )
         self._progress.computed(step, loss)
 
-    def _require_finite(self, name: str, value: float, step: int) -> None:
+    def _fetch_measured(self, last: int) -> Metrics | None:
+        """Takes the metrics of the steps up to `last` off the device at once; those of `last` come back.
+
+        Raises:
+            DigitjaxError: naming the first step whose loss or gradient is no number.
+        """
+        fetched = jax.device_get([one for one in self._measured if one[0] <= last])
+        self._measured = [one for one in self._measured if one[0] > last]
+        for step, metrics in fetched:
+            self._require_finite("loss", float(metrics.loss), f"at step {step}")
+            self._require_finite("gradient", float(metrics.grad_norm), f"at step {step}")
+        return fetched[-1][1] if fetched else None
+
+    def _require_finite(self, name: str, value: float, when: str) -> None:
         if math.isfinite(value):
             return
         self._saver.wait()
-        steps = runs.full_steps(self._run)
-        kept = f"; step {steps[-1].name} in {self._run} stays" if steps else ""
+        kept = runs.history(self._run)
+        stays = f"; {quoted(self._run / kept[-1].name)} stays as the last checkpoint" if kept else ""
         raise DigitjaxError(
-            f"the {name} is {value} by step {step}: train anew with a lower --optim.learning-rate "
-            f"(it is {self._config.optim.learning_rate:g}) or a longer --optim.warmup{kept}"
+            f"the {name} is {value} {when}: train anew with a lower --optim.learning-rate "
+            f"(it is {self._config.optim.learning_rate:g}) or a longer --optim.warmup{stays}"
         )
 
 

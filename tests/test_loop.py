@@ -227,44 +227,77 @@ def test_a_damaged_last_step_is_passed_over(finished, checkpoints, capfd, abstra
     assert_same_run(finished, run, abstract_state)
 
 
-def test_a_loss_that_is_no_number_stops_with_the_step_and_the_remedy(checkpoints, monkeypatch, capfd):
-    make = loop.make_pipeline
+def poison(at: int, make=None):
+    """`make_pipeline` whose batch for step `at` (from 0) weighs NaN."""
+    make = make or loop.make_pipeline
 
     def poisoned(config, geometry):
         pipeline = make(config, geometry)
 
         def batch_at(step):
             batch = pipeline.batch_at(step)
-            return batch._replace(weight=batch.weight * math.nan) if step == 14 else batch
+            return batch._replace(weight=batch.weight * math.nan) if step == at else batch
 
         return pipeline._replace(batch_at=batch_at)
 
-    monkeypatch.setattr(loop, "make_pipeline", poisoned)
+    return poisoned
+
+
+@pytest.mark.parametrize(("at", "kept"), [(0, 0), (5, 4), (14, 12)])
+def test_a_loss_that_is_no_number_stops_with_the_very_step_and_the_remedy(
+    checkpoints, monkeypatch, capfd, at, kept
+):
+    monkeypatch.setattr(loop, "make_pipeline", poison(at))
     assert cli.main(["train", *ARGUMENTS]) == 1
     said = capfd.readouterr().err
-    assert "nan by step 16" in said and "--optim.learning-rate" in said and "step 12" in said
-    assert "Traceback" not in said
     run = checkpoints / "cnn-0"
-    assert load_model(run).step == 12
+    assert f"the loss is nan at step {at + 1}: " in said
+    assert "--optim.learning-rate" in said and f"{run / str(kept)} stays" in said
+    assert "Traceback" not in said
+    assert runs.history(run)[-1].name == str(kept)
+    assert load_model(run / str(kept)).step == kept, "nothing that is no number was saved"
     assert all(math.isfinite(line["loss"]) for line in metrics.read_metrics(run / runs.METRICS))
 
 
-def test_a_stop_after_a_nan_nobody_saw_saves_no_nan(checkpoints, monkeypatch):
-    make = stop_at(13, signal.SIGINT)
+def test_a_loss_that_was_no_number_in_one_step_alone_is_found_too(checkpoints, monkeypatch):
+    make = loop.make_train_step
 
-    def poisoned(config, geometry):
-        pipeline = make(config, geometry)
+    def forgiving(config):
+        step = make(config)
 
-        def batch_at(step):
-            batch = pipeline.batch_at(step)
-            return batch._replace(weight=batch.weight * math.nan) if step == 12 else batch
+        def once(state, batch):
+            number = int(state.step)
+            state, measured = step(state, batch)
+            return state, measured._replace(loss=measured.loss + math.inf) if number == 12 else measured
 
-        return pipeline._replace(batch_at=batch_at)
+        return once
 
-    monkeypatch.setattr(loop, "make_pipeline", poisoned)
+    monkeypatch.setattr(loop, "make_train_step", forgiving)
+    monkeypatch.setattr(sharding, "spread", lambda step, mesh: step)
+    monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
     run = checkpoints / "run"
     run.mkdir()
-    with pytest.raises(DigitjaxError, match="nan by step 14"):
+    with pytest.raises(DigitjaxError, match="the loss is inf at step 13"):
+        loop.train(CONFIG, run)
+
+
+def test_the_device_is_asked_once_a_log_not_once_a_step(checkpoints, monkeypatch):
+    fetched = []
+    get = jax.device_get
+    monkeypatch.setattr(loop.jax, "device_get", lambda tree: fetched.append(tree) or get(tree))
+    run = checkpoints / "run"
+    run.mkdir()
+    monkeypatch.setattr(loop, "validate", lambda *a: {})
+    loop.train(dataclasses.replace(CONFIG, epochs=1), run)
+    metrics_alone = [[step for step, _ in tree] for tree in fetched if isinstance(tree, list)]
+    assert [steps for steps in metrics_alone if steps] == [[1], [2], [3, 4], [5, 6, 7, 8], [9, 10], [11, 12]]
+
+
+def test_a_stop_after_a_nan_nobody_saw_saves_no_nan(checkpoints, monkeypatch):
+    monkeypatch.setattr(loop, "make_pipeline", poison(12, stop_at(13, signal.SIGINT)))
+    run = checkpoints / "run"
+    run.mkdir()
+    with pytest.raises(DigitjaxError, match="nan at step 13"):
         loop.train(CONFIG, run)
     assert [step.name for step in runs.full_steps(run)] == ["12"]
 
