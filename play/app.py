@@ -14,8 +14,9 @@ from play import effects, events
 from play.classify import Classifier, Query
 from play.layout import Control, Layout, arrange
 from play.outside import Outside
-from play.state import PlayState, update
+from play.state import PlayState
 from play.translate import Pointer, translate
+from play.update import update
 from play.view.frame import Frame, controls_of
 
 FRAME = 1 / 60
@@ -129,7 +130,7 @@ class Window:
     def __init__(self, width: int, height: int, title: str = NAME) -> None:
         pygame.display.init()
         if pygame.display.get_driver() == "x11":
-            # An OpenGL surface takes ten times as long a frame, and makes the window twice: what is drawn meanwhile is lost.
+            # OpenGL takes ten times as long a frame and makes the window twice, losing what is drawn meanwhile.
             os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
         pygame.font.init()
         pygame.display.set_caption(title)

@@ -1,4 +1,4 @@
-"""What `play.state.update` asks the loop to do outside; the loop answers with events."""
+"""What `play.update` asks the loop to do outside; the loop answers with events."""
 
 from typing import NamedTuple
 

@@ -57,7 +57,8 @@ def run(
     from play.events import Press
     from play.outside import Outside, load_settings
     from play.replay import Replay, print_line
-    from play.state import PlayState, update
+    from play.state import PlayState
+    from play.update import update
 
     classifier = ProcessClassifier(link)
     window = outside = None

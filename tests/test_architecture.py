@@ -112,7 +112,7 @@ GROUPS: tuple[dict[str, Rule], ...] = (
         "digitjax.checkpoint": Rule({"pygame", "tensorflow_datasets"}, OUTER | {"digitjax.data"}),
     },
     {
-        "play.state": Rule(HEAVY, PLAY_OUTER | {"play.classify", "digitjax.types"}),
+        "play.update": Rule(HEAVY, PLAY_OUTER | {"play.classify", "digitjax.types"}),
         "play.classify": Rule(HEAVY - {"numpy"}, PLAY_OUTER),
         "play.view": Rule(
             HEAVY - {"numpy", "pygame"}, {"play.app", "play.session", "play.classify", *NETWORK}

@@ -24,7 +24,8 @@ from play.events import (
     RecordsListed,
     Tick,
 )
-from play.state import PlayState, Settings, update
+from play.state import PlayState, Settings
+from play.update import update
 
 CNN = ModelInfo("cnn-7", "/runs/cnn-7", 9360, 0.9951, "2026-11-21 05:00", 98_827)
 SMALL = ModelInfo("digits8x8-0", "/runs/digits8x8-0", 1200, 0.9778, "2026-11-20 17:12", 24_330, "uci8")

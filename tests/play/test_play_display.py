@@ -34,7 +34,16 @@ def size(request):
 @pytest.fixture
 def display(size):
     number = next(n for n in range(90, 190) if not Path(f"/tmp/.X{n}-lock").exists())
-    command = ["Xvfb", f":{number}", "-screen", "0", f"{size[0]}x{size[1]}x24", "-nolisten", "tcp", "-noreset"]
+    command = [
+        "Xvfb",
+        f":{number}",
+        "-screen",
+        "0",
+        f"{size[0]}x{size[1]}x24",
+        "-nolisten",
+        "tcp",
+        "-noreset",
+    ]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 20
     while not Path(f"/tmp/.X11-unix/X{number}").exists() and time.monotonic() < end:

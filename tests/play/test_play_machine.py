@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from play.actions import KEYS
 from play.events import (
     Closed,
     Focus,
@@ -23,7 +24,8 @@ from play.events import (
     Tick,
 )
 from play.layout import arrange
-from play.state import KEYS, PlayState, update
+from play.state import PlayState
+from play.update import update
 from play.view.frame import Frame, controls_of
 from tests.play.fakes import MODEL, answer
 

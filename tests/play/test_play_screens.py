@@ -8,6 +8,7 @@ import pygame
 import pytest
 
 from play import gallery, places, stages
+from play.actions import KEYS
 from play.app import Loop
 from play.effects import Delete, Export, Import, LoadModel, Relabel, UnloadModel
 from play.events import (
@@ -26,8 +27,9 @@ from play.events import (
     Tick,
 )
 from play.layout import arrange, from_canvas
-from play.state import JOURNEY_SECONDS, KEYS, STAGES, PlayState, update
+from play.state import JOURNEY_SECONDS, STAGES, PlayState
 from play.translate import Pointer, next_focus, translate
+from play.update import update
 from play.view import help as help_view
 from play.view import painter as painters
 from play.view.frame import Frame, controls_of

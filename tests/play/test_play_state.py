@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from play import verdict
+from play.actions import KEYS
 from play.effects import (
     Delete,
     Fullscreen,
@@ -40,7 +41,8 @@ from play.events import (
     Scroll,
     Tick,
 )
-from play.state import KEYS, PENS, SCREENS, PlayState, update
+from play.state import PENS, SCREENS, PlayState
+from play.update import update
 from tests.play.fakes import MODEL, answer
 
 
@@ -62,7 +64,7 @@ BAR = stroke((100, 500), (300, 500))
 def test_state_needs_no_heavy_package():
     import subprocess
 
-    code = "import sys, play.state, play.layout; "
+    code = "import sys, play.update, play.layout; "
     code += "print([m for m in ('pygame', 'jax', 'numpy', 'flax') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

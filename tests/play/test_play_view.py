@@ -9,7 +9,8 @@ import pytest
 from play import view
 from play.events import KeyPress, ModelReady, PenDown, PenMove, PenUp, Press, Tick
 from play.layout import arrange, from_canvas, hit, to_canvas
-from play.state import SCREENS, TEXT_SIZES, PlayState, Settings, update
+from play.state import SCREENS, TEXT_SIZES, PlayState, Settings
+from play.update import update
 from play.view.frame import Frame, controls_of
 from play.view.theme import PALETTES, contrast
 from tests.play.fakes import MODEL, answer

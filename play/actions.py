@@ -1,0 +1,209 @@
+"""What keys and controls do to the state: tools, settings, screens, labels, networks, lists. Pure."""
+
+from play import gallery as galleries
+from play import layout, places, verdict
+from play.drawing import pen_up, redo, replace_ink, undo
+from play.effects import (
+    Fullscreen,
+    ListModels,
+    ListRecords,
+    LoadModel,
+    Record,
+    Relabel,
+    SaveSettings,
+    UnloadModel,
+)
+from play.events import KeyPress
+from play.state import (
+    PENS,
+    SCREENS,
+    STAGES,
+    TEXT_SIZES,
+    THEMES,
+    PlayState,
+    Settings,
+    say,
+    set_slot,
+    with_effect,
+)
+
+KEYS = {
+    "z": "undo",
+    "y": "redo",
+    "c": "clear",
+    "e": "other-tool",
+    "[": "pen-smaller",
+    "]": "pen-bigger",
+    "?": "help",
+    "f1": "help",
+    "f3": "numbers",
+    "f11": "fullscreen",
+    "t": "theme",
+    "+": "text-bigger",
+    "-": "text-smaller",
+    "pageup": "screen-before",
+    "pagedown": "screen-after",
+    "n": f"label:{verdict.OTHER_WORD}",
+    "delete": "delete",
+    "x": "export",
+    "j": "journey",
+    "s": "save",
+    **{str(digit): f"label:{digit}" for digit in range(10)},
+}
+"""Keys and the actions that they stand for; a control has the action's name too."""
+
+
+def key(state: PlayState, event: KeyPress) -> PlayState:
+    """A key was pressed."""
+    if event.key == "escape":
+        if state.help:
+            return state._replace(help=False)
+        if state.saving:
+            return state._replace(saving=False)
+        if state.fullscreen:
+            return press(state, "fullscreen")
+        return state._replace(focus=None, screen="draw")
+    if event.ctrl and event.key == "z":
+        return press(state, "redo" if event.shift else "undo")
+    if event.ctrl and event.key == "q":
+        return pen_up(state)._replace(closing=True)
+    if event.key in ("return", "space") and state.focus is not None:
+        return press(state, state.focus)
+    if event.key in ("up", "down", "left", "right") and state.screen in ("models", "gallery"):
+        if state.screen == "gallery" and event.key in ("left", "right"):
+            return state._replace(gallery=galleries.choose(state.gallery, -1 if event.key == "left" else 1))
+        return scroll(state, -1.0 if event.key in ("up", "left") else 1.0)
+    action = KEYS.get(event.key)
+    return state if action is None or event.ctrl else press(state, action)
+
+
+def press(state: PlayState, action: str) -> PlayState:
+    """A control was activated; nonsense changes nothing."""
+    name, _, argument = action.partition(":")
+    if name in ("undo", "redo", "clear"):
+        state = pen_up(state)
+        return {"undo": undo, "redo": redo, "clear": lambda s: replace_ink(s, ())}[name](state)
+    settings = state.settings
+    match name:
+        case "pen" | "eraser":
+            return pen_up(state)._replace(tool=name)
+        case "other-tool":
+            return pen_up(state)._replace(tool="pen" if state.tool == "eraser" else "eraser")
+        case "pen-smaller" | "pen-bigger":
+            pen = settings.pen + (1 if name == "pen-bigger" else -1)
+            return _with_settings(state, settings._replace(pen=min(max(pen, 0), len(PENS) - 1)))
+        case "theme":
+            theme = THEMES[(THEMES.index(settings.theme) + 1) % len(THEMES)]
+            return _with_settings(state, settings._replace(theme=theme))
+        case "text-bigger" | "text-smaller":
+            size = TEXT_SIZES.index(settings.text_size) + (1 if name == "text-bigger" else -1)
+            return _with_settings(
+                state, settings._replace(text_size=TEXT_SIZES[min(max(size, 0), len(TEXT_SIZES) - 1)])
+            )
+        case "text-cycle":
+            size = (TEXT_SIZES.index(settings.text_size) + 1) % len(TEXT_SIZES)
+            return _with_settings(state, settings._replace(text_size=TEXT_SIZES[size]))
+        case "help":
+            return pen_up(state)._replace(help=not state.help)
+        case "numbers":
+            return state._replace(numbers_shown=not state.numbers_shown)
+        case "fullscreen":
+            state = pen_up(state)._replace(fullscreen=not state.fullscreen)
+            return with_effect(state, Fullscreen(state.fullscreen))
+        case "screen":
+            return _to_screen(state, argument)
+        case "screen-before" | "screen-after":
+            step = 1 if name == "screen-after" else -1
+            return _to_screen(state, SCREENS[(SCREENS.index(state.screen) + step) % len(SCREENS)])
+        case "label" if argument in verdict.WORDS:
+            return _label(state, argument)._replace(saving=False)
+        case "save":
+            if not state.strokes:
+                return say(state, "Draw something first, then save it.")
+            return _to_screen(pen_up(state), "draw")._replace(saving=not state.saving)
+        case "stage" if argument in STAGES:
+            return state._replace(off=state.off ^ {argument}, revision=state.revision + 1)
+        case "journey" if state.screen == "sees":
+            if not state.strokes:
+                return say(state, "Draw something first.")
+            return pen_up(state)._replace(journey=None if state.journey is not None else state.time)
+        case "stroke" | "broken":
+            return state._replace(focus=None if state.focus == action else action)
+        case "scroll" if argument in ("up", "down"):
+            return scroll(state, -1.0 if argument == "up" else 1.0)
+        case "model" | "second":
+            return _choose_model(state, argument, 0 if name == "model" else 1)
+        case _ if state.screen == "gallery":
+            chosen, effects, text = galleries.press(state.gallery, name, argument)
+            state = state._replace(gallery=chosen, effects=state.effects + effects)
+            return say(state, text) if text else state
+    return state
+
+
+def scroll(state: PlayState, rows: float) -> PlayState:
+    """What scrolls on this screen moves by rows, as far as it goes."""
+    if state.screen == "models":
+        _, listing = places.models_places(state, layout.arrange(state))
+        return state._replace(first_model=min(max(listing.first + round(rows), 0), listing.limit))
+    if state.screen == "gallery":
+        listing, _ = places.gallery_places(state, layout.arrange(state))
+        return state._replace(gallery=galleries.scroll(state.gallery, listing.first, listing.limit, rows))
+    return state
+
+
+def _with_settings(state: PlayState, settings: Settings) -> PlayState:
+    if settings == state.settings:
+        return state
+    return with_effect(state._replace(settings=settings), SaveSettings(settings._asdict()))
+
+
+def _to_screen(state: PlayState, screen: str) -> PlayState:
+    if screen not in SCREENS or screen == state.screen:
+        return state
+    state = pen_up(state)._replace(
+        screen=screen, focus=None, hover=None, help=False, saving=False, journey=None
+    )
+    if screen == "why":
+        return state._replace(revision=state.revision + 1)
+    if screen == "models":
+        return with_effect(state, ListModels())
+    if screen == "gallery":
+        return with_effect(state, ListRecords())
+    return state
+
+
+def _choose_model(state: PlayState, name: str, slot: int) -> PlayState:
+    chosen = next((model for model in state.listed if model.name == name), None)
+    if chosen is None:
+        return state
+    if chosen.error:
+        return say(state, chosen.error)
+    now = state.models[slot]
+    if slot == 1 and now is not None and now.name == name:
+        state = set_slot(state, 1, None)._replace(answers=(state.answers[0], None))
+        return with_effect(state, UnloadModel(1))
+    if now is not None and now.name == name:
+        return state
+    return with_effect(state, LoadModel(chosen.path, slot))
+
+
+def _label(state: PlayState, word: str) -> PlayState:
+    state = pen_up(state)
+    if state.screen == "gallery":
+        key = state.gallery.selected
+        if key is None:
+            return say(state, "Choose a drawing first.")
+        return with_effect(state, Relabel(key, word))
+    if not state.strokes:
+        return say(state, "Draw something first, then press its digit to save it.")
+    if state.labelled == word:
+        return state
+    if state.labelled is not None:
+        return with_effect(state, Relabel(None, word))._replace(labelled=word)
+    answer, model = state.answers[0], state.models[0]
+    said = state.shown.word if answer is not None else ""
+    name = "" if model is None else f"{model.name}/{model.step}"
+    probabilities = () if answer is None else answer.probabilities
+    is_digit = None if answer is None else answer.is_digit
+    effect = Record(word, state.strokes, name, said, probabilities, is_digit)
+    return with_effect(state, effect)._replace(labelled=word)

@@ -1,0 +1,111 @@
+"""What pen, eraser, undo and clearing do to the state's ink, and the answer that is shown for it. Pure."""
+
+from play import ink, verdict
+from play.ink import Ink
+from play.state import ERASER, MAX_HISTORY, PlayState, say
+from play.verdict import Shown
+
+
+def pen_down(state: PlayState, x: float, y: float, time: float) -> PlayState:
+    """A stroke begins, or the eraser sets to work; after a label it is a new drawing's."""
+    state = pen_up(state)._replace(help=False, saving=False)
+    if state.screen == "gallery":
+        return state
+    if state.labelled is not None:
+        state = replace_ink(state, ())
+    if state.tool == "eraser":
+        state = state._replace(pen_down=True, erasing_from=(x, y), past=_remember(state), future=())
+        return _erase_to(state, x, y)
+    if ink.count_points(state.strokes) >= ink.MAX_POINTS:
+        return say(state, "This drawing is full: clear it with C to go on.")
+    return state._replace(
+        strokes=ink.begin(state.strokes, x, y, time),
+        pen_down=True,
+        past=_remember(state),
+        future=(),
+        revision=state.revision + 1,
+        focus=None,
+    )
+
+
+def pen_move(state: PlayState, x: float, y: float, time: float) -> PlayState:
+    """The stroke goes on to a point, or the eraser does."""
+    if not state.pen_down:
+        return state
+    if state.erasing_from is not None:
+        return _erase_to(state, x, y)
+    if len(state.strokes[-1].points) % 1000 == 999 and ink.count_points(state.strokes) >= ink.MAX_POINTS:
+        return say(state, "This drawing is full: clear it with C to go on.")
+    strokes = ink.extend(state.strokes, x, y, time)
+    if strokes is state.strokes:
+        return state
+    return state._replace(strokes=strokes, revision=state.revision + 1)
+
+
+def pen_up(state: PlayState) -> PlayState:
+    """The stroke, or the eraser's work, is over."""
+    if not state.pen_down:
+        return state
+    if state.erasing_from is not None and state.past and state.past[-1] is state.strokes:
+        state = state._replace(past=state.past[:-1])
+    return show(state._replace(pen_down=False, erasing_from=None))
+
+
+def undo(state: PlayState) -> PlayState:
+    """The ink before the last change."""
+    if not state.past:
+        return state
+    future = (*state.future, state.strokes)
+    return _set_ink(state._replace(past=state.past[:-1], future=future), state.past[-1])
+
+
+def redo(state: PlayState) -> PlayState:
+    """The ink that the last undo took away."""
+    if not state.future:
+        return state
+    past = (*state.past, state.strokes)
+    return _set_ink(state._replace(future=state.future[:-1], past=past), state.future[-1])
+
+
+def replace_ink(state: PlayState, strokes: Ink) -> PlayState:
+    """Other ink, one step of undo away from what was there."""
+    if strokes == state.strokes:
+        return state._replace(labelled=None)
+    state = state._replace(past=_remember(state), future=())
+    return _set_ink(state, strokes)
+
+
+def show(state: PlayState) -> PlayState:
+    """With the words on the screen brought up to date with the last answer."""
+    answer = state.answers[0]
+    if answer is None:
+        return state
+    shown = verdict.show(
+        state.shown, answer.probabilities, answer.is_digit, under_way=state.provisional, time=state.time
+    )
+    return state._replace(shown=shown)
+
+
+def _erase_to(state: PlayState, x: float, y: float) -> PlayState:
+    start = state.erasing_from or (x, y)
+    left = ink.erase(state.strokes, start, (x, y), state.pen * ERASER / 2 + state.pen / 2)
+    state = state._replace(erasing_from=(x, y))
+    if left is state.strokes:
+        return state
+    state = state._replace(strokes=left, revision=state.revision + 1)
+    return state if left else _empty(state)
+
+
+def _remember(state: PlayState) -> tuple[Ink, ...]:
+    return (*state.past[-MAX_HISTORY:], state.strokes)
+
+
+def _set_ink(state: PlayState, strokes: Ink) -> PlayState:
+    state = state._replace(strokes=strokes, revision=state.revision + 1, labelled=None, saving=False)
+    return state if strokes else _empty(state)
+
+
+def _empty(state: PlayState) -> PlayState:
+    return state._replace(
+        ground=state.revision, answers=(None, None), explained=None, shown=Shown(), labelled=None
+    )

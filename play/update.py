@@ -1,0 +1,136 @@
+"""`update(state, event) -> state`: the only way in which anything changes. Pure, without pygame."""
+
+import math
+
+from play import gallery as galleries
+from play import verdict
+from play.actions import key, press, scroll
+from play.drawing import pen_down, pen_move, pen_up, show
+from play.events import (
+    Answered,
+    Closed,
+    Event,
+    Explained,
+    Focus,
+    Hover,
+    KeyPress,
+    Measured,
+    ModelFailed,
+    ModelInfo,
+    ModelReady,
+    ModelsListed,
+    Notice,
+    PenDown,
+    PenLost,
+    PenMove,
+    PenUp,
+    Press,
+    Recorded,
+    RecordsListed,
+    Resize,
+    Scroll,
+    Tick,
+)
+from play.state import BAR_SECONDS, JOURNEY_SECONDS, Numbers, PlayState, say, set_slot
+
+
+def update(state: PlayState, event: Event) -> PlayState:
+    """The state after an event. Any event may come at any time; nonsense changes nothing."""
+    match event:
+        case PenDown(x, y, time):
+            return pen_down(state, x, y, time) if _finite(x, y, time) else state
+        case PenMove(x, y, time):
+            return pen_move(state, x, y, time) if _finite(x, y, time) else state
+        case PenUp() | PenLost():
+            return pen_up(state)
+        case Tick(time):
+            return _tick(state, time) if _finite(time) else state
+        case Answered():
+            return _answered(state, event)
+        case Explained():
+            return state if event.revision < state.ground else state._replace(explained=event)
+        case KeyPress():
+            return key(state, event)
+        case Press(action):
+            return press(state, action)
+        case Focus(control):
+            return state._replace(focus=control)
+        case Hover(control):
+            return state._replace(hover=control)
+        case Scroll(rows):
+            return scroll(state, rows) if _finite(rows) else state
+        case Resize(width, height, scale):
+            if not (width > 0 and height > 0 and scale > 0):
+                return state
+            return state._replace(width=width, height=height, scale=scale, hover=None)
+        case Measured(frame, ink_to_answer, dropped):
+            last = state.numbers.ink_to_answer if ink_to_answer is None else ink_to_answer
+            return state._replace(numbers=Numbers(frame, last, dropped))
+        case ModelReady(info, slot):
+            return _model_ready(state, info, slot)
+        case ModelFailed(message, missing, slot):
+            if slot:
+                return set_slot(say(state, message), 1, None)._replace(second_problem=message)
+            if state.models[0] is not None:
+                return say(state, message)
+            return state._replace(problem=message, missing=missing)
+        case ModelsListed(models):
+            return state._replace(listed=models)
+        case Recorded(word, total, error):
+            return _recorded(state, word, total, error)
+        case RecordsListed(entries):
+            return state._replace(gallery=galleries.listed(state.gallery, entries), recorded=len(entries))
+        case Notice(text):
+            return say(state, text)
+        case Closed():
+            return pen_up(state)._replace(closing=True)
+    return state
+
+
+def _finite(*values: float) -> bool:
+    return all(math.isfinite(value) for value in values)
+
+
+def _answered(state: PlayState, answer: Answered) -> PlayState:
+    if not state.ground <= answer.revision <= state.revision or not state.strokes:
+        return state
+    before = state.answers[answer.slot]
+    if before is not None and before.revision > answer.revision:
+        return state
+    answers = (answer, state.answers[1]) if answer.slot == 0 else (state.answers[0], answer)
+    return show(state._replace(answers=answers))
+
+
+def _tick(state: PlayState, time: float) -> PlayState:
+    step = min(max(time - state.time, 0.0), 1.0)
+    answer = state.answers[0]
+    goal = answer.probabilities if answer is not None and state.strokes else (0.0,) * 10
+    bars = state.bars
+    if bars != goal:
+        part = 1.0 - math.exp(-step / BAR_SECONDS)
+        bars = tuple(g if abs(g - b) < 1e-3 else b + part * (g - b) for b, g in zip(bars, goal, strict=True))
+    notice = state.notice if time < state.notice_until else ""
+    journey = state.journey
+    if journey is not None and (state.pen_down or not state.strokes or time - journey > JOURNEY_SECONDS):
+        journey = None
+    return state._replace(time=max(time, state.time), bars=bars, notice=notice, journey=journey)
+
+
+def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
+    before = state.models[slot]
+    state = set_slot(state, slot, info)._replace(revision=state.revision + 1)
+    if slot == 0:
+        state = state._replace(problem="", missing=False)
+    else:
+        state = state._replace(second_problem="")
+    if before is not None and before.path == info.path and before.step != info.step:
+        return say(state, f"{info.name}: step {info.step} is in use now.")
+    return state
+
+
+def _recorded(state: PlayState, word: str, total: int, error: str) -> PlayState:
+    if error:
+        return say(state, error)._replace(labelled=None)
+    state = state._replace(recorded=total)
+    name = "not a digit" if word == verdict.OTHER_WORD else word
+    return say(state, f"Saved as {name}. {total} drawing{'' if total == 1 else 's'} on this machine.")
