@@ -130,7 +130,7 @@ class Window:
     def __init__(self, width: int, height: int, title: str = NAME) -> None:
         pygame.display.init()
         if pygame.display.get_driver() == "x11":
-            # OpenGL takes ten times as long a frame and makes the window twice, losing what is drawn meanwhile.
+            # OpenGL takes ten times as long a frame and makes the window twice; what is drawn then is lost.
             os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
         pygame.font.init()
         pygame.display.set_caption(title)

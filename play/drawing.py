@@ -81,7 +81,11 @@ def show(state: PlayState) -> PlayState:
     if answer is None:
         return state
     shown = verdict.show(
-        state.shown, answer.probabilities, answer.is_digit, under_way=state.provisional, time=state.time
+        state.shown,
+        answer.probabilities,
+        refused=answer.refused,
+        under_way=state.provisional,
+        time=state.time,
     )
     return state._replace(shown=shown)
 

@@ -7,6 +7,8 @@ made up by a test.
 
 from typing import NamedTuple
 
+from play.verdict import THRESHOLD
+
 CANVAS = 1000.0
 """Side of the canvas in its own units."""
 
@@ -105,6 +107,7 @@ class Answered(NamedTuple):
         fit: scale and offset (x, y) from canvas units to the image's pixels, None without ink.
         slot: 0 for the network in use, 1 for the one beside it.
         ms: from ink to probabilities, inside the worker.
+        threshold: `is_digit` below which its network calls the ink no digit.
     """
 
     revision: int
@@ -115,10 +118,16 @@ class Answered(NamedTuple):
     fit: tuple[float, float, float] | None = None
     slot: int = 0
     ms: float = 0.0
+    threshold: float = THRESHOLD
+
+    @property
+    def refused(self) -> bool:
+        """Whether the network calls the ink no digit; never where it has no head for that."""
+        return self.is_digit is not None and self.is_digit < self.threshold
 
 
 class ModelInfo(NamedTuple):
-    """What is known of one run; `error` says why it cannot be used."""
+    """What is known of one run; `error` says why it cannot be used, `threshold` is as in `Answered`."""
 
     name: str
     path: str
@@ -128,6 +137,7 @@ class ModelInfo(NamedTuple):
     parameters: int | None = None
     geometry: str = "mnist28"
     error: str = ""
+    threshold: float = THRESHOLD
 
 
 class ModelReady(NamedTuple):

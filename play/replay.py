@@ -10,7 +10,7 @@ from play import events
 from play.app import FrameTimes
 from play.layout import Control, Layout
 from play.state import PlayState
-from play.verdict import NOT_A_DIGIT, THRESHOLD
+from play.verdict import NOT_A_DIGIT
 
 if TYPE_CHECKING:
     from digitjax.strokes import Drawing
@@ -74,8 +74,7 @@ def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) ->
     said, probabilities, is_digit = "", [0.1] * 10, None
     if answer is not None:
         probabilities, is_digit = list(answer.probabilities), answer.is_digit
-        refused = is_digit is not None and is_digit < THRESHOLD
-        said = NOT_A_DIGIT if refused else str(max(range(10), key=lambda digit: probabilities[digit]))
+        said = NOT_A_DIGIT if answer.refused else str(max(range(10), key=lambda digit: probabilities[digit]))
     return {
         "index": index,
         "word": word,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 SURE = 0.8
 """Probability from which an answer is given without a second one; as `digitjax.predict.SURE`."""
 THRESHOLD = 0.5
-"""Probability of being a digit from which there is an answer; as `digitjax.evaluate.THRESHOLD`."""
+"""Probability of being a digit from which there is an answer, where the checkpoint names no other."""
 NOT_A_DIGIT = "not a digit"
 OTHER_WORD = "not-a-digit"
 """The word under which "n" records; any word that is no digit means the same."""
@@ -40,8 +40,8 @@ class Shown(NamedTuple):
 def show(
     before: Shown,
     probabilities: tuple[float, ...],
-    is_digit: float | None,
     *,
+    refused: bool,
     under_way: bool,
     time: float,
 ) -> Shown:
@@ -50,7 +50,7 @@ def show(
     Args:
         before: what it says now.
         probabilities: of the ten digits.
-        is_digit: of being one at all.
+        refused: the network calls it no digit.
         under_way: whether the pen is down or a newer answer will come.
         time: seconds of the program's clock.
     """
@@ -59,12 +59,12 @@ def show(
     first = probabilities[order[0]]
     doubt = second if first < SURE else ""
     if not under_way:
-        if is_digit is not None and is_digit < THRESHOLD:
+        if refused:
             return Shown(NOT_A_DIGIT)
         return Shown(best, doubt)
     if before.word in (best, ""):
         return Shown(best, doubt, True)
-    if before.word == NOT_A_DIGIT and is_digit is not None and is_digit < THRESHOLD:
+    if before.word == NOT_A_DIGIT and refused:
         return before._replace(provisional=True)
     since = before.since if before.rival == best else time
     if first >= LEAD or time - since >= PATIENCE:

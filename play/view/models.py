@@ -6,7 +6,7 @@ from play.events import Answered, ModelInfo
 from play.layout import Control, Layout, Rect
 from play.places import Listing, gap_of, models_places
 from play.state import PlayState
-from play.verdict import NOT_A_DIGIT, THRESHOLD
+from play.verdict import NOT_A_DIGIT
 from play.view import parts
 from play.view.answer import image_block, probabilities_block
 from play.view.painter import Block, Painter, wrap
@@ -161,9 +161,8 @@ def _head_block(state: PlayState, rect: Rect, slot: int, *, with_image: bool) ->
     said, sure, image, side = "…", "", b"", 28
     if answer is not None:
         best = max(range(10), key=lambda digit: answer.probabilities[digit])
-        refused = answer.is_digit is not None and answer.is_digit < THRESHOLD
-        said = NOT_A_DIGIT if refused else str(best)
-        sure = "" if refused else parts.percent(answer.probabilities[best])
+        said = NOT_A_DIGIT if answer.refused else str(best)
+        sure = "" if answer.refused else parts.percent(answer.probabilities[best])
         image, side = answer.image, answer.side
     mark = "" if state.models[1] is None else "AB"[slot]
     provisional = answer is not None and (state.pen_down or answer.revision != state.revision)

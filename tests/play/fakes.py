@@ -26,7 +26,14 @@ def answer(revision: int, digit: int, sure: float = 0.91, is_digit: float | None
 class FakeClassifier:
     """Answers with the number of strokes, after `delay` polls."""
 
-    def __init__(self, delay: int = 0, model: ModelInfo | None = MODEL) -> None:
+    def __init__(
+        self,
+        delay: int = 0,
+        model: ModelInfo | None = MODEL,
+        is_digit: float | None = 0.99,
+        threshold: float = 0.5,
+    ) -> None:
+        self._is_digit, self._threshold = is_digit, threshold
         self.delay, self.asked, self.closed = delay, [], False
         self._due: tuple[int, Query] | None = None
         self._events: list[Event] = [] if model is None else [ModelReady(model)]
@@ -45,7 +52,8 @@ class FakeClassifier:
             left, query = self._due
             self._due = (left - 1, query) if left else None
             if not left:
-                events.append(answer(query.revision, len(query.strokes) % 10))
+                given = answer(query.revision, len(query.strokes) % 10, is_digit=self._is_digit)
+                events.append(given._replace(threshold=self._threshold))
         return events
 
     def load(self, path: str, slot: int) -> None:

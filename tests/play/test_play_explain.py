@@ -109,3 +109,13 @@ def test_an_explanation_crosses_the_pipe(found):
 def _split(message):
     header, arrays = message
     return header, *arrays
+
+
+def test_a_stroke_that_goes_is_judged_by_the_checkpoints_threshold(found):
+    _, why = found
+    is_digit = np.asarray(why.without[:3])[:, 10]
+    arrays = [np.asarray(why.heat), np.asarray(why.without[:3])]
+    header = {"revision": 3, "digit": 7, "layers": []}
+    for threshold in (0.0, float(is_digit.mean()), 1.0):
+        event = explanation_of(header, *arrays, threshold=threshold)
+        assert [row[0] == "not a digit" for row in event.without] == (is_digit < threshold).tolist()

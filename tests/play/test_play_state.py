@@ -315,17 +315,48 @@ def test_verdict_agrees_with_the_command_line():
 
 def test_doubt_in_words():
     probabilities = (0.0,) * 4 + (0.6,) + (0.0,) * 4 + (0.4,)
-    shown = verdict.show(verdict.Shown(), probabilities, None, under_way=False, time=0)
+    shown = verdict.show(verdict.Shown(), probabilities, refused=False, under_way=False, time=0)
     assert verdict.sentence(shown) == "4, or perhaps 9" and verdict.sentence(verdict.Shown()) == "…"
+
+
+def test_a_digit_is_refused_below_its_checkpoints_threshold_and_never_without_a_head():
+    for is_digit, threshold, word in (
+        (None, 0.5, "4"),
+        (0.49, 0.5, verdict.NOT_A_DIGIT),
+        (0.5, 0.5, "4"),
+        (0.3, 0.2, "4"),
+        (0.3, 0.31, verdict.NOT_A_DIGIT),
+        (0.97, 0.98, verdict.NOT_A_DIGIT),
+        (1.0, 1.0, "4"),
+    ):
+        state = after(ModelReady(MODEL), PenDown(1, 1, 0))
+        given = answer(state.revision, 4, is_digit=is_digit)._replace(threshold=threshold)
+        state = after(given, state=state)
+        assert (state.shown.word, state.shown.provisional) == ("4", True)
+        state = after(PenUp(0), state=state)
+        assert (state.shown.word, state.shown.provisional) == (word, False), (is_digit, threshold)
+
+
+def test_a_stroke_added_to_what_is_no_digit_waits_for_the_pen_too():
+    state = after(ModelReady(MODEL), *LINE)
+    state = after(answer(state.revision, 4, is_digit=0.1), state=state)
+    assert state.shown.word == verdict.NOT_A_DIGIT
+    state = after(PenDown(1, 1, 1), state=state)
+    assert state.shown.word == verdict.NOT_A_DIGIT and state.provisional
+    state = after(PenMove(9, 9, 1), answer(state.revision + 1, 7, is_digit=0.9), state=state)
+    state = after(Tick(2.0), PenMove(20, 9, 2), answer(state.revision + 1, 7, is_digit=0.9), state=state)
+    state = after(PenUp(2), state=state)
+    assert (state.shown.word, state.shown.provisional) == ("7", False)
 
 
 def test_a_rival_waits_a_moment_while_the_pen_is_down():
     four, six = answer(0, 4).probabilities, answer(0, 6, 0.6).probabilities
-    shown = verdict.show(verdict.Shown(), four, None, under_way=True, time=0.0)
-    waiting = verdict.show(shown, six, None, under_way=True, time=0.1)
+    shown = verdict.show(verdict.Shown(), four, refused=False, under_way=True, time=0.0)
+    waiting = verdict.show(shown, six, refused=False, under_way=True, time=0.1)
     assert waiting.word == "4"
-    assert verdict.show(waiting, six, None, under_way=True, time=0.11 + verdict.PATIENCE).word == "6"
+    assert verdict.show(waiting, six, refused=False, under_way=True, time=0.11 + verdict.PATIENCE).word == "6"
     assert (
-        verdict.show(waiting, answer(0, 6, 0.99).probabilities, None, under_way=True, time=0.11).word == "6"
+        verdict.show(waiting, answer(0, 6, 0.99).probabilities, refused=False, under_way=True, time=0.11).word
+        == "6"
     )
-    assert verdict.show(waiting, six, None, under_way=False, time=0.11).word == "6"
+    assert verdict.show(waiting, six, refused=False, under_way=False, time=0.11).word == "6"
