@@ -21,8 +21,8 @@ def patches(
 ) -> Float[Array, "batch rows columns features"]:
     """The windows of an image as rows: features are ordered by window row, window column, channel.
 
-    First the columns side by side, then the rows: a 5 x 5 window is 10 slices instead of 25, which compile in a
-    third of the time and run in half of it.
+    First the columns side by side, then the rows: a 5 x 5 window is 10 slices instead of 25, which compile
+    in a third of the time and run in half of it.
     """
     images = jnp.pad(images, ((0, 0), *padding, (0, 0)))
     height = (images.shape[1] - window[0]) // strides[0] * strides[0] + 1
