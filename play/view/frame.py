@@ -94,8 +94,9 @@ class Frame:
             dirty = [pygame.Rect(0, 0, canvas.w, canvas.h)]
         self._overlay = key
         dirty = [part for part in dirty if part.w and part.h]
-        for part in dirty:
-            self._ink.blit(painter.surface, canvas, part)
+        if overlay is None or not overlay.covers:
+            for part in dirty:
+                self._ink.blit(painter.surface, canvas, part)
         if dirty and overlay is not None:
             before = painter.surface.get_clip()
             painter.surface.set_clip(pygame.Rect(canvas))

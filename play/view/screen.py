@@ -9,10 +9,17 @@ from play.view.painter import Block, Painter
 
 
 class Overlay(NamedTuple):
-    """What a screen paints over the ink on the canvas; painted anew when its key or the ink changes."""
+    """What a screen paints over the ink on the canvas; painted anew when its key or the ink changes.
+
+    Attributes:
+        key: everything that its look depends on besides the ink.
+        paint: does it.
+        covers: it paints all of the canvas, so that the ink beneath is left out.
+    """
 
     key: Hashable
     paint: Callable[[Painter], None]
+    covers: bool = False
 
 
 def no_controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:

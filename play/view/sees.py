@@ -26,6 +26,8 @@ TITLES = {
     "mass": "Mass",
     "pixels": "28 × 28",
 }
+FINEST = 1000
+"""Side in pixels from which the ink on its way is drawn smaller and enlarged: every frame draws all of it."""
 NOTES = {
     "box": (
         "A box around the ink; its middle goes to the middle.",
@@ -78,7 +80,7 @@ def overlay(state: PlayState, layout: Layout) -> Overlay | None:
     if state.journey is not None and _staged(state):
         now = stages.way(state.time - state.journey)
         key: Hashable = ("way", now, state.revision)
-        return Overlay(key, functools.partial(_paint_way, state=state, layout=layout, now=now))
+        return Overlay(key, functools.partial(_paint_way, state=state, layout=layout, now=now), True)
     fit = None if answer is None else answer.fit
     key = ("guides", state.revision, fit, state.off)
     return Overlay(key, functools.partial(_paint_guides, state=state, layout=layout))
@@ -300,7 +302,6 @@ def _paint_guides(painter: Painter, *, state: PlayState, layout: Layout) -> None
 def _paint_way(painter: Painter, *, state: PlayState, layout: Layout, now: stages.Way) -> None:
     """The canvas becomes the image: the ink is moved, made 20 pixels long, balanced and cut into pixels."""
     palette, canvas = painter.palette, layout.canvas
-    painter.fill(canvas, palette.paper)
     places = _maps(state)
     names = stages.NAMES
     if now.step == 0:
@@ -316,12 +317,19 @@ def _paint_way(painter: Painter, *, state: PlayState, layout: Layout, now: stage
         Stroke(tuple(_to_units(place, x, y) for x, y in line), (0.0,) * len(line))
         for line in stages.thin(state.strokes)
     )
-    layer = InkLayer()
-    layer.update(lines, canvas.w, place.pen / stages.SHRINK, palette.paper, palette.ink)
-    layer.blit(painter.surface, canvas, pygame.Rect(0, 0, canvas.w, canvas.h))
     answer = state.answers[0]
+    rows = 0
     if now.step == len(names) - 1 and answer is not None and answer.side == stages.SIDE:
-        _paint_pixels(painter, canvas, answer.image, now.part)
+        rows = round(stages.SIDE * now.part)
+    painter.fill(canvas, palette.paper)
+    cut = round(rows * unit)
+    clip = painter.surface.get_clip()
+    painter.surface.set_clip(clip.clip(pygame.Rect(canvas).move(0, cut)))
+    if rows < stages.SIDE:
+        _paint_ink(painter, canvas, lines, place.pen)
+    painter.surface.set_clip(clip)
+    if answer is not None:
+        _paint_pixels(painter, canvas, answer.image, rows)
     if gridded:
         shade = mix(palette.paper, palette.faint, gridded)
         for i in range(1, stages.SIDE):
@@ -366,19 +374,44 @@ def _paint_way_marks(
     if name in state.off:
         text = f"{TITLES[name]}: switched off"
     height = round(painter.text_size * 2.2)
-    band = Rect(canvas.x, canvas.bottom - height, canvas.w, height)
+    last = max(place.point(box[0], box[3])[1] + place.pen / 2 for place in _maps(state))
+    low = (last + 0.5) * unit > canvas.h - height  # the words must not lie on the ink
+    band = Rect(canvas.x, canvas.y if low else canvas.bottom - height, canvas.w, height)
     painter.fill(band, palette.surface)
     painter.text(text, band.inset(painter.px(4)), palette.text, align="centre", size=1.1)
 
 
-def _paint_pixels(painter: Painter, canvas: Rect, image: bytes, part: float) -> None:
-    values = np.frombuffer(image, np.uint8).reshape(stages.SIDE, stages.SIDE).astype(np.float32) / 255
-    paper, ink = np.array(painter.palette.paper, np.float32), np.array(painter.palette.ink, np.float32)
-    colors = (paper + (ink - paper) * values.T[:, :, None]).astype(np.uint8)
-    small = pygame.surfarray.make_surface(np.ascontiguousarray(colors))
-    large = pygame.transform.scale(small, (canvas.w, canvas.h))
-    large.set_alpha(round(255 * part))
-    painter.surface.blit(large, canvas)
+def _paint_ink(painter: Painter, canvas: Rect, lines: Ink, pen: float) -> None:
+    """The ink on its way; the pen's radius in whole pixels, so that few stamps are made while it grows."""
+    palette = painter.palette
+    side = canvas.w // -(-canvas.w // FINEST)
+    radius = max(1, round(pen / stages.SIDE * side / 2))
+    layer, picture = InkLayer(), pygame.Surface((side, side))
+    layer.update(lines, side, 2 * radius * CANVAS / side, palette.paper, palette.ink)
+    layer.blit(picture, Rect(0, 0, side, side), picture.get_rect())
+    left, top, right, bottom = (value * side / CANVAS for value in bounds(lines) or (0, 0, 0, 0))
+    reach = radius + 4
+    box = pygame.Rect(left - reach, top - reach, right - left + 2 * reach, bottom - top + 2 * reach)
+    box = box.clip(picture.get_rect())
+    if not (box.w and box.h):
+        return
+    times = canvas.w / side
+    large = pygame.transform.smoothscale(
+        picture.subsurface(box), (round(box.w * times), round(box.h * times))
+    )
+    painter.surface.blit(large, (canvas.x + round(box.x * times), canvas.y + round(box.y * times)))
+
+
+def _paint_pixels(painter: Painter, canvas: Rect, image: bytes, rows: int) -> None:
+    """The image's first rows: what is not paper."""
+    palette = painter.palette
+    edges = [round(i * canvas.w / stages.SIDE) for i in range(stages.SIDE + 1)]
+    for at, value in enumerate(image[: rows * stages.SIDE]):
+        row, column = divmod(at, stages.SIDE)
+        if value:
+            x, y = edges[column], edges[row]
+            cell = Rect(canvas.x + x, canvas.y + y, edges[column + 1] - x, edges[row + 1] - y)
+            painter.fill(cell, mix(palette.paper, palette.ink, value / 255))
 
 
 def _to_pixels(canvas: Rect, x: float, y: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 
 import numpy as np
 import pygame
@@ -232,6 +233,39 @@ def test_the_journey_goes_through_all_stages_and_ends():
     drawing = update(update(scene("sees"), Press("journey")), PenDown(5, 5, 0))
     assert update(drawing, Tick(1)).journey is None
     assert update(scene("sees-empty"), Press("journey")).journey is None
+
+
+def test_the_journey_ends_at_what_the_network_sees():
+    state = update(scene("sees", 1280, 800), Press("journey"))
+    end = update(state._replace(time=state.time + JOURNEY_SECONDS - 0.1), Tick(0))
+    canvas, image = arrange(end).canvas, pixels(end)
+    palette, given = PALETTES["dark"], answer(end)
+    shown = np.frombuffer(given.image, np.uint8).reshape(28, 28) / 255
+    paper, ink = np.array(palette.paper), np.array(palette.ink)
+    for row in range(3, 28):
+        for column in range(28):
+            crosses, words = abs(row - 14) + abs(column - 14) <= 4, row > 25 and not shown[row].any()
+            if not crosses and not words:
+                y, x = (
+                    round(canvas_at + (i + 0.3) * canvas.w / 28)
+                    for canvas_at, i in ((canvas.y, row), (canvas.x, column))
+                )
+                wanted = paper + (ink - paper) * shown[row, column]
+                assert np.abs(image[y, x] - wanted).max() <= 2, (row, column)
+
+
+@pytest.mark.slow
+def test_the_journey_at_4k_keeps_to_its_frame():
+    """CPU time, since others use this machine too; the worst frames are those that paint a card anew."""
+    state = update(scene("sees", 3840, 2160), Press("journey"))
+    surface, frame, took = pygame.Surface((3840, 2160)), Frame(), []
+    frame.draw(surface, state)
+    while state.journey is not None:
+        begin = time.thread_time()
+        frame.draw(surface, state)
+        took.append(1e3 * (time.thread_time() - begin))
+        state = update(state, Tick(state.time + 1 / 60))
+    assert len(took) > 400 and np.percentile(took, 99) < 16.7
 
 
 def test_the_8x8_networks_have_no_stages_to_switch():
