@@ -95,7 +95,7 @@ def load_params(step: Path, model: Model, checked: manifest.Manifest | None = No
     """
     checked = checked or manifest.verify(step, runs.run_of(step) / runs.CONFIG)
     try:
-        expected = jax.eval_shape(model.init, jax.random.key(0))
+        expected = jax.eval_shape(model.init, jax.eval_shape(jax.random.key, 0))  # a key itself is compiled
     except Exception as error:
         raise InputError(
             f"{runs.run_of(step) / runs.CONFIG} describes a network that cannot be: give another checkpoint"

@@ -50,7 +50,7 @@ class Reader(NamedTuple):
         side: of the image.
     """
 
-    read: Callable
+    read: jax.stages.Wrapped
     read_staged: Callable
     explain: Callable
     side: int

@@ -6,9 +6,11 @@ a thread while the network in use goes on answering.
 
 import contextlib
 import functools
+import gc
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -26,8 +28,10 @@ from play.verdict import THRESHOLD
 WATCH_SECONDS = 1.0
 """How often a run is looked at for a newer step."""
 IDLE_SECONDS = 0.05
-MAX_AHEAD = 5_000_000
-"""Parameters of the largest network that is compiled before its checkpoint has been checked."""
+QUIET_SECONDS, MAX_WAIT = 0.5, 10.0
+"""What the other screens need is compiled after the first without ink, at the latest after the second."""
+SWITCH_SECONDS = 0.0005
+"""How long the loader may hold the interpreter while an answer is due."""
 
 
 def main(requests: Connection, answers: Connection, options: Options) -> None:
@@ -35,6 +39,8 @@ def main(requests: Connection, answers: Connection, options: Options) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the window's to handle
     with contextlib.suppress(OSError):
         os.dup2(2, 1)  # standard output carries the window's JSON alone
+    gc.disable()  # a tenth of the imports' time; `Worker._settle` goes through once and switches it on
+    sys.setswitchinterval(SWITCH_SECONDS)
     os.environ["JAX_PLATFORMS"] = {"gpu": "cuda"}.get(options.device, options.device)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         Worker(requests, answers, options).run()
@@ -66,8 +72,8 @@ class Worker:
         self._compiled = 0
         self._warm = False
         self._missing = False
-        self._ahead: threading.Thread | None = None
-        self._compiled_ahead: tuple[Any, Any] | None = None
+        self._ahead: tuple[Any, Any, threading.Thread] | None = None
+        self._inked = 0.0
 
     def run(self) -> None:
         """Loads the network that was asked for, then answers."""
@@ -75,6 +81,7 @@ class Worker:
             self._first()
         except Exception as error:
             self._failed(error, 0)
+        self._inked = time.monotonic()
         threading.Thread(target=self._work, name="loader", daemon=True).start()
         while True:
             if self._requests.poll(IDLE_SECONDS):
@@ -104,15 +111,16 @@ class Worker:
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
             jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
         jax.monitoring.register_event_duration_secs_listener(self._count_compilation)
+        self._prepare(step)
         asked = self._options.checkpoint
-        ahead = threading.Thread(target=self._compile_ahead, args=(step,), name="compiler", daemon=True)
-        ahead.start()
-        self._ahead = ahead
         follow = asked is None or asked == runs.NEWEST or step.name != Path(asked).name
         self._take(0, self._load(str(step), 0, follow))
 
-    def _compile_ahead(self, step: Path) -> None:
-        """Compiles the reading while the checkpoint's files are still being checked and read."""
+    def _prepare(self, step: Path) -> None:
+        """Compiles the reading in a thread while the checkpoint's files are checked and read.
+
+        Tracing comes first: like the imports it holds the interpreter, which the compiler leaves alone.
+        """
         import jax
 
         from digitjax import runs
@@ -122,13 +130,12 @@ class Worker:
         with contextlib.suppress(Exception):  # whatever is wrong, loading will say it
             config = runs.read_config(runs.run_of(step)).model
             model = make_model(config)
-            shapes = jax.eval_shape(model.init, jax.random.key(0))
-            if sum(leaf.size for leaf in jax.tree.leaves(shapes)) > MAX_AHEAD:
-                return
-            params = jax.tree.map(lambda leaf: jax.numpy.zeros(leaf.shape, leaf.dtype), shapes)
+            params = jax.eval_shape(model.init, jax.eval_shape(jax.random.key, 0))
             reader = make_reader(model, config)
-            _warm_up(reader, params, everything=False)
-            self._compiled_ahead = (config, reader)
+            lowered = reader.read.lower(params, *_dot())
+            thread = threading.Thread(target=_compile, args=(lowered,), name="compiler", daemon=True)
+            thread.start()
+            self._ahead = (config, reader, thread)
 
     def _count_compilation(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event.endswith("backend_compile_duration"):
@@ -142,18 +149,19 @@ class Worker:
         for other in self._slots.values():
             if same_kind(other.loaded.config, loaded.config):
                 return Slot(loaded, other.reader, follow)
-        if self._ahead is not None:
-            self._ahead.join()
-            self._ahead = None
-        config, reader = self._compiled_ahead or (None, None)
+        config, reader, compiler = self._ahead or (None, None, None)
         if config != loaded.config.model:
             reader = make_reader(loaded.model, loaded.config.model)
+        if compiler is not None:
+            compiler.join()
+            self._ahead = None
         _warm_up(reader, loaded.params, everything=slot != 0 or bool(self._slots))
         return Slot(loaded, reader, follow)
 
     def _serve(self, header: dict, arrays: list[np.ndarray]) -> None:
         match header["kind"]:
             case "ink":
+                self._inked = time.monotonic()
                 self._answer(header, arrays)
             case "load" | "list":
                 self._jobs.put(header)
@@ -226,9 +234,7 @@ class Worker:
 
     def _work(self) -> None:
         """The loader's thread: what takes long, and looking for newer steps."""
-        if 0 in self._slots:
-            _warm_up(self._slots[0].reader, self._slots[0].loaded.params, everything=True)
-        self._warm = True
+        self._settle()
         seen: dict[str, tuple] = {}
         while True:
             try:
@@ -246,6 +252,18 @@ class Worker:
                     self._results.put(functools.partial(self._take, slot, found))
             except Exception as error:
                 self._results.put(functools.partial(self._failed, error, slot))
+
+    def _settle(self) -> None:
+        """Once it is quiet, compiles what the other screens need and hides what stays from the collector."""
+        end = time.monotonic() + MAX_WAIT
+        while self._jobs.empty() and time.monotonic() < min(end, self._inked + QUIET_SECONDS):
+            time.sleep(IDLE_SECONDS)
+        if 0 in self._slots:
+            _warm_up(self._slots[0].reader, self._slots[0].loaded.params, everything=True)
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        self._warm = True
 
     def _watch(self, seen: dict[str, tuple]) -> None:
         from digitjax import runs
@@ -275,8 +293,7 @@ class Worker:
 
 def _warm_up(reader: Any, params: Any, *, everything: bool) -> None:
     """Compiles what will be used: reading first, the rest where there is time."""
-    ends, mask = np.zeros((128, 4), np.float32), np.zeros(128, bool)
-    ends[0], mask[0] = (0, 0, 3, 4), True
+    ends, mask = _dot()
     np.asarray(reader.read(params, ends, mask))
     if not everything:
         return
@@ -287,6 +304,20 @@ def _warm_up(reader: Any, params: Any, *, everything: bool) -> None:
     image = np.zeros((reader.side, reader.side), np.float32)
     nothing, nowhere, _ = without_each([])
     np.asarray(reader.explain(params, image, np.zeros(10, np.float32), nothing, nowhere).heat)
+
+
+def _compile(lowered: Any) -> None:
+    with contextlib.suppress(Exception):  # the first call says it
+        lowered.compile()
+
+
+def _dot() -> tuple[np.ndarray, np.ndarray]:
+    """Ink to warm up with, packed."""
+    from digitjax.types import MAX_SEGMENTS
+
+    ends, mask = np.zeros((MAX_SEGMENTS, 4), np.float32), np.zeros(MAX_SEGMENTS, bool)
+    ends[0], mask[0] = (0, 0, 3, 4), True
+    return ends, mask
 
 
 def info_of(loaded: Any) -> ModelInfo:
