@@ -11,8 +11,8 @@ from jaxtyping import Float
 from digitjax.errors import DigitjaxError
 from digitjax.evaluate import THRESHOLD, apply_in_batches, sigmoid
 from digitjax.normalize import geometry_shape, inks_to_images
-from digitjax.strokes import Drawing, pack_all
-from digitjax.types import MAX_SEGMENTS, Model, Params, Segments
+from digitjax.strokes import MAX_SEGMENTS, Drawing, pack_all
+from digitjax.types import Model, Params, Segments
 
 BATCH = 64
 """Pictures or drawings in one call; the last call is padded, so that one shape is compiled."""

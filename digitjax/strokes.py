@@ -14,14 +14,18 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from digitjax.errors import InputError
-from digitjax.types import MAX_SEGMENTS, Segments
 
+if TYPE_CHECKING:  # JAX comes with it, and who only reads drawings needs none
+    import digitjax.types
+
+MAX_SEGMENTS = 128
+"""Straight pieces of ink that a drawing is packed into at most."""
 MAX_WORD = 64
 """Characters of a word."""
 MAX_LINE_BYTES = 8 * 2**20
@@ -135,7 +139,9 @@ def from_json(record: Any) -> Drawing:
     return Drawing(strokes, times, word or None, source or None, writer or None)
 
 
-def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SEGMENTS) -> Segments:
+def pack(
+    strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SEGMENTS
+) -> "digitjax.types.Segments":
     """Ink as a fixed number of straight pieces; the one simplifier of the project.
 
     Repeated points are dropped; a stroke of a single place is a dot, a piece with equal ends. Ink of
@@ -155,6 +161,8 @@ def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SE
     Raises:
         InputError: a coordinate is not finite.
     """
+    from digitjax.types import Segments
+
     ends = np.zeros((max_segments, 4), np.float32)
     mask = np.zeros(max_segments, bool)
     strokes = [stroke for stroke in strokes if len(stroke)]
@@ -180,13 +188,17 @@ def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SE
     return Segments(ends, mask)
 
 
-def pack_all(drawings: Iterable[Drawing], max_segments: int = MAX_SEGMENTS) -> Segments:
+def pack_all(drawings: Iterable[Drawing], max_segments: int = MAX_SEGMENTS) -> "digitjax.types.Segments":
     """`pack` of every drawing: `ends` float32 [n, max_segments, 4] and `mask` bool [n, max_segments]."""
     return stack([pack(drawing.strokes, max_segments) for drawing in drawings], max_segments)
 
 
-def stack(packed: Sequence[Segments], max_segments: int = MAX_SEGMENTS) -> Segments:
+def stack(
+    packed: Sequence["digitjax.types.Segments"], max_segments: int = MAX_SEGMENTS
+) -> "digitjax.types.Segments":
     """What `pack` made of several drawings as one, with a leading batch axis; of none, too."""
+    from digitjax.types import Segments
+
     if not packed:
         return Segments(np.zeros((0, max_segments, 4), np.float32), np.zeros((0, max_segments), bool))
     return Segments(np.stack([p.ends for p in packed]), np.stack([p.mask for p in packed]))

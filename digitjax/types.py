@@ -9,9 +9,6 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-MAX_SEGMENTS = 128
-"""Straight pieces of ink that a drawing is packed into at most."""
-
 Params = Any
 """A pytree of float32 arrays."""
 

@@ -15,8 +15,8 @@ from jaxtyping import Array, Bool, Float, UInt8
 from digitjax import normalize
 from digitjax.config import ModelConfig
 from digitjax.models import feature_maps
-from digitjax.strokes import pack
-from digitjax.types import MAX_SEGMENTS, Model, Params, Segments
+from digitjax.strokes import MAX_SEGMENTS, pack
+from digitjax.types import Model, Params, Segments
 
 STROKES = 8
 """Strokes whose removal is tried."""

@@ -313,7 +313,7 @@ def _compile(lowered: Any) -> None:
 
 def _dot() -> tuple[np.ndarray, np.ndarray]:
     """Ink to warm up with, packed."""
-    from digitjax.types import MAX_SEGMENTS
+    from digitjax.strokes import MAX_SEGMENTS
 
     ends, mask = np.zeros((MAX_SEGMENTS, 4), np.float32), np.zeros(MAX_SEGMENTS, bool)
     ends[0], mask[0] = (0, 0, 3, 4), True

@@ -94,8 +94,8 @@ GROUPS: tuple[dict[str, Rule], ...] = (
         "digitjax.cli": Rule(HEAVY, only=set()),
     },
     {
+        "digitjax.strokes": Rule(HEAVY - {"numpy"}, only=set()),
         "digitjax.types": PURE._replace(only=set()),
-        "digitjax.strokes": PURE._replace(only=TYPES),
         "digitjax.normalize": PURE._replace(only=TYPES),
         "digitjax.augment": PURE._replace(only=TYPES | {"digitjax.normalize"}),
         "digitjax.sharding": PURE._replace(only=TYPES),
