@@ -73,6 +73,8 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
         if state.screen == "gallery" and event.key in ("left", "right"):
             return state._replace(gallery=galleries.choose(state.gallery, -1 if event.key == "left" else 1))
         return scroll(state, -1.0 if event.key in ("up", "left") else 1.0)
+    if event.key in ("home", "end"):
+        return scroll(state, -1e6 if event.key == "home" else 1e6)
     action = KEYS.get(event.key)
     return state if action is None or event.ctrl else press(state, action)
 
@@ -142,13 +144,13 @@ def press(state: PlayState, action: str) -> PlayState:
 
 def scroll(state: PlayState, rows: float) -> PlayState:
     """What scrolls on this screen moves by rows, as far as it goes."""
-    if state.screen == "models":
-        _, listing = places.models_places(state, layout.arrange(state))
-        return state._replace(first_model=min(max(listing.first + round(rows), 0), listing.limit))
+    listing = places.list_of(state, layout.arrange(state))
+    if listing is None:
+        return state
+    first = min(max(listing.first + round(rows), 0), listing.limit)
     if state.screen == "gallery":
-        listing, _ = places.gallery_places(state, layout.arrange(state))
-        return state._replace(gallery=galleries.scroll(state.gallery, listing.first, listing.limit, rows))
-    return state
+        return state._replace(gallery=state.gallery._replace(first=first, follow=False))
+    return state._replace(first_model=first)
 
 
 def _with_settings(state: PlayState, settings: Settings) -> PlayState:

@@ -14,6 +14,7 @@ from play import effects, events
 from play.classify import Classifier, Query
 from play.layout import Control, Layout, arrange
 from play.outside import Outside
+from play.places import sliding
 from play.state import PlayState
 from play.translate import Pointer, translate
 from play.update import update
@@ -106,11 +107,19 @@ class WindowSource:
         found: list[events.Event] = []
         focus = state.focus
         covered = state.screen == "gallery" or state.help
+        slides = sliding(state, layout)
         for event in pygame.event.get():
             if event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED, pygame.WINDOWSHOWN):
                 self._window.exposed = True
             self._pointer, ours = translate(
-                event, self._pointer, layout, controls, focus=focus, time=time, covered=covered
+                event,
+                self._pointer,
+                layout,
+                controls,
+                focus=focus,
+                time=time,
+                covered=covered,
+                sliding=slides,
             )
             for one in ours:
                 if isinstance(one, events.Focus):
@@ -269,6 +278,8 @@ class Loop:
             state.screen,
             state.tool,
             state.help,
+            state.numbers_shown,
+            state.fullscreen,
             bool(state.past),
             bool(state.future),
             bool(state.strokes),

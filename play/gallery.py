@@ -31,11 +31,6 @@ def listed(gallery: Gallery, entries: tuple[RecordEntry, ...]) -> Gallery:
     return Gallery(ordered, selected, first, follow=selected is not None)
 
 
-def scroll(gallery: Gallery, first: int, limit: int, rows: float) -> Gallery:
-    """Rows down (or up) from the row that is seen first now, at most to the limit (`play.places`)."""
-    return gallery._replace(first=min(max(first + round(rows), 0), limit), follow=False)
-
-
 def choose(gallery: Gallery, step: int) -> Gallery:
     """The next entry (step 1) or the one before; the first where none is chosen."""
     keys = [entry.key for entry in gallery.entries]

@@ -12,6 +12,8 @@ from play.state import SCREENS, PlayState
 TEXT_SCALE = {"small": 0.85, "normal": 1.0, "large": 1.25}
 SMALLEST = 320
 """Side of the smallest window, in pixels, for which anything is laid out."""
+SHORT = {"sees": "Sees"}
+"""Titles where the tabs are narrow."""
 TITLES = {"draw": "Draw", "sees": "What it sees", "why": "Why", "models": "Models", "gallery": "Gallery"}
 
 
@@ -74,6 +76,7 @@ class Control(NamedTuple):
         label: text on it.
         icon: a sign before or above the label.
         hint: the key that does the same.
+        tip: what it does, said in the status line while it is pointed at.
         on: it is the chosen one, or switched on.
         enabled: it would do something.
         own: its screen paints it, with focus and pointer.
@@ -89,6 +92,7 @@ class Control(NamedTuple):
     enabled: bool = True
     own: bool = False
     plate: bool = False
+    tip: str = ""
 
 
 class Layout(NamedTuple):
@@ -187,22 +191,29 @@ def _controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     gap = max(2, round(6 * layout.unit))
     header = layout.header
     square = header.h
-    small = 3 * square + 2 * gap
+    small = 5 * square + 4 * gap
     tabs = Rect(header.x, header.y, max(0, header.w - small - 2 * gap), header.h)
     tabs = tabs._replace(w=min(tabs.w, round(layout.text * 9 * len(SCREENS))))
     controls = [
-        Control(f"screen:{name}", rect, TITLES[name], on=state.screen == name)
+        Control(f"screen:{name}", rect, _title(name, rect.w, layout.text), on=state.screen == name)
         for name, rect in zip(SCREENS, tabs.columns(len(SCREENS), gap), strict=True)
     ]
-    corner = Rect(header.right - small, header.y, small, header.h).columns(3, gap)
+    corner = Rect(header.right - small, header.y, small, header.h).columns(5, gap)
+    numbers = "Numbers: milliseconds to the answer and of a frame"
     controls += [
-        Control("text-cycle", corner[0], "", "Aa", "+ -"),
-        Control("theme", corner[1], "", "◐", "T"),
-        Control("help", corner[2], "", "?", "?", on=state.help),
+        Control("text-cycle", corner[0], "", "Aa", "+ -", tip="Text size"),
+        Control("theme", corner[1], "", "◐", "T", tip="Dark or light"),
+        Control("numbers", corner[2], "", "ms", "F3", on=state.numbers_shown, tip=numbers),
+        Control("fullscreen", corner[3], "", "⛶", "F11", on=state.fullscreen, tip="Full screen"),
+        Control("help", corner[4], "", "?", "?", on=state.help, tip="Help and all keys"),
     ]
     if state.screen != "gallery":
         controls += _tools(state, layout, gap)
     return tuple(controls)
+
+
+def _title(name: str, width: int, text: int) -> str:
+    return SHORT.get(name, TITLES[name]) if width < 7.5 * text else TITLES[name]
 
 
 def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:
@@ -214,12 +225,21 @@ def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:
         places = tools.columns(8, gap)
     pen = state.settings.pen
     return [
-        Control("undo", places[0], "Undo", "↶", "Z", enabled=bool(state.past)),
-        Control("redo", places[1], "Redo", "↷", "Y", enabled=bool(state.future)),
-        Control("clear", places[2], "Clear", "✕", "C", enabled=bool(state.strokes)),
-        Control("pen", places[3], "Pen", "✎", "E", on=state.tool == "pen"),
-        Control("eraser", places[4], "Erase", "◧", "E", on=state.tool == "eraser"),
-        Control("pen-smaller", places[5], "Thin", "•", "[", enabled=pen > 0),
-        Control("pen-bigger", places[6], "Thick", "●", "]", enabled=pen < 4),
-        Control("save", places[7], "Save", "↧", "S", on=state.saving, enabled=bool(state.strokes)),
+        Control("undo", places[0], "Undo", "↶", "Z", enabled=bool(state.past), tip="Undo"),
+        Control("redo", places[1], "Redo", "↷", "Y", enabled=bool(state.future), tip="Redo"),
+        Control("clear", places[2], "Clear", "✕", "C", enabled=bool(state.strokes), tip="Clear the canvas"),
+        Control("pen", places[3], "Pen", "✎", "E", on=state.tool == "pen", tip="Pen"),
+        Control("eraser", places[4], "Erase", "◧", "E", on=state.tool == "eraser", tip="Eraser"),
+        Control("pen-smaller", places[5], "Thin", "•", "[", enabled=pen > 0, tip="Thinner pen"),
+        Control("pen-bigger", places[6], "Thick", "●", "]", enabled=pen < 4, tip="Thicker pen"),
+        Control(
+            "save",
+            places[7],
+            "Save",
+            "↧",
+            "S",
+            on=state.saving,
+            enabled=bool(state.strokes),
+            tip="Save the drawing as …",
+        ),
     ]

@@ -45,6 +45,32 @@ def models_places(state: PlayState, layout: Layout) -> tuple[Rect, Listing]:
     return use, listing(rest, layout, row, 1, len(state.listed), state.first_model)
 
 
+class Sliding(NamedTuple):
+    """Where a list follows finger or mouse, and pixels from one of its rows to the next."""
+
+    area: Rect
+    pitch: int
+
+
+def list_of(state: PlayState, layout: Layout) -> Listing | None:
+    """What scrolls on this screen."""
+    if state.screen == "models":
+        return models_places(state, layout)[1]
+    if state.screen == "gallery":
+        return gallery_places(state, layout)[0]
+    return None
+
+
+def sliding(state: PlayState, layout: Layout) -> Sliding | None:
+    """Where this screen's list can be dragged; None where there is none or all of it is in sight."""
+    found = list_of(state, layout)
+    if found is None or not found.limit or not found.cells or state.help:
+        return None
+    (_, top), (_, last) = found.cells[0], found.cells[-1]
+    area = Rect(found.heading.x, top.y, found.heading.w, last.bottom - top.y)
+    return Sliding(area, top.h + gap_of(layout))
+
+
 def gallery_places(state: PlayState, layout: Layout) -> tuple[Listing, Rect]:
     """The grid of drawings, and the place for the chosen one and what can be done."""
     panel, gap = layout.panel, gap_of(layout)

@@ -1,7 +1,7 @@
 """pygame's events to ours: mouse, finger and pen are one pointer; a second finger and the palm are none.
 
 A finger's touch comes as finger events and again as mouse events that SDL makes up (`event.touch`); those are
-dropped. While one finger is down no other counts, nor does the mouse.
+dropped. While one finger is down no other counts, nor does the mouse. A list follows whoever holds it.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,12 @@ import pygame
 
 from play import events
 from play.layout import Control, Layout, hit, to_canvas
+from play.places import Sliding
 
 MOUSE = -1
 """The mouse among the pointers, which otherwise are fingers' ids."""
+TREMBLE = 0.2
+"""Part of a row by which a finger may move and still press."""
 KEY_NAMES = {
     pygame.K_RETURN: "return",
     pygame.K_KP_ENTER: "return",
@@ -25,6 +28,8 @@ KEY_NAMES = {
     pygame.K_DOWN: "down",
     pygame.K_LEFT: "left",
     pygame.K_RIGHT: "right",
+    pygame.K_HOME: "home",
+    pygame.K_END: "end",
     pygame.K_PAGEUP: "pageup",
     pygame.K_PAGEDOWN: "pagedown",
     pygame.K_F1: "f1",
@@ -40,11 +45,13 @@ class Pointer(NamedTuple):
         held: the finger or the mouse that is down, None for none.
         drawing: it went down on the canvas.
         pressed: the control on which it went down.
+        held_at: y on the list that it holds, up to which the list has followed; None for no list.
     """
 
     held: int | None = None
     drawing: bool = False
     pressed: str | None = None
+    held_at: float | None = None
 
 
 def translate(
@@ -56,6 +63,7 @@ def translate(
     focus: str | None,
     time: float,
     covered: bool = False,
+    sliding: Sliding | None = None,
 ) -> tuple[Pointer, tuple[events.Event, ...]]:
     """One of pygame's events as ours.
 
@@ -67,7 +75,36 @@ def translate(
         focus: control that has the keyboard's focus.
         time: seconds of the program's clock.
         covered: the canvas is not there, or something lies over it.
+        sliding: the list that can be dragged, if there is one.
     """
+    before = pointer
+    pointer, found = _translate(event, pointer, layout, controls, focus, time, covered)
+    if sliding is None or pointer.held is None or pointer.drawing:
+        return pointer, found
+    place = _place(event, layout)
+    if place is None:
+        return pointer, found
+    x, y = place
+    if before.held is None:
+        return (pointer._replace(held_at=y) if sliding.area.contains(x, y) else pointer), found
+    if pointer.held_at is None or _pointer_of(event) != pointer.held:
+        return pointer, found
+    if pointer.pressed is not None and abs(y - pointer.held_at) < TREMBLE * sliding.pitch:
+        return pointer, found
+    rows = round((pointer.held_at - y) / sliding.pitch)
+    pointer = pointer._replace(pressed=None, held_at=pointer.held_at - rows * sliding.pitch)
+    return pointer, (*found, events.Scroll(float(rows))) if rows else found
+
+
+def _translate(
+    event: Any,
+    pointer: Pointer,
+    layout: Layout,
+    controls: Sequence[Control],
+    focus: str | None,
+    time: float,
+    covered: bool,
+) -> tuple[Pointer, tuple[events.Event, ...]]:
     kind = event.type
     if kind in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEMOTION, pygame.MOUSEBUTTONUP):
         return _mouse(event, pointer, layout, controls, time, covered)
@@ -93,6 +130,19 @@ def translate(
     if kind == pygame.QUIT:
         return Pointer(), (events.Closed(),)
     return pointer, ()
+
+
+def _place(event: Any, layout: Layout) -> tuple[float, float] | None:
+    """Where the mouse or a finger is, in pixels; None for other events and for mouse events made of touch."""
+    if event.type in (pygame.FINGERDOWN, pygame.FINGERMOTION):
+        return event.x * layout.window.w, event.y * layout.window.h
+    if event.type in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEMOTION) and not getattr(event, "touch", False):
+        return event.pos
+    return None
+
+
+def _pointer_of(event: Any) -> int:
+    return int(event.finger_id) if event.type in (pygame.FINGERDOWN, pygame.FINGERMOTION) else MOUSE
 
 
 def next_focus(controls: Sequence[Control], focus: str | None, step: int) -> str | None:

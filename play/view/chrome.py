@@ -3,6 +3,9 @@
 from play.layout import Control, Layout, Rect
 from play.state import PlayState
 from play.view.painter import Block, Painter
+from play.view.theme import Color
+
+FULL = "⛶"
 
 
 def control_block(control: Control, focused: bool, hovered: bool) -> Block:
@@ -26,17 +29,36 @@ def control_block(control: Control, focused: bool, hovered: bool) -> Block:
             sign = text if control.enabled else palette.line
             painter.text(control.icon, half, sign, size=1.4, align="centre")
             painter.text(control.label, inner.below(half.h), text, size=0.78, align="centre")
+        elif control.icon == FULL:
+            _corners(painter, rect, text)
         else:
             painter.text(control.icon or control.label, inner, text, align="centre", bold=control.on)
 
     return Block(control.rect, (control, focused, hovered), paint)
 
 
-def status_block(state: PlayState, layout: Layout) -> Block:
-    """Which network is used, or a notice."""
+def _corners(painter: Painter, rect: Rect, color: Color) -> None:
+    """The sign for the whole screen, which the font lacks: the corners of a frame."""
+    side = min(rect.w, rect.h, round(painter.text_size * 0.95))
+    long, thick = side // 3, max(1, round(painter.text_size / 9))
+    x, y = rect.x + (rect.w - side) // 2, rect.y + (rect.h - side) // 2
+    for at_x, at_y in (
+        (x, y),
+        (x + side - long, y),
+        (x, y + side - long),
+        (x + side - long, y + side - long),
+    ):
+        painter.fill(Rect(at_x, y if at_y == y else y + side - thick, long, thick), color)
+        painter.fill(Rect(x if at_x == x else x + side - thick, at_y, thick, long), color)
+
+
+def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
+    """What is pointed at, a notice, or which network is used."""
     info = state.models[0]
     if state.notice:
         text = state.notice
+    elif tip:
+        text = tip
     elif info is not None:
         known = "" if info.accuracy is None else f" · {100 * info.accuracy:.2f} % in validation"
         text = f"{info.name} · step {info.step}{known}" + (f" · {info.date}" if info.date else "")

@@ -55,11 +55,14 @@ class Frame:
         if state.screen != "gallery":
             dirty += self._canvas(painter, state, layout, screen.overlay(state, layout))
         blocks = [*screen.blocks(state, layout)]
+        tip = ""
         for control in _all_controls(state, layout):
+            focused, hovered = control.action == state.focus, control.action == state.hover
+            if control.tip and (hovered or (focused and not tip)):
+                tip = f"{control.tip}  ({control.hint})" if control.hint else control.tip
             if not control.own:
-                focused, hovered = control.action == state.focus, control.action == state.hover
                 blocks.append(chrome.control_block(control, focused, hovered))
-        blocks.append(chrome.status_block(state, layout))
+        blocks.append(chrome.status_block(state, layout, tip))
         if state.help:
             blocks.append(help.block(state, layout))
         return dirty + self._blocks(painter, blocks, dirty)

@@ -32,7 +32,12 @@ KEYS = (
 OWN_KEYS = {
     "sees": (("J", "watch the ink on its way"),),
     "models": (("↑  ↓", "scroll the list"),),
-    "gallery": (("←  →", "choose a drawing"), ("Del Del", "delete it"), ("X", "export the strokes")),
+    "gallery": (
+        ("↑  ↓", "scroll"),
+        ("←  →", "choose a drawing"),
+        ("Del Del", "delete it"),
+        ("X", "export the strokes"),
+    ),
 }
 
 

@@ -45,9 +45,28 @@ class Painter:
         self, rect: Rect, color: Color, radius: float = 8, border: Color | None = None, width: float = 1
     ) -> None:
         """A rectangle with round corners, and a border if one is given."""
-        pygame.draw.rect(self.surface, color, rect, border_radius=self.px(radius))
-        if border is not None:
-            pygame.draw.rect(self.surface, border, rect, self.px(width), border_radius=self.px(radius))
+        if border is None:
+            self._rounded(rect, color, self.px(radius))
+            return
+        self._rounded(rect, border, self.px(radius))
+        self._rounded(rect.inset(self.px(width)), color, max(0, self.px(radius) - self.px(width)))
+
+    def _rounded(self, rect: Rect, color: Color, radius: int) -> None:
+        """With smooth corners, which pygame's own lack."""
+        radius = min(radius, rect.w // 2, rect.h // 2)
+        if radius < 1:
+            self.surface.fill(color, rect)
+            return
+        self.surface.fill(color, (rect.x + radius, rect.y, rect.w - 2 * radius, rect.h))
+        for x in (rect.x, rect.right - radius):
+            self.surface.fill(color, (x, rect.y + radius, radius, rect.h - 2 * radius))
+        for corner, x, y in zip(
+            _corners(radius, color),
+            (rect.x, rect.right - radius) * 2,
+            (rect.y, rect.y, rect.bottom - radius, rect.bottom - radius),
+            strict=True,
+        ):
+            self.surface.blit(corner, (x, y))
 
     def text(
         self,
@@ -156,6 +175,17 @@ def _pieces(text: str, measure: Callable[[str], tuple[int, int]], width: int) ->
 def text_width(text: str, pixels: int, bold: bool = False) -> int:
     """Pixels that a line of text takes."""
     return font(pixels, bold).size(printable(text))[0]
+
+
+@functools.lru_cache(maxsize=256)
+def _corners(radius: int, color: Color) -> tuple[pygame.Surface, ...]:
+    """Quarters of a disc: left and right of the upper edge, then of the lower."""
+    away = radius - 0.5 - np.arange(radius)
+    cover = np.clip(radius + 0.5 - np.hypot(away[:, None], away[None, :]), 0, 1)
+    first = pygame.Surface((radius, radius), pygame.SRCALPHA)
+    first.fill((*color, 255))
+    pygame.surfarray.pixels_alpha(first)[:] = np.rint(255 * cover).astype(np.uint8)
+    return tuple(pygame.transform.flip(first, x, y) for y in (False, True) for x in (False, True))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ import pytest
 
 from play import gallery, places, stages
 from play.actions import KEYS
-from play.app import Loop
+from play.app import Loop, WindowSource
 from play.effects import Delete, Export, Import, LoadModel, Relabel, UnloadModel
 from play.events import (
     CANVAS,
@@ -23,12 +23,13 @@ from play.events import (
     PenDown,
     PenUp,
     Press,
+    RecordsListed,
     Resize,
     Scroll,
     Tick,
 )
 from play.layout import arrange, from_canvas
-from play.state import JOURNEY_SECONDS, STAGES, PlayState
+from play.state import JOURNEY_SECONDS, SCREENS, STAGES, PlayState
 from play.translate import Pointer, next_focus, translate
 from play.update import update
 from play.view import help as help_view
@@ -380,6 +381,63 @@ def test_the_list_scrolls_as_far_as_it_goes():
     assert up.first_model == state.first_model - 1
     large = update(state, Resize(3840, 2160))
     assert len(places.models_places(large, arrange(large))[1].cells) >= len(listing.cells)
+
+
+@pytest.mark.parametrize("name", ["models", "gallery"])
+def test_a_list_is_moved_by_finger_wheel_and_keys_to_both_ends(name, tmp_path):
+    state = update(scene(name), RecordsListed(entries(90)))._replace(effects=())
+    loop = make_loop(tmp_path, size=(800, 600), state=state)
+    loop.sources = [WindowSource(loop.window)]
+    loop.step()
+
+    def first() -> int:
+        return places.list_of(loop.state, arrange(loop.state)).first  # pyright: ignore
+
+    def happens(*given) -> int:
+        for event in given:
+            pygame.event.post(event)
+        loop.step()
+        return first()
+
+    area, pitch = places.sliding(loop.state, arrange(loop.state))  # pyright: ignore
+    chosen, used = loop.state.gallery.selected, loop.state.models
+    at = ((area.x + area.w // 2) / 800, (area.bottom - 4) / 600)
+    begin = happens(pygame.Event(pygame.KEYDOWN, key=pygame.K_HOME, mod=0, unicode=""))
+    touch: dict = {"finger_id": 3, "touch_id": 1, "dx": 0, "dy": 0}
+    down = pygame.Event(pygame.FINGERDOWN, x=at[0], y=at[1], **touch)
+    move = pygame.Event(pygame.FINGERMOTION, x=at[0], y=at[1] - (pitch + 3) / 600, **touch)
+    up = pygame.Event(pygame.FINGERUP, x=at[0], y=at[1] - (pitch + 3) / 600, **touch)
+    assert (begin, happens(down, move, up)) == (0, 1)
+    assert (loop.state.gallery.selected, loop.state.models) == (chosen, used)
+    wheel = {"x": 0, "which": 0, "flipped": False, "precise_x": 0.0, "precise_y": 0.0}
+    assert happens(pygame.Event(pygame.MOUSEWHEEL, y=1, **wheel)) == 0
+    end = happens(pygame.Event(pygame.KEYDOWN, key=pygame.K_END, mod=0, unicode=""))
+    assert end == places.list_of(loop.state, arrange(loop.state)).limit > 0  # pyright: ignore
+    assert happens(pygame.Event(pygame.KEYDOWN, key=pygame.K_UP, mod=0, unicode="")) == end - 1
+    loop.outside.close()
+    loop.window.close()
+
+
+@pytest.mark.parametrize("action", ["fullscreen", "numbers", "help", "theme", "text-cycle"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_what_has_a_key_has_a_control_on_every_screen(action, screen):
+    for size, text_size in itertools.product(SIZES, ("small", "large")):
+        state = scene("empty", *size, text_size=text_size)
+        state = update(state, Press(f"screen:{screen}"))
+        (control,) = (c for c in controls_of(state, arrange(state)) if c.action == action)
+        assert control.enabled and min(control.rect.w, control.rect.h) >= 20
+        assert control.tip and control.hint
+        assert update(state, Press(action)) != state
+
+
+def test_what_is_pointed_at_is_named_with_its_key():
+    state = scene("draw", 1280, 800)
+    line = arrange(state).status
+    for event in (Hover("fullscreen"), Focus("fullscreen")):
+        seen = update(state, event)
+        other = update(state, type(event)("numbers"))
+        there = [pixels(s)[line.y : line.bottom, line.x : line.right] for s in (state, seen, other)]
+        assert all(far(one, two) > 0.001 for one, two in itertools.combinations(there, 2))
 
 
 # Gallery

@@ -4,7 +4,8 @@ import pygame
 import pytest
 
 from play import events
-from play.layout import arrange
+from play.layout import Rect, arrange
+from play.places import Sliding
 from play.state import PlayState
 from play.translate import Pointer, next_focus, translate
 
@@ -27,11 +28,18 @@ def finger(kind: str, pos, number=5):
     return pygame.Event(kinds[kind], x=x, y=y, dx=0, dy=0, finger_id=number, touch_id=1)
 
 
-def run(*given, covered=False, focus=None):
+def run(*given, covered=False, focus=None, sliding=None):
     pointer, found = Pointer(), []
     for time, event in enumerate(given):
         pointer, ours = translate(
-            event, pointer, LAYOUT, LAYOUT.controls, focus=focus, time=float(time), covered=covered
+            event,
+            pointer,
+            LAYOUT,
+            LAYOUT.controls,
+            focus=focus,
+            time=float(time),
+            covered=covered,
+            sliding=sliding,
         )
         found += ours
     return found
@@ -114,6 +122,37 @@ def test_a_disabled_control_does_nothing_and_a_covered_canvas_is_not_drawn_on():
     assert run(mouse("down", MIDDLE), mouse("move", (1, 1)), mouse("up", MIDDLE), covered=True) == []
 
 
+TAB = LAYOUT.controls[2]
+LIST = Sliding(Rect(TAB.rect.x, TAB.rect.y, TAB.rect.w, 600), 50)
+
+
+@pytest.mark.parametrize("hand", [mouse, finger])
+def test_a_list_follows_the_finger_row_by_row_and_presses_nothing(hand):
+    x, y = TAB.rect.x + 9, TAB.rect.y + 9
+    up = [(x, y - 30), (x, y - 100), (x + 70, y - 230), (x, y - 180)]
+    found = run(hand("down", (x, y)), *(hand("move", at) for at in up), hand("up", (x, y)), sliding=LIST)
+    assert [event.rows for event in found] == [1, 1, 3, -1]
+    assert run(hand("down", (x, y)), hand("move", (x, y + 99)), sliding=LIST) == [events.Scroll(-2)]
+
+
+def test_a_finger_that_trembles_presses_and_only_the_list_slides():
+    x, y = TAB.rect.x + 9, TAB.rect.y + 9
+    press = [events.Press(TAB.action)]
+    tremble = [finger("down", (x, y)), finger("move", (x, y + 7)), finger("up", (x, y + 7))]
+    assert run(*tremble, sliding=LIST) == press
+    below = LIST._replace(area=Rect(0, 700, 1280, 100))
+    there = [finger("down", (x, y)), finger("move", (x, y + 200)), finger("up", (x, y))]
+    assert run(*there, sliding=below) == press
+    back = [finger("down", (x, y)), finger("move", (x, y + 22)), finger("up", (x, y))]
+    assert run(*back, sliding=LIST) == []
+    on_canvas = [finger("down", MIDDLE), finger("move", (x, y)), finger("up", (x, y))]
+    assert [type(event).__name__ for event in run(*on_canvas, sliding=LIST)] == [
+        "PenDown",
+        "PenMove",
+        "PenUp",
+    ]
+
+
 @pytest.mark.parametrize(
     ("key", "mod", "text", "name"),
     [
@@ -125,6 +164,8 @@ def test_a_disabled_control_does_nothing_and_a_covered_canvas_is_not_drawn_on():
         (pygame.K_5, pygame.KMOD_RALT, "[", "["),
         (pygame.K_MINUS, pygame.KMOD_SHIFT, "?", "?"),
         (pygame.K_F11, 0, "", "f11"),
+        (pygame.K_HOME, 0, "", "home"),
+        (pygame.K_END, 0, "", "end"),
         (pygame.K_PAGEDOWN, 0, "", "pagedown"),
     ],
 )

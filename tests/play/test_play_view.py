@@ -8,10 +8,11 @@ import pytest
 
 from play import view
 from play.events import KeyPress, ModelReady, PenDown, PenMove, PenUp, Press, Tick
-from play.layout import arrange, from_canvas, hit, to_canvas
+from play.layout import Rect, arrange, from_canvas, hit, to_canvas
 from play.state import SCREENS, TEXT_SIZES, PlayState, Settings
 from play.update import update
 from play.view.frame import Frame, controls_of
+from play.view.painter import Painter
 from play.view.theme import PALETTES, contrast
 from tests.play.fakes import MODEL, answer
 
@@ -141,6 +142,22 @@ def test_the_pen_is_round_smooth_and_without_gaps():
     area = cover[behind & near].sum()
     assert area == pytest.approx(np.pi * radius**2 / 2, rel=0.06)
     assert ((cover > 0.2) & (cover < 0.8) & near).sum() > 10
+
+
+def test_boxes_have_round_corners_and_a_border_where_asked():
+    surface = pygame.Surface((100, 60))
+    surface.fill((0, 0, 0))
+    painter = Painter(surface, PALETTES["dark"], 1.0, 17)
+    painter.box(Rect(10, 10, 80, 40), (200, 200, 200), 12)
+    image = pygame.surfarray.array3d(surface)[:, :, 0] / 200
+    assert image.sum() == pytest.approx(80 * 40 - (4 - np.pi) * 12**2, rel=0.003)
+    assert np.array_equal(image, image[::-1]) and np.array_equal(image, image[:, ::-1])
+    assert image[:10].sum() == image[90:].sum() == image[:, :10].sum() == image[:, 50:].sum() == 0
+    painter.box(Rect(10, 10, 80, 40), (200, 200, 200), 12, (90, 0, 0), 3)
+    edge, inside = surface.get_at((50, 11)), surface.get_at((50, 14))
+    assert tuple(edge)[:3] == (90, 0, 0) and tuple(inside)[:3] == (200, 200, 200)
+    painter.box(Rect(0, 0, 3, 50), (1, 2, 3), 100)
+    painter.box(Rect(0, 0, 0, 0), (1, 2, 3), 100)
 
 
 def test_a_click_is_a_dot():
