@@ -6,7 +6,7 @@ from PIL import Image
 
 from digitjax import cli
 from digitjax.commands import data
-from digitjax.data import mnist
+from digitjax.data import mnist_files
 from digitjax.data.pipeline import Examples
 from digitjax.strokes import Drawing, write_drawings
 
@@ -42,7 +42,7 @@ def test_list_names_every_source_with_its_state_and_licence(capfd):
 
 
 def test_list_tells_what_is_here_from_what_can_be_downloaded(monkeypatch, capfd, tmp_path):
-    monkeypatch.setattr(mnist, "probe", lambda mirrors, name, size: (mirrors[0], ""))
+    monkeypatch.setattr(mnist_files, "probe", lambda mirrors, name, size: (mirrors[0], ""))
     data.list_sources()
     assert "can be downloaded" in capfd.readouterr().out.splitlines()[1]
     (tmp_path / "train-images-idx3-ubyte").touch()

@@ -14,6 +14,7 @@ import tyro
 
 from digitjax import claim, runs
 from digitjax.config import PRESETS, TrainConfig
+from digitjax.data.mnist_files import asking_early
 from digitjax.errors import InputError
 
 _DESCRIPTION = """\
@@ -80,9 +81,11 @@ def run(argv: list[str]) -> int:
 
 
 def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
-    from digitjax import loop  # a second or two of imports, after every quick check
+    wants_mnist = not config.data or any(re.match(r"mnist\b", text) for text in config.data)
+    with asking_early() if wants_mnist and not resume else contextlib.nullcontext():
+        from digitjax import loop  # a second or two of imports, after every quick check
 
-    trained = loop.train(config, folder, resume=resume)
+        trained = loop.train(config, folder, resume=resume)
     from digitjax import finish  # matplotlib, which the training's start need not wait for
 
     print(finish.finish(config, folder, trained.data, trained.seconds), file=sys.stderr)

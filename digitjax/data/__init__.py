@@ -3,54 +3,37 @@
     parse_spec(text) -> Spec -> load -> Source (ink | images, labels, words, writers)
 
 One module a source and one line a source in `registry`. A `Source` is in its own units; the model's
-geometry is applied last (`pipeline.to_examples`).
+geometry is applied last (`pipeline.to_examples`). Nothing heavy is imported until a name is used.
 """
 
-from digitjax.data import registry
-from digitjax.data.spec import DataUnavailable, EmptySplit, Kind, Source, Spec, parse_spec
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "DataUnavailable",
-    "EmptySplit",
-    "Kind",
-    "Source",
-    "Spec",
-    "load",
-    "parse_spec",
-    "unavailable",
-]
+if TYPE_CHECKING:
+    from digitjax.data.sources import load as load
+    from digitjax.data.sources import unavailable as unavailable
+    from digitjax.data.spec import DataUnavailable as DataUnavailable
+    from digitjax.data.spec import EmptySplit as EmptySplit
+    from digitjax.data.spec import Kind as Kind
+    from digitjax.data.spec import Source as Source
+    from digitjax.data.spec import Spec as Spec
+    from digitjax.data.spec import parse_spec as parse_spec
 
+_MODULES = {
+    "DataUnavailable": "spec",
+    "EmptySplit": "spec",
+    "Kind": "spec",
+    "Source": "spec",
+    "Spec": "spec",
+    "load": "sources",
+    "parse_spec": "spec",
+    "unavailable": "sources",
+}
 
-def load(spec: Spec | str, default_split: str | None = None) -> Source:
-    """Reads the examples of a spec.
-
-    Args:
-        spec: a spec, or its text.
-        default_split: the split of a spec that names none: "train", "validation", or None for what
-            `evaluate` takes, the test split of the sources that have one and people's own files whole.
-
-    Raises:
-        DataUnavailable: the source cannot be had here.
-        EmptySplit: the split has no example.
-        InputError: a file is missing or refused.
-    """
-    spec = parse_spec(spec) if isinstance(spec, str) else spec
-    kind = registry.kind(spec.name)
-    spec = spec._replace(split=spec.split or default_split or kind.evaluates, weight=1.0)
-    source = kind.load(spec)._replace(name=str(spec))
-    if not len(source.labels):
-        whole = f"{spec.name}:{spec.path}"
-        if source.skipped:
-            raise EmptySplit(
-                f"none of the {source.skipped} examples of {spec} has a label: give them their words"
-            )
-        raise EmptySplit(
-            f"{spec} is empty, as where few writers drew it: give {whole}, the whole, or another split"
-        )
-    return source
+__all__ = [*_MODULES]
 
 
-def unavailable(spec: Spec | str) -> str | None:
-    """Why a source cannot be had here and now, in a few words, within 5 s; None where it can."""
-    spec = parse_spec(spec) if isinstance(spec, str) else spec
-    return registry.kind(spec.name).unavailable()
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'digitjax.data' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"digitjax.data.{_MODULES[name]}"), name)

@@ -1,24 +1,29 @@
-"""Fetching files by checksum: a probe with a time limit, then TFDS's download manager."""
+"""Fetching files by checksum: a probe with time limits, then TFDS's download manager.
+
+TensorFlow Datasets, and with it all that is heavy, is imported where something is fetched.
+"""
 
 import contextlib
+import contextvars
+import functools
+import http.client
 import queue
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from digitjax import paths
-from digitjax.data.spec import DataUnavailable
 from digitjax.errors import InputError
 
 CONNECT_SECONDS = 2.0
-"""How long the probe waits for a connection, and then again for the answer, within the deadline."""
-DEADLINE_SECONDS = 2.5
-"""How long the probe takes at most, looking up the name included: with the imports before it, under 5 s."""
+"""How long the probe waits for a connection, looking up the name and the handshake included."""
+ANSWER_SECONDS = 2.0
+"""How long it waits for the answer after that."""
 
 
 class Download(NamedTuple):
@@ -33,28 +38,77 @@ class Download(NamedTuple):
     sha256: str
 
 
+class Probe:
+    """The size of one file, asked of all mirrors at once in threads, so that other work can go on."""
+
+    def __init__(self, mirrors: Sequence[str], name: str, size: int) -> None:
+        """Args:
+        mirrors: addresses of folders.
+        name: of a file in each of them.
+        size: bytes that it must have.
+        """
+        self.question = (tuple(mirrors), name, size)
+        self._events: queue.SimpleQueue[tuple[float, str, str | None]] = queue.SimpleQueue()
+        self._since = time.monotonic()
+        for mirror in mirrors:
+            threading.Thread(target=self._ask, args=(mirror,), daemon=True).start()
+
+    @functools.cached_property
+    def answer(self) -> tuple[str | None, str]:
+        """The first mirror that answers rightly and "", or None and why; waits for it within the limits."""
+        mirrors, _, _ = self.question
+        deadline, connected, reasons = self._since + CONNECT_SECONDS, "", []
+        while len(reasons) < len(mirrors):
+            try:
+                when, mirror, reason = self._events.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                if connected:
+                    return None, f"no answer from {_host(connected)} within {ANSWER_SECONDS:g} s"
+                return None, f"no connection to the network within {CONNECT_SECONDS:g} s"
+            if reason is None:
+                return mirror, ""
+            if reason == _CONNECTED:
+                connected = mirror
+                deadline = max(deadline, min(when, self._since + CONNECT_SECONDS) + ANSWER_SECONDS)
+            else:
+                reasons.append(reason)
+        return None, reasons[0]
+
+    def _ask(self, mirror: str) -> None:
+        _, name, size = self.question
+
+        def tell(reason: str | None) -> None:
+            self._events.put((time.monotonic(), mirror, reason))
+
+        tell(_ask(mirror + name, size, connected=lambda: tell(_CONNECTED)))
+
+
+_CONNECTED = "connected"
+_EARLY: contextvars.ContextVar[Probe | None] = contextvars.ContextVar("early probe", default=None)
+
+
 def probe(mirrors: Sequence[str], name: str, size: int) -> tuple[str | None, str]:
-    """Asks all mirrors at once for the size of one file.
+    """Asks all mirrors at once for the size of one file, unless that has been asked by `asked_early`.
 
     Returns:
         The first mirror that answers rightly and "", or None and why, in a few words.
     """
     if paths.offline():
         return None, "DIGITJAX_OFFLINE is set"
-    answers: queue.SimpleQueue[tuple[str, str | None]] = queue.SimpleQueue()
-    for mirror in mirrors:
-        threading.Thread(target=_answer, args=(answers, mirror, name, size), daemon=True).start()
-    reasons = []
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    for _ in mirrors:
-        try:
-            mirror, reason = answers.get(timeout=max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            return None, f"no answer from the network within {DEADLINE_SECONDS:g} s"
-        if reason is None:
-            return mirror, ""
-        reasons.append(reason)
-    return None, reasons[0]
+    begun = _EARLY.get()
+    if begun is None or begun.question != (tuple(mirrors), name, size):
+        begun = Probe(mirrors, name, size)
+    return begun.answer
+
+
+@contextlib.contextmanager
+def asked_early(mirrors: Sequence[str], name: str, size: int) -> Iterator[None]:
+    """While open, `probe` has this question's answer as soon as it can be had."""
+    token = _EARLY.set(Probe(mirrors, name, size))
+    try:
+        yield
+    finally:
+        _EARLY.reset(token)
 
 
 def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str, Path]:
@@ -68,6 +122,8 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
         import tensorflow_datasets as tfds
         from tensorflow_datasets.core.download.checksums import UrlInfo
         from tensorflow_datasets.core.utils import Size
+
+        from digitjax.data.spec import DataUnavailable
 
         known = {mirror + name: UrlInfo(Size(file.size), file.sha256, name) for name, file in files.items()}
         try:
@@ -89,19 +145,54 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
     return {name: Path(path) for name, path in found.items()}
 
 
-def _answer(answers: queue.SimpleQueue, mirror: str, name: str, size: int) -> None:
-    answers.put((mirror, _ask(mirror + name, size)))
-
-
-def _ask(url: str, size: int) -> str | None:
-    host = url.split("/")[2]
+def _ask(url: str, size: int, *, connected: Callable[[], None]) -> str | None:
+    """Why the mirror cannot be used; None where it answers rightly."""
     request = urllib.request.Request(url, method="HEAD")
+    opener = urllib.request.build_opener(_Http(connected), _Https(connected))
     try:
-        with urllib.request.urlopen(request, timeout=CONNECT_SECONDS) as answer:
+        with opener.open(request, timeout=CONNECT_SECONDS + ANSWER_SECONDS) as answer:
             length = answer.headers.get("Content-Length")
     except urllib.error.HTTPError as error:
-        return f"{host} answers {error.code}"
-    except (OSError, ValueError) as error:
+        return f"{_host(url)} answers {error.code}"
+    except (OSError, ValueError, http.client.HTTPException) as error:
         cause = getattr(error, "reason", error)
-        return f"{host} cannot be reached ({getattr(cause, 'strerror', None) or cause})"
-    return None if length == str(size) else f"{host} answers with something else"
+        return f"{_host(url)} cannot be reached ({getattr(cause, 'strerror', None) or cause})"
+    return None if length == str(size) else f"{_host(url)} answers with something else"
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that says when it stands."""
+
+    def __init__(self, *args: Any, connected: Callable[[], None], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._connected = connected
+
+    def connect(self) -> None:
+        super().connect()
+        self._connected()
+
+
+class _TlsConnection(_Connection, http.client.HTTPSConnection):
+    pass
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, connected: Callable[[], None]) -> None:
+        super().__init__()
+        self._made = functools.partial(_Connection, connected=connected)
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._made, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, connected: Callable[[], None]) -> None:
+        super().__init__()
+        self._made = functools.partial(_TlsConnection, connected=connected)
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(self._made, req)
+
+
+def _host(url: str) -> str:
+    return url.split("/")[2]

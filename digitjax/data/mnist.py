@@ -9,8 +9,6 @@ Where array_record has no wheel (Windows) the copy holds the IDX files themselve
     probe ─▶ download ───┘
 """
 
-import hashlib
-import importlib.util
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,18 +18,24 @@ import numpy as np
 from jaxtyping import Int8, UInt8
 
 from digitjax import paths
-from digitjax.data.download import Download, fetch, probe
+from digitjax.data.download import fetch
 from digitjax.data.idx import REMEDY, read_idx, write_idx
+from digitjax.data.mnist_files import (
+    CANONICAL,
+    MIRRORS,
+    Known,
+    at_hand,
+    find_mirror,
+    has_array_record,
+    key_of,
+    place,
+    present,
+)
 from digitjax.data.prepared import is_whole, publish, sha256
 from digitjax.data.spec import SPLITS, DataUnavailable, Kind, Source, Spec
 from digitjax.data.splits import picture_digests, stratified
 from digitjax.errors import InputError
 
-MIRRORS = (
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-)
-"""Where the canonical files can be had."""
 VALIDATION = 1 / 12
 """Part of the training images kept for validation: 5,000 of 60,000."""
 
@@ -41,46 +45,6 @@ class Images(NamedTuple):
 
     images: UInt8[np.ndarray, "n 28 28"]
     labels: Int8[np.ndarray, " n"]
-
-
-class Known(NamedTuple):
-    """One file of the canonical data.
-
-    Attributes:
-        download: size and SHA-256 of the gzip file.
-        sha256: of the unpacked file.
-        items: images or labels.
-    """
-
-    download: Download
-    sha256: str
-    items: int
-
-
-# md5 of the gzip files: f68b3c2d..., d53e105e..., 9fb629c4..., ec29112d..., as published everywhere.
-CANONICAL: Mapping[str, Known] = {
-    "train-images-idx3-ubyte": Known(
-        Download(9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        60_000,
-    ),
-    "train-labels-idx1-ubyte": Known(
-        Download(28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        60_000,
-    ),
-    "t10k-images-idx3-ubyte": Known(
-        Download(1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        10_000,
-    ),
-    "t10k-labels-idx1-ubyte": Known(
-        Download(4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        10_000,
-    ),
-}
-"""The four files and their checksums."""
 
 
 def load_mnist(spec: Spec) -> Source:
@@ -96,24 +60,7 @@ def load_mnist(spec: Spec) -> Source:
 
 def unavailable() -> str | None:
     """Why there is no MNIST here and now, in a few words, within 5 s; None where it can be had."""
-    return None if at_hand() else _find_mirror(CANONICAL, MIRRORS)[1] or None
-
-
-def at_hand() -> bool:
-    """Whether MNIST is given or prepared, so that it takes no network."""
-    given = paths.mnist_dir()
-    if given is not None and _present(given):
-        return True  # also where something is wrong with them: `prepare` says what
-    key = _key({name: known.download.sha256 for name, known in CANONICAL.items()})
-    return is_whole(_place(key), contents=False)
-
-
-def _find_mirror(table: Mapping[str, Known], mirrors: tuple[str, ...]) -> tuple[str | None, str]:
-    """A mirror that answers, or None and why not."""
-    name = min(table, key=lambda name: table[name].download.size)
-    mirror, reason = probe(mirrors, f"{name}.gz", table[name].download.size)
-    given = paths.mnist_dir()
-    return mirror, f"{given} holds none of its files, {reason}" if reason and given else reason
+    return None if at_hand() else find_mirror(CANONICAL, MIRRORS)[1] or None
 
 
 def prepare(table: Mapping[str, Known] = CANONICAL, mirrors: tuple[str, ...] = MIRRORS) -> Path:
@@ -133,14 +80,14 @@ def prepare(table: Mapping[str, Known] = CANONICAL, mirrors: tuple[str, ...] = M
     given = paths.mnist_dir()
     files = _given_files(given, table) if given is not None else {}
     if files:
-        folder = _place(_key({name: sha256(path) for name, path in files.items()}))
+        folder = place(key_of({name: sha256(path) for name, path in files.items()}))
         if is_whole(folder):
             return folder
     else:
-        folder = _place(_key({name: known.download.sha256 for name, known in table.items()}))
+        folder = place(key_of({name: known.download.sha256 for name, known in table.items()}))
         if is_whole(folder):
             return folder
-        mirror, reason = _find_mirror(table, mirrors)
+        mirror, reason = find_mirror(table, mirrors)
         if mirror is None:
             raise DataUnavailable(
                 f"MNIST is not at hand ({reason}): set DIGITJAX_MNIST_DIR to a folder with the four IDX files"
@@ -153,19 +100,8 @@ def prepare(table: Mapping[str, Known] = CANONICAL, mirrors: tuple[str, ...] = M
     return folder
 
 
-def _present(folder: Path) -> dict[str, Path]:
-    """Given files by canonical name, gzip before plain; some distributions write a dot before `idx`."""
-    found = {}
-    for name in CANONICAL:
-        for form in (f"{name}.gz", name, name.replace("-idx", ".idx") + ".gz", name.replace("-idx", ".idx")):
-            if (folder / form).is_file():
-                found[name] = folder / form
-                break
-    return found
-
-
 def _given_files(folder: Path, table: Mapping[str, Known]) -> dict[str, Path]:
-    found = _present(folder)
+    found = present(folder)
     missing = [name for name in table if name not in found]
     if found and missing:
         raise InputError(
@@ -216,21 +152,8 @@ def _splits(files: tuple[Images, Images]) -> dict[str, Images]:
     }
 
 
-def _key(digests: Mapping[str, str]) -> str:
-    text = "".join(f"{name} {digests[name]}\n" for name in sorted(digests))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _place(key: str) -> Path:
-    return paths.data_dir() / f"mnist-{key}-{'records' if _has_array_record() else 'idx'}"
-
-
-def _has_array_record() -> bool:
-    return importlib.util.find_spec("array_record") is not None
-
-
 def _write(splits: Mapping[str, Images], folder: Path) -> None:
-    if _has_array_record():
+    if has_array_record():
         from digitjax.data.mnist_builder import write_records
 
         write_records(splits, folder)
@@ -242,7 +165,7 @@ def _write(splits: Mapping[str, Images], folder: Path) -> None:
 
 def _read(folder: Path, split: str) -> Images:
     assert split in SPLITS
-    if _has_array_record():
+    if has_array_record():
         from digitjax.data.mnist_builder import read_records
 
         return read_records(split, folder)
