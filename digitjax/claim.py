@@ -13,8 +13,11 @@ from digitjax.errors import InputError
 LOCK = ".lock"
 
 
-def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False) -> Path:
-    """The folder for a run that starts, created.
+@contextlib.contextmanager
+def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False) -> Iterator[Path]:
+    """The folder for a run that starts, made and held; removed again where no run has begun in it.
+
+    Of several that start in the same instant each gets a folder of its own: who holds a folder's lock has it.
 
     Args:
         config: the configuration as asked for.
@@ -24,15 +27,32 @@ def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False)
     Raises:
         InputError: an unfinished run of the same configuration is there, `out` is taken or unwritable.
     """
-    if out is not None:
-        if _is_taken(out):
-            raise _taken(out, config)
-        return _create(out)
+    with contextlib.ExitStack() as stack:
+        if out is not None:
+            if _is_taken(out):
+                raise _taken(out, config)
+            run = out
+            if not _hold(run, stack):
+                raise _being_trained(run)
+            if _is_taken(run):  # by one that has just let go
+                raise _taken(run, config)
+        else:
+            run = _hold_free_name(config, stack, anew=anew)
+        try:
+            yield run
+        finally:
+            _release_unused(run)
+
+
+def _hold_free_name(config: TrainConfig, stack: contextlib.ExitStack, *, anew: bool) -> Path:
     for run in _names(config):
-        if _is_held(run):
-            continue
         if not _is_taken(run):
-            return _create(run)
+            if not _hold(run, stack):
+                continue
+            if not _is_taken(run):
+                return run
+        elif _is_held(run):
+            continue
         if not anew and _is_unfinished(run, config):
             raise _taken(run, config)
     raise AssertionError("there is always a free name")
@@ -69,29 +89,51 @@ def run_to_resume(preset: str, seed: int, out: Path | None = None) -> Path:
     raise InputError(f"{folder / f'{preset}-{seed}'} is no run, there is nothing to resume: {hint}")
 
 
-def release_unused(run: Path) -> None:
-    """Removes a folder from `new_run` in which no run has begun, so that a wrong argument leaves nothing."""
-    with contextlib.suppress(OSError):
-        if not runs.is_run(run) and not _is_taken(run):
-            (run / LOCK).unlink(missing_ok=True)
-            run.rmdir()
-
-
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Holds the run's lock; the system lets go of it even when the process is killed.
+    """Holds the lock of a run that is there; the system lets go of it even when the process is killed.
 
     Raises:
         InputError: another trainer holds it, or the folder cannot be written.
     """
-    try:
-        file = (run / LOCK).open("a+b")
-    except OSError as error:
-        raise _unwritable(run, error) from error
-    with file:
-        if not _try_lock(file.fileno()):
-            raise InputError(f"{run} is being trained by another process: wait for it or give another --out")
+    with contextlib.ExitStack() as stack:
+        if not _hold(run, stack, make=False):
+            raise _being_trained(run)
         yield
+
+
+def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
+    """Takes the folder's lock until `stack` closes, the folder made first; False where another has it."""
+    while True:
+        try:
+            if make:
+                run.mkdir(parents=True, exist_ok=True)
+            file = (run / LOCK).open("a+b")
+        except FileNotFoundError as error:
+            if make and run.parent.is_dir():
+                continue  # another made it, left it unused and removed it in between
+            raise _unwritable(run, error) from error
+        except OSError as error:
+            raise _unwritable(run, error) from error
+        if not _try_lock(file.fileno()):
+            file.close()
+            return False
+        try:
+            is_there = os.path.samestat(os.fstat(file.fileno()), os.stat(run / LOCK))
+        except OSError:
+            is_there = False
+        if is_there:
+            stack.enter_context(file)
+            return True
+        file.close()  # the lock of a folder that was removed meanwhile
+
+
+def _release_unused(run: Path) -> None:
+    """Removes a folder in which no run has begun, so that a wrong argument leaves nothing."""
+    with contextlib.suppress(OSError):
+        if not runs.is_run(run) and not _is_taken(run):
+            (run / LOCK).unlink(missing_ok=True)
+            run.rmdir()
 
 
 def _is_held(run: Path) -> bool:
@@ -164,13 +206,8 @@ def _taken(run: Path, config: TrainConfig) -> InputError:
     )
 
 
-def _create(run: Path) -> Path:
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / LOCK).touch()
-    except OSError as error:
-        raise _unwritable(run, error) from error
-    return run
+def _being_trained(run: Path) -> InputError:
+    return InputError(f"{run} is being trained by another process: wait for it or give another --out")
 
 
 def _unwritable(run: Path, error: OSError) -> InputError:

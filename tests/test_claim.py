@@ -19,6 +19,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def new_run(*args, **options):
+    """The folder that a run would get."""
+    with claim.new_run(*args, **options) as run:
+        return run
+
+
 def begin(run, config=CONFIG, *, finished=False):
     run.mkdir(parents=True, exist_ok=True)
     runs.write_config(run, config)
@@ -28,48 +34,93 @@ def begin(run, config=CONFIG, *, finished=False):
 
 
 def test_the_first_run_is_named_by_preset_and_seed(folder):
-    assert claim.new_run(CONFIG) == folder / "cnn-4"
-    assert claim.new_run(CONFIG) == folder / "cnn-4", "an empty folder is free"
+    assert new_run(CONFIG) == folder / "cnn-4"
+    assert new_run(CONFIG) == folder / "cnn-4", "an empty folder is free"
 
 
 def test_an_unfinished_run_of_the_same_configuration_names_resume(folder):
     begin(folder / "cnn-4")
     with pytest.raises(InputError, match="--resume"):
-        claim.new_run(CONFIG)
+        new_run(CONFIG)
     with pytest.raises(InputError, match="--resume"):
-        claim.new_run(CONFIG, folder / "cnn-4", anew=True)
-    assert claim.new_run(CONFIG, anew=True) == folder / "cnn-4-2"
+        new_run(CONFIG, folder / "cnn-4", anew=True)
+    assert new_run(CONFIG, anew=True) == folder / "cnn-4-2"
 
 
 def test_finished_and_different_runs_are_left_alone(folder):
     begin(folder / "cnn-4", finished=True)
     begin(folder / "cnn-4-2", OTHER)
-    assert claim.new_run(CONFIG) == folder / "cnn-4-3"
+    assert new_run(CONFIG) == folder / "cnn-4-3"
     with pytest.raises(InputError, match="finished"):
-        claim.new_run(CONFIG, folder / "cnn-4")
+        new_run(CONFIG, folder / "cnn-4")
     with pytest.raises(InputError, match="another configuration"):
-        claim.new_run(CONFIG, folder / "cnn-4-2")
+        new_run(CONFIG, folder / "cnn-4-2")
     (folder / "photos").mkdir()
     (folder / "photos" / "cat.png").write_text("")
     with pytest.raises(InputError, match="something else"):
-        claim.new_run(CONFIG, folder / "photos")
-    assert claim.new_run(CONFIG, folder / "a" / "b") == folder / "a" / "b"
+        new_run(CONFIG, folder / "photos")
+    assert new_run(CONFIG, folder / "a" / "b") == folder / "a" / "b"
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(folder):
     (folder / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written.*--out"):
-        claim.new_run(CONFIG, folder / "file" / "run")
+        new_run(CONFIG, folder / "file" / "run")
 
 
 def test_a_claim_that_was_not_used_leaves_nothing(folder):
-    run = claim.new_run(CONFIG)
-    with claim.locked(run):
-        claim.release_unused(run)
+    with claim.new_run(CONFIG) as run:
+        assert run.is_dir()
     assert list(folder.iterdir()) == []
-    begin(run)
-    claim.release_unused(run)
+    with pytest.raises(ZeroDivisionError), claim.new_run(CONFIG) as run:
+        raise ZeroDivisionError
+    assert list(folder.iterdir()) == []
+    with claim.new_run(CONFIG) as run:
+        begin(run)
     assert runs.is_run(run)
+
+
+def test_a_folder_that_is_held_is_not_given_again(folder):
+    with claim.new_run(CONFIG) as first, claim.new_run(CONFIG) as second, claim.new_run(CONFIG) as third:
+        assert [run.name for run in (first, second, third)] == ["cnn-4", "cnn-4-2", "cnn-4-3"]
+    with claim.new_run(CONFIG, folder / "a"), pytest.raises(InputError, match="another process"):
+        new_run(CONFIG, folder / "a")
+    assert list(folder.iterdir()) == []
+
+
+STARTS = """
+import sys, time
+from pathlib import Path
+from digitjax import claim, runs
+from digitjax.config import TrainConfig
+got = []
+for round in range(60):
+    print("ready", flush=True)
+    sys.stdin.readline()
+    with claim.new_run(TrainConfig(seed=round)) as run:
+        if sys.argv[1] == "begins":
+            runs.write_config(run, TrainConfig(seed=round))
+        print(run.name, flush=True)
+        sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("what", ["begins", "leaves"])
+def test_two_that_start_in_the_same_instant_get_a_folder_each(folder, what):
+    command = [sys.executable, "-c", STARTS, what]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    with subprocess.Popen(command, **pipes) as one, subprocess.Popen(command, **pipes) as two:
+        for round in range(60):
+            assert [p.stdout.readline().strip() for p in (one, two)] == ["ready", "ready"]
+            for p in (one, two):
+                p.stdin.write("go\n")
+            names = {p.stdout.readline().strip() for p in (one, two)}
+            assert names == {f"cnn-{round}", f"cnn-{round}-2"}
+            for p in (one, two):
+                p.stdin.write("on\n")
+        one.stdin.close()
+        two.stdin.close()
+    assert len(list(folder.iterdir())) == (120 if what == "begins" else 0)
 
 
 def test_resume_takes_the_last_that_was_stopped(folder):
@@ -100,7 +151,7 @@ def test_a_second_trainer_is_refused_until_the_first_is_gone_even_by_kill(folder
         assert other.stdout is not None and other.stdout.readline().strip() == b"held"
         with pytest.raises(InputError, match="another process"), claim.locked(run):
             pass
-        assert claim.new_run(CONFIG) == folder / "cnn-4-2", "not the run that the other is training"
+        assert new_run(CONFIG) == folder / "cnn-4-2", "not the run that the other is training"
         other.kill()
         other.wait()
     with claim.locked(run):

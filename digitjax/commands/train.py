@@ -69,15 +69,11 @@ def run(argv: list[str]) -> int:
     if first.resume:
         folder = claim.run_to_resume(first.config.preset, first.config.seed, first.out)
         config = _resumed_config(argv, folder)
-    else:
-        config = _config(_parse(argv, _preset(first.config.preset)))
-        folder = claim.new_run(config, first.out, anew=first.anew)
-    with claim.locked(folder):
-        try:
-            return _train(config, folder, resume=first.resume)
-        except BaseException:
-            claim.release_unused(folder)
-            raise
+        with claim.locked(folder):
+            return _train(config, folder, resume=True)
+    config = _config(_parse(argv, _preset(first.config.preset)))
+    with claim.new_run(config, first.out, anew=first.anew) as folder:
+        return _train(config, folder, resume=False)
 
 
 def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
