@@ -22,6 +22,7 @@ from jaxtyping import PyTree
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from digitjax import manifest, runs
+from digitjax.calibrate import calibrated, from_record
 from digitjax.config import TrainConfig
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.models import count_params, make_model
@@ -56,9 +57,8 @@ class LoadedModel(NamedTuple):
     record: dict
 
     def __str__(self) -> str:
-        accuracy = self.record.get("accuracy")
-        known = f", {accuracy:.2%} in validation" if isinstance(accuracy, float) else ""
-        return f"{self.run.name}, step {self.step}{known} ({self.run})"
+        known = runs.validation_text(self.record)
+        return f"{self.run.name}, step {self.step}{known and f', {known}'} ({self.run})"
 
 
 def load_model(path: Path | str | None = None) -> LoadedModel:
@@ -73,9 +73,7 @@ def load_model(path: Path | str | None = None) -> LoadedModel:
     """
     step = runs.resolve(None if path is None else str(path))
     run = runs.run_of(step)
-    checked = manifest.verify(step, run / runs.CONFIG)
-    if str(checked.step) != step.name:
-        raise InputError(f"{step} holds step {checked.step}: name the folder {checked.step} again")
+    checked = _verify(step)
     config = runs.read_config(run)
     model = make_model(config.model)
     params = load_params(step, model, checked)
@@ -83,24 +81,26 @@ def load_model(path: Path | str | None = None) -> LoadedModel:
 
 
 def load_params(step: Path, model: Model, checked: manifest.Manifest | None = None) -> Params:
-    """The params of one step of a run, for a film of the training: verified, on the default device.
+    """The params of one step of a run, for a film of the training: verified, calibrated, on a device.
 
     Args:
         step: folder of the step.
         model: the network that the params must fit.
-        checked: the step's manifest where `manifest.verify` has just been called.
+        checked: the step's manifest where it has just been verified.
 
     Raises:
         InputError: as `load_model`.
     """
-    checked = checked or manifest.verify(step, runs.run_of(step) / runs.CONFIG)
+    checked = _verify(step) if checked is None else _require_name(step, checked)
     try:
         expected = jax.eval_shape(model.init, jax.eval_shape(jax.random.key, 0))  # a key itself is compiled
     except Exception as error:
         raise InputError(
             f"{runs.run_of(step) / runs.CONFIG} describes a network that cannot be: give another checkpoint"
         ) from error
-    return jax.device_put(_restore_params(step, expected, checked))
+    params = _restore_params(step, expected, checked)
+    calibration = from_record(checked.record)
+    return jax.device_put(params if calibration is None else calibrated(params, calibration))
 
 
 def load_state(step: Path, expected: TrainState) -> TrainState:
@@ -113,11 +113,15 @@ def load_state(step: Path, expected: TrainState) -> TrainState:
     Raises:
         InputError: as `load_model`, or the step holds params alone.
     """
-    checked = manifest.verify(step, runs.run_of(step) / runs.CONFIG)
+    checked = _verify(step)
     params = _restore_params(step, expected.params, checked)
     key = jax.eval_shape(jax.random.key_data, expected.key)
     places = _flat(expected.opt_state)
     rest = _restore(step, STATE, {"opt_state": places, "step": expected.step, "key": key}, checked)
+    if int(rest["step"]) != checked.step:
+        raise InputError(
+            f"{step} holds the state of step {int(rest['step'])}: it is damaged, take another step of this run"
+        )
     opt_state = jax.tree.unflatten(
         jax.tree.structure(expected.opt_state), [rest["opt_state"][n] for n in places]
     )
@@ -241,7 +245,7 @@ def clear_unfinished(run: Path, *, after: int | None = None) -> None:
 
 
 def export(step: Path, target: Path) -> None:
-    """Writes one step's params, alone, as a run of its own: small enough to ship.
+    """Writes one step's params, alone and calibrated, as a run of its own: small enough to ship.
 
     Args:
         step: folder of a published step.
@@ -264,7 +268,7 @@ def export(step: Path, target: Path) -> None:
         target / str(loaded.step),
         step=loaded.step,
         contents=(PARAMS,),
-        record=loaded.record,
+        record=loaded.record | {"calibration": None, "calibrated": loaded.record.get("calibration")},
         config=target / runs.CONFIG,
     )
 
@@ -289,6 +293,17 @@ def _manager(folder: Path, *, best_only: bool) -> ocp.CheckpointManager:
 
 def _score_of(metrics: Mapping[str, float]) -> float:
     return metrics[SCORE]
+
+
+def _verify(step: Path) -> manifest.Manifest:
+    """The manifest of a step that is as it was written, under the name that it was written under."""
+    return _require_name(step, manifest.verify(step, runs.run_of(step) / runs.CONFIG))
+
+
+def _require_name(step: Path, checked: manifest.Manifest) -> manifest.Manifest:
+    if str(checked.step) != step.name:
+        raise InputError(f"{step} holds step {checked.step}: name the folder {checked.step} again")
+    return checked
 
 
 def _restore_params(step: Path, expected: PyTree, checked: manifest.Manifest) -> Any:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped, UInt8
 
+from digitjax.calibrate import Answered
 from digitjax.data.labels import AMBIGUOUS
 from digitjax.data.pipeline import Examples
 from digitjax.errors import DigitjaxError, InputError
@@ -27,7 +28,7 @@ KEPT = 0.99
 """Fraction of the digits that must be answered where `Evaluation.refused` is measured."""
 
 THRESHOLD = 0.5
-"""Probability of being a digit from which a network with that head answers."""
+"""Probability of being a digit from which a network with that head answers: calibration moves it there."""
 
 
 class Answers(NamedTuple):
@@ -96,6 +97,15 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
         InputError: there is no labelled example.
         DigitjaxError: the network answers something that is no number.
     """
+    return score(examples, apply_in_batches(model, params, examples.images))
+
+
+def score(examples: Examples, answers: Answers) -> Evaluation:
+    """Measures what a network has said about all examples, each counted once.
+
+    Raises:
+        InputError: there is no labelled example.
+    """
     labels = np.asarray(examples.labels)
     neither = _ambiguous(examples)
     digits, others = (labels < 10) & ~neither, (labels >= 10) & ~neither
@@ -103,7 +113,6 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
         raise InputError(
             f"{examples.name} has no labelled digit or other drawing: there is nothing to evaluate"
         )
-    answers = apply_in_batches(model, params, examples.images)
     log_p, truth = answers.log_p[digits], labels[digits].astype(np.int64)
     answer = log_p.argmax(axis=1)
     right = answer == truth
@@ -131,27 +140,27 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
     )
 
 
-def loss_and_accuracy(model: Model, params: Params, examples: Examples) -> tuple[float, float]:
-    """Mean negative log-likelihood in nats and accuracy over the digits of `examples`, for validation.
+def answer_digits(model: Model, params: Params, examples: Examples) -> Answered:
+    """The network's answers on the digits of `examples`, for validation.
 
-    Compiled once for a model and an image size, however often it is called; only sums leave the device.
+    Compiled once for a model and an image size, however often it is called.
 
     Raises:
         InputError: there is no digit to measure.
+        DigitjaxError: the network answers something that is no number.
     """
-    labels = np.where(np.asarray(examples.labels) < 10, examples.labels, -1)
-    expected = int((labels >= 0).sum())
-    if not expected:
+    labels = np.asarray(examples.labels)
+    digits = labels < 10
+    if not digits.any():
         raise InputError(f"{examples.name} has no digit: there is nothing to validate on")
-    padded = np.full(-(-len(labels) // BATCH) * BATCH, -1, np.int32)
-    padded[: len(labels)] = labels
-    sums = [
-        _sums(params, images, padded[start : start + BATCH], apply=model.apply)
-        for start, images in _batches(np.asarray(examples.images), BATCH)
-    ]
-    loss, right, count = np.asarray(jax.device_get(sums), np.float64).sum(axis=0)
-    assert count == expected, "an example was lost or counted twice"
-    return float(loss / count), float(right / count)
+    answers = apply_in_batches(model, params, np.asarray(examples.images)[digits])
+    return Answered(answers.log_p, labels[digits].astype(np.int64), answers.is_digit)
+
+
+def loss_and_accuracy(answered: Answered) -> tuple[float, float]:
+    """Mean negative log-likelihood in nats, and accuracy."""
+    log_p = np.take_along_axis(answered.log_p, answered.labels[:, None], axis=1)
+    return float(-log_p.mean()), float((answered.log_p.argmax(axis=1) == answered.labels).mean())
 
 
 def apply_in_batches(
@@ -198,22 +207,6 @@ def _logits(
     apply: ApplyFn,
 ) -> Logits:
     return apply(params, images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images)
-
-
-@functools.partial(jax.jit, static_argnames="apply")
-def _sums(
-    params: Params,
-    images: UInt8[Array, "batch height width 1"],
-    labels: Int[Array, " batch"],
-    *,
-    apply: ApplyFn,
-) -> Float[Array, "3"]:
-    """Sums of loss and right answers, and how many counted; a label below 0 does not."""
-    logits = apply(params, images.astype(jnp.float32) / 255).digits
-    counts = labels >= 0
-    nll = -jnp.take_along_axis(jax.nn.log_softmax(logits), jnp.maximum(labels, 0)[:, None], axis=1)[:, 0]
-    right = logits.argmax(axis=1) == labels
-    return jnp.stack([jnp.where(counts, nll, 0).sum(), (counts & right).sum(), counts.sum()])
 
 
 def _batches(

@@ -14,12 +14,14 @@ import jax
 import numpy as np
 
 from digitjax import runs, sharding
+from digitjax.calibrate import Calibration, fit
 from digitjax.checkpoint import SCORE, Saver, clear_unfinished, load_state
 from digitjax.config import TrainConfig
 from digitjax.data.pipeline import Examples, Pipeline, choose_specs, make_pipeline
 from digitjax.errors import DigitjaxError, InputError
-from digitjax.evaluate import loss_and_accuracy
+from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.interrupt import Interrupted, StopRequest
+from digitjax.manifest import ConfigChanged
 from digitjax.metrics import MetricsFile, is_kept, is_logged
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
@@ -57,28 +59,25 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
         DigitjaxError: the loss is no number any more, or a checkpoint cannot be written.
     """
     mesh = sharding.data_mesh(config.batch_size)
+    model = make_model(config.model)
+    early: Sequence[str] = ()
+    if resume:
+        pipeline = make_pipeline(dataclasses.replace(config, data=runs.read_data(run)), model.geometry)
+    else:
+        _, early = choose_specs(config.data)  # told before the data are loaded, which may take long
+        _say_all(early)
+        pipeline = make_pipeline(config, model.geometry)
+    _say_all([notice for notice in pipeline.notices if notice not in early])
+    state = fresh_state(config)  # a network that cannot be leaves no run behind
+    restored = _restore(run, state) if resume else None
+    if not resume:
+        runs.write_config(run, config, **_about(pipeline.specs, pipeline.notices))
     say(f"training {config.preset} on {sharding.describe_devices()}, in {run}")
     if warning := sharding.unused_accelerator():
         say(f"warning: {warning}")
-    model = make_model(config.model)
-    if resume:
-        pipeline = make_pipeline(
-            dataclasses.replace(config, data=_announced(runs.read_data(run))), model.geometry
-        )
-        _say_all(pipeline.notices)
-        state = fresh_state(config)
-    else:
-        chosen, early = choose_specs(config.data)  # told before the data are loaded, which may take long
-        _say_all(early)
-        announced = _announced([str(spec) for spec in chosen])
-        pipeline = make_pipeline(config, model.geometry)
-        _say_all([notice for notice in pipeline.notices if notice not in early])
-        if pipeline.specs != announced:
-            _announced(pipeline.specs)
-        state = fresh_state(config)  # a network that cannot be leaves no run behind
-        runs.write_config(run, config, **_about(pipeline.specs, pipeline.notices))
+    say(f"data: {', '.join(pipeline.specs)}")
     start = 0
-    if resume and (restored := _restore(run, state)) is not None:
+    if restored is not None:
         state = restored
         start = int(state.step)
         say(f"resuming at step {start} of {config.total_steps}")
@@ -149,7 +148,7 @@ class _Trainer:
     def _end_epoch(self, state: TrainState, step: int) -> None:
         self._write_pending()
         config, epoch = self._config, step // self._config.steps_per_epoch
-        validation = validate(self._model, state.params, self._validation)
+        validation, calibration = validate(self._model, state.params, self._validation)
         for name, result in validation.items():
             self._require_finite(f"loss on {name}", result["loss"], f"after step {step}")
         lines = [
@@ -170,7 +169,8 @@ class _Trainer:
         }
         self._file.write(line)
         self._file.sync()
-        self._saver.save(state, _record(line), full=True, keep_params=True)
+        record = _record(line) | {"calibration": calibration._asdict()}
+        self._saver.save(state, record, full=True, keep_params=True)
         self._progress.say(_epoch_text(line, config))
 
     def _leave(self, state: TrainState, step: int, *, saved: bool) -> None:
@@ -244,17 +244,20 @@ class Clock:
         return round(time.monotonic() - self._start, 3)
 
 
-def validate(model: Model, params: Params, sources: Sequence[Examples]) -> dict[str, dict[str, float]]:
-    """Loss and accuracy over the digits of each validation set and their number `n`, by its name."""
+def validate(
+    model: Model, params: Params, sources: Sequence[Examples]
+) -> tuple[dict[str, dict[str, float]], Calibration]:
+    """Loss and accuracy over the digits of each validation set and their number `n`, by its name.
+
+    The calibration is fitted on people's handwriting alone where there is any.
+    """
+    answered = {examples.name: answer_digits(model, params, examples) for examples in sources}
     results = {}
-    for examples in sources:
-        loss, accuracy = loss_and_accuracy(model, params, examples)
-        results[examples.name] = {
-            "loss": loss,
-            "accuracy": accuracy,
-            "n": int((np.asarray(examples.labels) < 10).sum()),
-        }
-    return results
+    for name, one in answered.items():
+        loss, accuracy = loss_and_accuracy(one)
+        results[name] = {"loss": loss, "accuracy": accuracy, "n": len(one.labels)}
+    people = [one for name, one in answered.items() if not name.startswith("synthetic")]
+    return results, fit(people or list(answered.values()))
 
 
 def _pooled(validation: dict[str, dict[str, float]], name: str) -> float | None:
@@ -270,6 +273,8 @@ def _restore(run: Path, fresh: TrainState) -> TrainState | None:
     for step in reversed(steps):
         try:
             state = load_state(step, expected)
+        except ConfigChanged:  # of every step, so none would be left
+            raise
         except InputError as error:
             say(f"warning: {error}")
             continue
@@ -297,7 +302,9 @@ def _epoch_text(line: dict[str, Any], config: TrainConfig) -> str:
         parts.append(f"train loss {line['train_loss']:.4f}")
     for name, result in line["validation"].items():
         parts.append(f"{name} {result['accuracy']:.2%} (loss {result['loss']:.4f})")
-    return "  ".join([*parts, f"{line['images_per_second']:,} images/s"])
+    if line["images_per_second"]:
+        parts.append(f"{line['images_per_second']:,} images/s")
+    return "  ".join(parts)
 
 
 def _about(specs: Sequence[str], notices: Sequence[str]) -> dict[str, Any]:
@@ -315,11 +322,6 @@ def _about(specs: Sequence[str], notices: Sequence[str]) -> dict[str, Any]:
         "versions": versions,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-
-
-def _announced(specs: Sequence[str]) -> tuple[str, ...]:
-    say(f"data: {', '.join(specs)}")
-    return tuple(specs)
 
 
 def _say_all(lines: Sequence[str]) -> None:

@@ -126,12 +126,14 @@ def test_the_last_batch_counts_no_padding(n, network):
     examples = some_examples(n)._replace(labels=labels, words=tuple(map(str, labels)))
     e = evaluate.evaluate(model, params, examples)
     assert e.n_digits == n and e.confusion.sum() == n
-    assert evaluate.loss_and_accuracy(model, params, examples) == pytest.approx((e.nll, e.accuracy), rel=1e-5)
+    assert evaluate.loss_and_accuracy(evaluate.answer_digits(model, params, examples)) == pytest.approx(
+        (e.nll, e.accuracy), rel=1e-5
+    )
 
 
 def test_validation_leaves_others_out_and_agrees_with_evaluation(network, measured):
     examples, e = measured
-    found = evaluate.loss_and_accuracy(network[0], network[1], examples)
+    found = evaluate.loss_and_accuracy(evaluate.answer_digits(network[0], network[1], examples))
     assert found == pytest.approx((e.nll, e.accuracy), rel=1e-5)
 
 
@@ -141,15 +143,17 @@ def test_validation_is_compiled_once_for_all_epochs_and_sources():
     for epoch in range(3):
         params = jax.tree.map(lambda w: w + 0.1, params)
         for n in (5, 600):
-            evaluate.loss_and_accuracy(model, params, some_examples(n, epoch))
+            evaluate.loss_and_accuracy(evaluate.answer_digits(model, params, some_examples(n, epoch)))
     assert traced == [evaluate.BATCH]
 
 
 def test_params_replicated_over_two_devices_give_the_same(network, measured):
     mesh = jax.make_mesh((2,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
     params = jax.device_put(network[1], jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()))
-    found = evaluate.loss_and_accuracy(network[0], params, measured[0])
-    assert found == pytest.approx(evaluate.loss_and_accuracy(network[0], network[1], measured[0]), rel=1e-6)
+    found = evaluate.loss_and_accuracy(evaluate.answer_digits(network[0], params, measured[0]))
+    assert found == pytest.approx(
+        evaluate.loss_and_accuracy(evaluate.answer_digits(network[0], network[1], measured[0])), rel=1e-6
+    )
 
 
 def test_what_cannot_be_measured_is_none(network):
@@ -166,7 +170,7 @@ def test_what_cannot_be_measured_is_none(network):
     assert (e.n_digits, e.accuracy, e.nll, e.ece, e.answered, e.auroc, e.refused) == (0, *[None] * 6)
     assert e.writers == {}
     with pytest.raises(InputError, match="no digit"):
-        evaluate.loss_and_accuracy(model, params, letters)
+        evaluate.loss_and_accuracy(evaluate.answer_digits(model, params, letters))
     with pytest.raises(InputError, match="nothing to evaluate"):
         evaluate.evaluate(model, params, letters._replace(words=("O",) * len(letters.words)))
     e = evaluate.evaluate(linear(rejects=False)[0], params, examples)

@@ -16,15 +16,17 @@ import numpy as np
 import pytest
 
 from digitjax import cli, data, loop, metrics, runs, sharding
+from digitjax.calibrate import Calibration, fit
 from digitjax.checkpoint import load_model, load_state
 from digitjax.config import ModelConfig, OptimConfig, TrainConfig
 from digitjax.data import DataUnavailable
 from digitjax.data import pipeline as data_pipeline
 from digitjax.errors import DigitjaxError, InputError
-from digitjax.evaluate import loss_and_accuracy
+from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.train import init_state, make_train_step
+from digitjax.types import Metrics
 
 CONFIG = TrainConfig(
     data=("digits8x8",),
@@ -154,8 +156,15 @@ def test_a_step_by_hand_is_the_step_of_the_run(finished):
 def test_the_record_of_a_step_is_what_validation_measures(finished):
     loaded = load_model(finished / "24")
     (examples,) = loop.make_pipeline(CONFIG, "uci8").validation
-    loss, accuracy = loss_and_accuracy(loaded.model, loaded.params, examples)
-    assert (loaded.record["loss"], loaded.record["accuracy"]) == pytest.approx((loss, accuracy), rel=1e-5)
+    answered = answer_digits(loaded.model, loaded.params, examples)
+    loss, accuracy = loss_and_accuracy(answered)
+    assert loaded.record["accuracy"] == pytest.approx(accuracy, rel=1e-5)
+    assert loss < loaded.record["loss"]  # the record is of the logits as trained, the params are calibrated
+    assert fit([answered]).temperature == pytest.approx(1.0, abs=1e-2)
+    temperature = loaded.record["calibration"]["temperature"]
+    hot = answered._replace(log_p=answered.log_p * temperature)
+    hot = hot._replace(log_p=hot.log_p - np.log(np.exp(hot.log_p).sum(axis=1, keepdims=True)))
+    assert loaded.record["loss"] == pytest.approx(loss_and_accuracy(hot)[0], rel=1e-4)
     assert loaded.record["epoch"] == 2
 
 
@@ -287,10 +296,10 @@ def test_the_device_is_asked_once_a_log_not_once_a_step(checkpoints, monkeypatch
     monkeypatch.setattr(loop.jax, "device_get", lambda tree: fetched.append(tree) or get(tree))
     run = checkpoints / "run"
     run.mkdir()
-    monkeypatch.setattr(loop, "validate", lambda *a: {})
     loop.train(dataclasses.replace(CONFIG, epochs=1), run)
-    metrics_alone = [[step for step, _ in tree] for tree in fetched if isinstance(tree, list)]
-    assert [steps for steps in metrics_alone if steps] == [[1], [2], [3, 4], [5, 6, 7, 8], [9, 10], [11, 12]]
+    lists = [tree for tree in fetched if isinstance(tree, list)]
+    measured = [[one[0] for one in tree if isinstance(one[1], Metrics)] for tree in lists]
+    assert [steps for steps in measured if steps] == [[1], [2], [3, 4], [5, 6, 7, 8], [9, 10], [11, 12]]
 
 
 def test_a_stop_after_a_nan_nobody_saw_saves_no_nan(checkpoints, monkeypatch):
@@ -314,7 +323,7 @@ def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch
     config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1})
     run = checkpoints / "one"
     run.mkdir()
-    monkeypatch.setattr(loop, "validate", lambda *a: {})
+    monkeypatch.setattr(loop, "validate", lambda *a: ({}, Calibration()))
     loop.train(config, run)
     state = load_state(run / "12", jax.eval_shape(lambda: loop.fresh_state(config)))
     mesh = sharding.data_mesh(config.batch_size)
@@ -361,6 +370,16 @@ def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, mon
     assert said.count("no route to host") == 1 and "data: digits8x8" in said
     shutil.rmtree(run / "1")
     assert loop.train(config, run, resume=True).data == ("digits8x8",)
+
+
+@pytest.mark.parametrize(
+    "words", ["--data strokes:none.ndjson", "--data mnist", "--batch-size 33 --data digits8x8"]
+)
+def test_bad_input_is_told_before_training_is_announced_and_leaves_no_folder(checkpoints, capfd, words):
+    assert cli.main(["train", *words.split()]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("digitjax: ") and said.count("\n") == 1, said
+    assert list(checkpoints.iterdir()) == []
 
 
 def test_a_batch_that_the_devices_do_not_divide_names_both(checkpoints, capfd):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from digitjax.data.skeletons import CORNER, LAST, PATHS, SMOOTH, load_skeletons
-from digitjax.data.synthetic import FREQUENCIES, PER_PIECE, Hand, _field, sample, sample_pens
+from digitjax.data.synthetic import PER_PIECE, Hand, sample, sample_pens
+from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.normalize import inks_to_images
-from digitjax.types import MAX_SEGMENTS
+from digitjax.strokes import MAX_SEGMENTS
 
 N = 512
 STEADY = Hand(
@@ -132,9 +133,9 @@ def test_each_deformation_does_something():
 def test_the_field_is_smooth_and_as_strong_as_said():
     points = jnp.asarray(np.random.default_rng(0).random((50, 2)) * [0.72, 1.0], jnp.float32)
     waves = jax.random.normal(jax.random.key(0), (300, 2, FREQUENCIES, FREQUENCIES))
-    moves = np.asarray(jax.vmap(lambda wave: _field(wave, points, 0.1))(waves))
+    moves = np.asarray(jax.vmap(lambda wave: smooth_field(wave, points, 0.1))(waves))
     assert 0.1 < moves.std() < 0.15
-    beside = np.asarray(jax.vmap(lambda wave: _field(wave, points + 0.01, 0.1))(waves))
+    beside = np.asarray(jax.vmap(lambda wave: smooth_field(wave, points + 0.01, 0.1))(waves))
     assert np.abs(beside - moves).std() < 0.01
 
 

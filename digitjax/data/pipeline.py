@@ -13,12 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from digitjax.config import TrainConfig
+from digitjax.config import AugmentConfig, TrainConfig
 from digitjax.data import DataUnavailable, EmptySplit, load, parse_spec, unavailable
-from digitjax.data.labels import NOT_A_DIGIT
+from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
+from digitjax.data.nondigits import sample_nondigits
 from digitjax.data.spec import Source, Spec
 from digitjax.data.synthetic import sample, sample_pens
 from digitjax.errors import InputError
+from digitjax.ink import bend, cut_off
 from digitjax.normalize import fit_ink, geometry_shape, inks_to_images, render
 from digitjax.pixels import pictures_to_images
 from digitjax.types import Batch, Segments
@@ -31,6 +33,10 @@ EMBEDDED = ("synthetic=15", "digits8x8=1")
 """What is trained on where MNIST cannot be had."""
 RENDER_AT_ONCE = 512
 """Drawings rendered in one call where a whole data set is."""
+ENDLESS = {"synthetic": sample, "nondigits": sample_nondigits}
+"""Sources that draw as many new examples as are wanted."""
+LEAST_KEPT = 0.6
+"""Least part of its ink that an unfinished drawing has; a digit is seldom known from less."""
 VALIDATION_EXAMPLES = 5000
 """Examples of a source that a validation takes at most."""
 
@@ -72,8 +78,9 @@ class Pipeline(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One source of a mix: resident images, resident ink, or neither for synthetic handwriting."""
+    """One source of a mix: resident images, resident ink, or neither for one of `ENDLESS`."""
 
+    name: str
     take: int
     images: np.ndarray | None
     ink: Segments | None
@@ -173,19 +180,41 @@ def _order(seed: int, part: int, epoch: int, n: int) -> np.ndarray:
     return np.random.default_rng([seed, part, epoch]).permutation(n).astype(np.int32)
 
 
-def make_targets(labels: Int[Array, " n"], smoothing: float) -> Float[Array, "n 10"]:
-    """Probabilities of the ten digits; what is no digit gets a tenth each."""
-    target = jax.nn.one_hot(labels, 10) * (1 - smoothing) + smoothing / 10
+def make_targets(
+    labels: Int[Array, " n"], smoothing: float, kept: Float[Array, " n"] | float = 1.0
+) -> Float[Array, "n 10"]:
+    """Probabilities of the ten digits; what is no digit gets a tenth each.
+
+    Args:
+        labels: 0 to 9, or `NOT_A_DIGIT`.
+        smoothing: probability spread evenly over all ten.
+        kept: how much of each drawing's ink is there; where it is 0.6, half of the probability is spread.
+    """
+    known = 1 - (1 - jnp.broadcast_to(kept, labels.shape)) * 0.5 / (1 - LEAST_KEPT)
+    spread = (1 - (1 - smoothing) * known)[:, None]
+    target = jax.nn.one_hot(labels, 10) * (1 - spread) + spread / 10
     return jnp.where((labels < 10)[:, None], target, 0.1)
 
 
-def _draw_ink(key: Key[Array, ""], ink: Segments, geometry: str) -> Array:
-    """Renders a batch of ink, each drawing with a pen of its own; the step's augmentation does the rest."""
+def _draw_ink(
+    key: Key[Array, ""], ink: Segments, geometry: str, augment: AugmentConfig, *, bent: bool
+) -> tuple[Float[Array, "n height width 1"], Float[Array, " n"]]:
+    """Renders a batch of ink, each drawing with a pen of its own, and says how much of each ink was kept."""
+    n = ink.mask.shape[0]
+    pen_key, bend_key, choice_key, kept_key = jax.random.split(key, 4)
+    kept = jnp.ones(n)
+    if bent and augment.bend:
+        ink = jax.vmap(lambda one_key, one: bend(one_key, one, augment.bend))(
+            jax.random.split(bend_key, n), ink
+        )
+    if augment.unfinished:
+        chosen = jax.random.uniform(choice_key, (n,)) < augment.unfinished
+        kept = jnp.where(chosen, jax.random.uniform(kept_key, (n,), minval=LEAST_KEPT), 1.0)
+        ink = jax.vmap(cut_off)(ink, kept)
     if geometry != "mnist28":
-        return inks_to_images(ink, geometry)
-    # The first half of the key, as when the shipped network's batches were drawn.
-    radii = sample_pens(jax.random.split(key)[0], ink.mask.shape[0])
-    return jax.vmap(lambda one, radius: render(fit_ink(one, radius), radius))(ink, radii)[..., None]
+        return inks_to_images(ink, geometry), kept
+    radii = sample_pens(pen_key, n)
+    return jax.vmap(lambda one, radius: render(fit_ink(one, radius), radius))(ink, radii)[..., None], kept
 
 
 def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
@@ -219,13 +248,14 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
 
     @jax.jit
     def gather(step: Int[Array, ""], indices: list, resident: list) -> Batch:
-        images, labels = [], []
+        images, labels, parts_kept = [], [], []
         for number, (part, index, arrays) in enumerate(zip(parts, indices, resident, strict=True)):
             key = jax.random.fold_in(jax.random.fold_in(base, step), number)
+            kept = jnp.ones(part.take)
             if arrays is None:
-                sample_key, pen_key = jax.random.split(key)
-                ink, label = sample(sample_key, part.take)
-                image = _draw_ink(pen_key, ink, geometry)
+                sample_key, ink_key = jax.random.split(key)
+                ink, label = ENDLESS[part.name](sample_key, part.take)
+                image, kept = _draw_ink(ink_key, ink, geometry, config.augment, bent=False)
             else:
                 all_images, all_ink, all_labels = arrays
                 label = all_labels[index].astype(jnp.int32)
@@ -233,14 +263,15 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
                     image = all_images[index].astype(jnp.float32) / 255
                 else:
                     ink = jax.tree.map(lambda leaf, index=index: leaf[index], all_ink)
-                    image = _draw_ink(key, ink, geometry)
+                    image, kept = _draw_ink(key, ink, geometry, config.augment, bent=True)
             images.append(image)
             labels.append(label)
+            parts_kept.append(kept)
         label = jnp.concatenate(labels)
         is_digit = (label < NOT_A_DIGIT).astype(jnp.float32)
         return Batch(
             jnp.concatenate(images),
-            make_targets(label, smoothing),
+            make_targets(label, smoothing, jnp.concatenate(parts_kept)),
             is_digit,
             jnp.ones(label.shape, jnp.float32),
         )
@@ -277,25 +308,34 @@ def _load_training(specs: Sequence[Spec]) -> list[Source | None]:
 
 
 def _is_endless(spec: Spec) -> bool:
-    return spec.name == "synthetic" and spec.split in (None, "train")
+    return spec.name in ENDLESS and spec.split in (None, "train")
 
 
 def _make_part(
     spec: Spec, source: Source | None, count: int, geometry: str, *, keep_others: bool
 ) -> tuple[Part, list[str]]:
     if source is None:
-        return Part(count, None, None, None), []
-    keep = np.ones(len(source.labels), bool) if keep_others else source.labels < NOT_A_DIGIT
-    left_out = int((~keep).sum())
-    notices = [f"{spec}: {left_out} drawings are no digits and left out: the network has no head for them"]
+        if spec.name == "nondigits" and not keep_others:
+            raise InputError(f"{spec} holds no digit to train on: add --model.rejects, or choose other data")
+        return Part(spec.name, count, None, None, None), []
+    digits = source.labels < NOT_A_DIGIT
+    neither = np.array([word in AMBIGUOUS for word in source.words], bool) & ~digits
+    keep = digits | ~neither if keep_others else digits
+    notices = []
+    if keep_others and neither.any():
+        notices.append(f"{spec}: {neither.sum()} letters that look like digits, or fragments, are left out")
+    elif not keep.all():
+        notices.append(
+            f"{spec}: {(~keep).sum()} drawings are no digits and left out: the network has no head for them"
+        )
     if not keep.any():
         raise InputError(f"{spec} holds no digit to train on: choose other data")
     labels = source.labels[keep]
     if source.ink is not None:
         ink = trim(Segments(np.asarray(source.ink.ends)[keep], np.asarray(source.ink.mask)[keep]))
-        return Part(count, None, ink, labels), notices if left_out else []
+        return Part(spec.name, count, None, ink, labels), notices
     images = to_examples(source, geometry).images[keep]
-    return Part(count, images, None, labels), notices if left_out else []
+    return Part(spec.name, count, images, None, labels), notices
 
 
 def _validation(examples: Examples) -> Examples:

@@ -1,5 +1,7 @@
 """Source `synthetic`: a fixed number of the endless procedural drawings, by a key a split."""
 
+from collections.abc import Callable
+
 import jax
 import numpy as np
 
@@ -14,20 +16,27 @@ CHUNK = 5_000
 """Drawings made in one call, so that a single program is compiled."""
 
 
-def load_synthetic(spec: Spec) -> Source:
+def fixed(
+    spec: Spec, draw: Callable[[jax.Array, int], tuple[Segments, jax.Array]], words: Callable[[int], str]
+) -> Source:
     """The drawings of a split, always the same ones on the same version of jax."""
-    from digitjax.data.synthetic import sample
-
     split = spec.split or "test"
     key = jax.random.key(SEEDS[split])
-    draw = jax.jit(sample, static_argnums=1)
-    parts = [draw(jax.random.fold_in(key, index), CHUNK) for index in range(COUNTS[split] // CHUNK)]
+    drawn = jax.jit(draw, static_argnums=1)
+    parts = [drawn(jax.random.fold_in(key, index), CHUNK) for index in range(COUNTS[split] // CHUNK)]
     labels = np.concatenate([np.asarray(digits) for _, digits in parts]).astype(np.int8)
     ink = Segments(
         np.concatenate([np.asarray(segments.ends) for segments, _ in parts]),
         np.concatenate([np.asarray(segments.mask) for segments, _ in parts]),
     )
-    return Source(name=str(spec), labels=labels, words=tuple(map(str, labels.tolist())), ink=ink)
+    return Source(name=str(spec), labels=labels, words=tuple(map(words, labels.tolist())), ink=ink)
+
+
+def load_synthetic(spec: Spec) -> Source:
+    """Digits."""
+    from digitjax.data.synthetic import sample
+
+    return fixed(spec, sample, str)
 
 
 KIND = Kind(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 MODULES = {
     "mnist": "digitjax.data.mnist",
     "synthetic": "digitjax.data.procedural",
+    "nondigits": "digitjax.data.nondigits",
     "digits8x8": "digitjax.data.digits8x8",
     "strokes": "digitjax.data.drawings",
     "images": "digitjax.data.images",

@@ -15,12 +15,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from digitjax.data.skeletons import CORNER, LAST, WIDTH, Skeletons, load_skeletons
+from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.types import Segments
 
 PER_PIECE = 4
 """Straight segments that a piece of path is drawn with."""
-FREQUENCIES = 4
-"""Cosines of the smooth random field along each axis."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,21 +64,6 @@ class Noise(NamedTuple):
     rounding: Float[Array, "*n"]
 
 
-def _field(
-    normal: Float[Array, "2 rows columns"], points: Float[Array, "points 2"], sd: Float[Array, ""] | float
-) -> Float[Array, "points 2"]:
-    """A smooth random displacement: cosines of few frequencies, the slower the stronger."""
-    order = np.arange(FREQUENCIES)
-    fall = 1.0 / (1.0 + order[:, None] ** 2 + order[None, :] ** 2)
-    fall[0, 0] = 0.0
-    fall /= np.sqrt((fall**2).sum() / 4)
-    amplitude = normal * fall.astype(np.float32)[None] * sd
-    x, y = points[:, 0] / WIDTH, points[:, 1]
-    wave_x = jnp.cos(np.pi * order[None, :] * x[:, None])
-    wave_y = jnp.cos(np.pi * order[None, :] * y[:, None])
-    return jnp.einsum("cij,pi,pj->pc", amplitude, wave_x, wave_y)
-
-
 def _draw(noise: Noise, skeletons: Skeletons, path: Int[Array, ""], hand: Hand) -> Segments:
     """One drawing of one path, in units of about its height."""
     pieces, kinds, stroke = skeletons.pieces[path], skeletons.kinds[path], skeletons.stroke[path]
@@ -111,7 +95,7 @@ def _draw(noise: Noise, skeletons: Skeletons, path: Int[Array, ""], hand: Hand) 
     rows = np.arange(pieces.shape[0])[:, None] * PER_PIECE + np.arange(PER_PIECE + 1)
     curve = curve + beside[:, None] + noise.tremor[rows] * hand.tremor
     flat = curve.reshape(-1, 2)
-    flat = flat + _field(noise.field, flat, hand.field)
+    flat = flat + smooth_field(noise.field, flat / jnp.array([[WIDTH, 1.0]]), hand.field)
 
     width = jnp.exp(noise.shape[0] * hand.stretch / 2)
     angle = noise.shape[1] * hand.turn
