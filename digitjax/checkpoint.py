@@ -120,7 +120,8 @@ def load_state(step: Path, expected: TrainState) -> TrainState:
     rest = _restore(step, STATE, {"opt_state": places, "step": expected.step, "key": key}, checked)
     if int(rest["step"]) != checked.step:
         raise InputError(
-            f"{step} holds the state of step {int(rest['step'])}: it is damaged, take another step of this run"
+            f"{step} holds the state of step {int(rest['step'])}, so it is damaged: "
+            f"take another step of this run"
         )
     opt_state = jax.tree.unflatten(
         jax.tree.structure(expected.opt_state), [rest["opt_state"][n] for n in places]

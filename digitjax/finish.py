@@ -13,7 +13,7 @@ from digitjax.config import TrainConfig
 from digitjax.data import load, parse_spec
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.errors import InputError
-from digitjax.evaluate import Evaluation, apply_in_batches, evaluate
+from digitjax.evaluate import Evaluation, apply_in_batches, score
 from digitjax.metrics import read_metrics
 from digitjax.progress import duration, quoted, say, this_python
 from digitjax.report import Measured, write_report
@@ -70,9 +70,8 @@ def measure(loaded: LoadedModel, sets: Sequence[Examples]) -> list[Measured]:
     """Evaluates a network on each set."""
     results = []
     for examples in sets:
-        evaluation = evaluate(loaded.model, loaded.params, examples)
         answers = apply_in_batches(loaded.model, loaded.params, np.asarray(examples.images))
-        results.append(Measured(examples, evaluation, answers.log_p))
+        results.append(Measured(examples, score(examples, answers), answers.log_p))
     return results
 
 
@@ -82,12 +81,8 @@ def _summary(loaded: LoadedModel, evaluations: Sequence[Evaluation], seconds: fl
         for e in evaluations
         if e.accuracy is not None
     ]
-    validation = loaded.record.get("accuracy")
-    best = f", {validation:.2%} in validation" if isinstance(validation, float) else ""
-    by_source = loaded.record.get("validation")
-    if isinstance(by_source, dict) and len(by_source) > 1:
-        parts = [f"{name.partition('@')[0]} {result['accuracy']:.2%}" for name, result in by_source.items()]
-        best = f", in validation {', '.join(parts)}"
+    known = runs.validation_text(loaded.record)
+    best = known and f": {known}"
     rows += [
         ("parameters", f"{loaded.record.get('parameters', 0):,}"),
         ("training time", f"{duration(seconds)} on {jax.default_backend()}"),

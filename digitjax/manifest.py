@@ -21,6 +21,10 @@ MAX_FILES = 100_000
 _DIGEST = "sha256"
 
 
+class ConfigChanged(InputError):
+    """A run's config.json is not the one that its steps were written with."""
+
+
 class Manifest(NamedTuple):
     """A step's manifest as read.
 
@@ -107,7 +111,10 @@ def verify(folder: Path, config: Path) -> Manifest:
         if name not in manifest.files:
             raise _damaged(folder, f"{name} does not belong to it")
     if not config.is_file() or _sha256(config) != manifest.config_sha256:
-        raise _damaged(folder, f"{config} is not as it was written")
+        raise ConfigChanged(
+            f"{config} is not as it was when {folder.name} was written: undo what was changed in it, "
+            f"or take another run"
+        )
     return manifest
 
 

@@ -17,7 +17,7 @@ class TrainingProgress:
     """Steps done, images a second and time left.
 
     The rate is that of the last ten seconds or so, taken where the device has been waited for, so that it
-    tells what was computed, not what was queued.
+    tells what was computed, not what was queued; first after the first step, which is compiled.
     """
 
     def __init__(self, *, start: int, total: int, steps_per_epoch: int, batch_size: int) -> None:
@@ -44,7 +44,7 @@ class TrainingProgress:
             self._task = self._bar.add_task(
                 "", total=total, completed=start, epoch="", rate="compiling", left=""
             )
-        self._marks = [(time.monotonic(), start)]
+        self._marks: list[tuple[float, int]] = []
         self._last_plain = time.monotonic()
 
     def __enter__(self) -> "TrainingProgress":
@@ -84,6 +84,8 @@ class TrainingProgress:
     @property
     def images_per_second(self) -> float:
         """Rate of the last seconds; 0 before there is one."""
+        if not self._marks:
+            return 0.0
         (since, first), (now, last) = self._marks[0], self._marks[-1]
         return (last - first) * self._batch_size / (now - since) if last > first and now > since else 0.0
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from digitjax.checkpoint import LoadedModel
 from digitjax.data.pipeline import Examples
@@ -122,7 +122,9 @@ def _curves(figure: Figure, lines: Sequence[dict[str, Any]], best: int) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_locator(FixedLocator(x) if len(x) < 2 else MaxNLocator(6, integer=True))
+        if len(x) == 1:
+            axes.set_xlim(x[0] - 1, x[0] + 1)
         axes.grid(axis="y", color=FAINT, lw=0.8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(FAINT)
@@ -164,7 +166,7 @@ def _worst(figure: Figure, measured: Measured) -> None:
     labels = np.asarray(measured.examples.labels).astype(int)
     answers = measured.log_p.argmax(axis=1)
     wrong = np.flatnonzero((labels < 10) & (answers != labels))
-    wrong = wrong[np.argsort(measured.log_p[wrong, labels[wrong]], kind="stable")][: ROWS * COLUMNS]
+    wrong = wrong[np.argsort(-measured.log_p[wrong].max(axis=1), kind="stable")][: ROWS * COLUMNS]
     caption = "truth → answer, and the probability that it gave" if wrong.size else "none"
     _title(figure, _WORST, "Worst errors", caption)
     width, height = 0.264 / COLUMNS, (_TOP - _BOTTOM) / ROWS

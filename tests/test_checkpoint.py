@@ -63,7 +63,7 @@ def refused(path: Path | str, *words: str) -> str:
     return sentence
 
 
-def reseal(step: Path, **changes) -> None:
+def reseal(step: Path, /, **changes) -> None:
     """Writes a manifest that is consistent with itself, as a newer or a hostile program would."""
     body = json.loads((step / manifest.NAME).read_text())
     body.pop("sha256")
@@ -84,7 +84,7 @@ def test_a_run_means_its_best_step_and_its_params_come_back_exactly(saved, state
     assert (loaded.step, loaded.run, loaded.config) == (2, saved, CONFIG)
     assert loaded.record["accuracy"] == 0.9
     assert loaded.record["parameters"] == sum(leaf.size for leaf in jax.tree.leaves(state.params))
-    assert "cnn-7, step 2" in str(loaded) and "90.00%" in str(loaded)
+    assert "cnn-7, step 2" in str(loaded) and "90.00 %" in str(loaded)
     for mine, theirs in zip(jax.tree.leaves(state.params), jax.tree.leaves(loaded.params), strict=True):
         np.testing.assert_array_equal(mine + 2, theirs)
         assert theirs.dtype == mine.dtype
@@ -105,6 +105,67 @@ def test_the_whole_state_comes_back_exactly(saved, state):
 def test_params_alone_cannot_be_trained_on(saved, state):
     with pytest.raises(InputError, match="params alone"):
         checkpoint.load_state(saved / "history" / "3", jax.eval_shape(lambda: state))
+
+
+@pytest.mark.parametrize("load", ["load_model", "load_params", "load_state"])
+def test_a_step_under_another_steps_name_is_refused(run, state, load):
+    (run / "6").rename(run / "16")
+    loads = {
+        "load_model": checkpoint.load_model,
+        "load_params": lambda step: checkpoint.load_params(step, make_model(CONFIG.model)),
+        "load_state": lambda step: checkpoint.load_state(step, jax.eval_shape(lambda: state)),
+    }
+    with pytest.raises(InputError, match=r"16 holds step 6: name the folder 6 again"):
+        loads[load](run / "16")
+
+
+def test_params_of_a_verified_manifest_of_another_step_are_refused(run):
+    checked = manifest.verify(run / "5", run / runs.CONFIG)
+    with pytest.raises(InputError, match="holds step 5"):
+        checkpoint.load_params(run / "6", make_model(CONFIG.model), checked)
+
+
+def test_a_state_whose_own_step_is_another_is_refused(tmp_path, state):
+    run = tmp_path / "cnn-7"
+    run.mkdir()
+    runs.write_config(run, CONFIG)
+    with checkpoint.Saver(run) as saver:
+        saver.save(state._replace(step=state.step + 3), {}, full=True, keep_params=False)
+    (run / "3").rename(run / "4")
+    reseal(run / "4", step=4)
+    with pytest.raises(InputError, match="holds the state of step 3.*take another step"):
+        checkpoint.load_state(run / "4", jax.eval_shape(lambda: state))
+
+
+def test_an_edited_config_names_itself_and_its_remedy(run, state):
+    config = run / runs.CONFIG
+    config.write_text(config.read_text().replace('"epochs": 6', '"epochs": 7'))
+    sentence = refused(run, str(config), "undo what was changed", "another run")
+    assert "another step" not in sentence and "copy it anew" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (
+            {
+                "accuracy": 0.9629,
+                "validation": {
+                    "mnist@validation": {"accuracy": 0.995},
+                    "strokes:a/b/mine.ndjson@validation": {"accuracy": 0.7234},
+                },
+            },
+            "validation 99.50 % mnist, 72.34 % mine.ndjson",
+        ),
+        ({"accuracy": 0.9629}, "validation 96.29 %"),
+        ({"accuracy": None, "validation": None}, ""),
+        ({"accuracy": 1, "validation": {"x": 3, "y": {"accuracy": "no"}}}, ""),
+    ],
+)
+def test_a_record_tells_the_validation_of_each_source(saved, record, said):
+    assert runs.validation_text(record) == said
+    text = str(checkpoint.load_model(saved)._replace(record=record))
+    assert text == f"cnn-7, step 2{said and f', {said}'} ({saved})"
 
 
 def test_nothing_in_a_checkpoint_is_a_pickle(saved):

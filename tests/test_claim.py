@@ -105,21 +105,30 @@ for round in range(60):
 """
 
 
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _go_on(processes: list[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+
+
 @pytest.mark.parametrize("what", ["begins", "leaves"])
 def test_two_that_start_in_the_same_instant_get_a_folder_each(folder, what):
     command = [sys.executable, "-c", STARTS, what]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-    with subprocess.Popen(command, **pipes) as one, subprocess.Popen(command, **pipes) as two:
-        for round in range(60):
-            assert [p.stdout.readline().strip() for p in (one, two)] == ["ready", "ready"]
-            for p in (one, two):
-                p.stdin.write("go\n")
-            names = {p.stdout.readline().strip() for p in (one, two)}
-            assert names == {f"cnn-{round}", f"cnn-{round}-2"}
-            for p in (one, two):
-                p.stdin.write("on\n")
-        one.stdin.close()
-        two.stdin.close()
+    processes = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    for round in range(60):
+        assert {_line(process) for process in processes} == {"ready"}
+        _go_on(processes)
+        assert {_line(process) for process in processes} == {f"cnn-{round}", f"cnn-{round}-2"}
+        _go_on(processes)
+    assert [process.wait() for process in processes] == [0, 0]
+    for process in processes:
+        process.communicate()
     assert len(list(folder.iterdir())) == (120 if what == "begins" else 0)
 
 

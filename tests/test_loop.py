@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax import cli, data, loop, metrics, runs, sharding
+from digitjax import cli, data, finish, loop, metrics, runs, sharding
 from digitjax.calibrate import Calibration, fit
 from digitjax.checkpoint import load_model, load_state
 from digitjax.config import ModelConfig, OptimConfig, TrainConfig
@@ -406,6 +406,30 @@ def test_a_run_whose_every_step_is_damaged_is_not_thrown_away(finished, checkpoi
     with pytest.raises(InputError, match="no sound step"):
         loop.train(CONFIG, run, resume=True)
     assert len(runs.full_steps(run)) == 2
+
+
+def test_a_resume_with_an_edited_config_names_it_and_throws_nothing_away(finished, checkpoints, capfd):
+    run = checkpoints / "cnn-0"
+    shutil.copytree(finished, run)
+    (run / runs.SUMMARY).unlink()
+    config = run / runs.CONFIG
+    config.write_text(config.read_text().replace('"learning_rate": 0.006', '"learning_rate": 0.007'))
+    assert cli.main(["train", "--resume"]) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1 and str(config) in said and "undo what was changed" in said
+    assert [step.name for step in runs.full_steps(run)] == ["12", "24"]
+
+
+def test_the_test_sets_go_through_the_network_once(finished, monkeypatch):
+    seen = []
+    apply = finish.apply_in_batches
+    monkeypatch.setattr("digitjax.evaluate.apply_in_batches", lambda *args: pytest.fail("a second time"))
+    monkeypatch.setattr(finish, "apply_in_batches", lambda *args: seen.append(len(args[2])) or apply(*args))
+    loaded = load_model(finished)
+    (measured,) = finish.measure(loaded, finish.test_sets(["digits8x8"], "uci8"))
+    assert seen == [359] == [measured.evaluation.n_digits]
+    right = measured.log_p.argmax(axis=1) == measured.examples.labels
+    assert measured.evaluation.accuracy == pytest.approx(right.mean())
 
 
 def test_kept_steps():

@@ -83,6 +83,32 @@ def test_no_text_overlaps_another_or_leaves_the_page(loaded, epochs, sets):
             assert apart, (text, other)
 
 
+@pytest.mark.parametrize(("epochs", "ticks"), [(1, [1]), (2, [1, 2]), (20, None)])
+def test_the_axis_of_epochs_has_whole_numbers_alone(loaded, epochs, ticks):
+    figure = draw_report(loaded, lines(epochs, ("mnist@validation",)), [], 1.0)
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes[:2]:
+        low, high = axes.get_xlim()
+        shown = [value for value in axes.get_xticks() if low <= value <= high]
+        assert all(value == round(value) for value in shown)
+        assert ticks is None or shown == ticks
+        assert high - low >= 1
+
+
+def test_the_worst_errors_are_those_that_the_network_was_surest_of(loaded):
+    test = measured("mnist@test", 100, 30)
+    log_p = np.log(np.full((100, 10), 1e-3))
+    sure = np.random.default_rng(1).permutation(np.linspace(0.3, 0.97, 30))
+    answers = test.log_p.argmax(axis=1)
+    log_p[np.arange(100), answers] = 0.0
+    log_p[np.arange(30), answers[:30]] = np.log(sure)
+    log_p[np.arange(30), test.examples.labels[:30]] = np.log(np.linspace(1e-9, 0.2, 30))
+    figure = draw_report(loaded, [], [test._replace(log_p=log_p)], 1.0)
+    texts = [t.get_text() for t in figure.findobj(Text)]
+    shown = [text for text in texts if text.endswith(" %") and text[:-2].isdigit()]
+    assert shown == [f"{100 * p:.0f} %" for p in sorted(sure, reverse=True)[:16]]
+
+
 def test_it_shows_the_figures_and_the_errors(loaded, tmp_path):
     sets = [measured("mnist@test", 1000, 7)]
     figure = draw_report(loaded, lines(3, ("mnist@validation",)), sets, 158.0)

@@ -48,7 +48,7 @@ class Spec(NamedTuple):
         body = self.name if self.path is None else f"{self.name}:{self.path}"
         body += "" if self.split is None else f"@{self.split}"
         plain = self.weight == 1 and not _WEIGHT.fullmatch(body.rpartition("=")[2])
-        return body if plain else f"{body}={self.weight!r}"
+        return body if plain else f"{body}={repr(self.weight).removesuffix('.0')}"
 
 
 class Source(NamedTuple):

@@ -39,6 +39,11 @@ def test_suffixes_are_read_from_the_right(text, expected):
     assert parse_spec(str(expected)) == expected
 
 
+@pytest.mark.parametrize("text", ["mnist=9", "synthetic=0.5", "strokes:a=2=1", "mnist=1e-05", "mnist=1e+16"])
+def test_a_weight_is_written_as_people_write_it(text):
+    assert str(parse_spec(text)) == text
+
+
 @given(
     st.text(string.ascii_letters + r"@=:./\ 01", min_size=1).filter(lambda path: path.strip()),
     st.sampled_from([None, *SPLITS]),
