@@ -138,6 +138,8 @@ class Window:
 
     def __init__(self, width: int, height: int, title: str = NAME) -> None:
         pygame.display.init()
+        if pygame.display.get_driver() == "offscreen" and not os.environ.get("SDL_VIDEODRIVER"):
+            raise pygame.error("there is no display")  # SDL goes on unseen, for ever
         if pygame.display.get_driver() == "x11":
             # OpenGL takes ten times as long a frame and makes the window twice; what is drawn then is lost.
             os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")

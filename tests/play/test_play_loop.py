@@ -199,11 +199,16 @@ def test_no_socket_is_opened(tmp_path, monkeypatch):
     assert (tmp_path / "drawings.ndjson").exists()
 
 
-def test_without_a_display_one_sentence_and_exit_code_1(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("missing", ["a driver that SDL lacks", "SDL's unseen screen in its place"])
+def test_without_a_display_one_sentence_and_exit_code_1(missing, tmp_path, monkeypatch, capsys):
     from play.__main__ import main
 
     pygame.display.quit()
-    monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
+    if missing.startswith("SDL"):
+        monkeypatch.setattr(pygame.display, "get_driver", lambda: "offscreen")
+        monkeypatch.setattr(pygame.display, "init", lambda: monkeypatch.delenv("SDL_VIDEODRIVER"))
+    else:
+        monkeypatch.setenv("SDL_VIDEODRIVER", "no-such-driver")
     assert main(["--frames", "1", "--user-dir", str(tmp_path)]) == 1
     err = capsys.readouterr().err
     assert "no window can be opened" in err and "--headless" in err and err.count("\n") == 1
