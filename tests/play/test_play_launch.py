@@ -13,36 +13,28 @@ SESSION = """
 import json, sys
 from pathlib import Path
 from play.__main__ import main
-from play.effects import Import
-from play.outside import Outside
 
 if __name__ == "__main__":  # the reading process imports this file again
     folder = Path(sys.argv[1])
     code = main(["--frames", "3", "--headless", "--user-dir", str(folder)])
-    outside = Outside(folder)
-    outside.do(Import())
-    said = [event._asdict() for event in outside.poll(wait=True)][0]
-    outside.close()
-    print(json.dumps([code, said, sorted(sys.modules)]))
+    from digitjax.strokes import read_drawings, to_json
+    from play import replay, share
+    drawings = [to_json(drawing) for drawing in read_drawings(folder / "one.ndjson")]
+    print(json.dumps([code, drawings, sorted(sys.modules)]))
 """
 
 
 def test_the_windows_process_never_imports_jax(tmp_path):
-    """Not for a session, not for an import of drawings from the gallery."""
-    (tmp_path / "import").mkdir()
-    (tmp_path / "import" / "one.ndjson").write_text(json.dumps({"word": "1", "drawing": [[[0, 1], [0, 9]]]}))
+    """Not for a session, not to read drawings for a replay or the gallery."""
+    drawing = {"word": "1", "drawing": [[[0, 1], [0, 9]]]}
+    (tmp_path / "one.ndjson").write_text(json.dumps(drawing), encoding="utf-8")
     program = tmp_path / "session.py"
-    program.write_text(SESSION)
+    program.write_text(SESSION, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(REPO), "DIGITJAX_CHECKPOINTS": str(tmp_path / "none")}
-    done = subprocess.run(
-        [sys.executable, str(program), str(tmp_path)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = [sys.executable, str(program), str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    code, said, modules = json.loads(done.stdout.splitlines()[-1])
-    assert (code, said["text"]) == (0, "1 drawing added."), done.stderr
-    assert "play.app" in modules and "digitjax.strokes" in modules
+    code, read, modules = json.loads(done.stdout.splitlines()[-1])
+    assert (code, read) == (0, [drawing]), done.stderr
+    assert {"play.app", "play.share", "digitjax.strokes"} <= set(modules)
     assert [name for name in HEAVY if name in modules] == []
