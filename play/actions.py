@@ -60,6 +60,8 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
             return state._replace(help=False)
         if state.saving:
             return state._replace(saving=False)
+        if state.gallery.files is not None:
+            return state._replace(gallery=state.gallery._replace(files=None))
         if state.fullscreen:
             return press(state, "fullscreen")
         return state._replace(focus=None, screen="draw")
@@ -148,6 +150,8 @@ def scroll(state: PlayState, rows: float) -> PlayState:
     if listing is None:
         return state
     first = min(max(listing.first + round(rows), 0), listing.limit)
+    if state.screen == "gallery" and state.gallery.files is not None:
+        return state._replace(gallery=state.gallery._replace(first_file=first))
     if state.screen == "gallery":
         return state._replace(gallery=state.gallery._replace(first=first, follow=False))
     return state._replace(first_model=first)
@@ -165,6 +169,7 @@ def _to_screen(state: PlayState, screen: str) -> PlayState:
     state = pen_up(state)._replace(
         screen=screen, focus=None, hover=None, help=False, saving=False, journey=None
     )
+    state = state._replace(gallery=state.gallery._replace(files=None))
     if screen == "why":
         return state._replace(revision=state.revision + 1)
     if screen == "models":

@@ -46,7 +46,13 @@ class Export(NamedTuple):
 
 
 class Import(NamedTuple):
-    """Add the drawings of every NDJSON file in the user's `import` folder."""
+    """Add the drawings of an NDJSON file."""
+
+    path: str
+
+
+class ListFiles(NamedTuple):
+    """Look for NDJSON files where people keep what they were given."""
 
 
 class ListRecords(NamedTuple):
@@ -88,6 +94,7 @@ Effect = (
     | Delete
     | Export
     | Import
+    | ListFiles
     | ListRecords
     | ListModels
     | LoadModel

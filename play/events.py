@@ -199,9 +199,30 @@ class RecordEntry(NamedTuple):
 
 
 class RecordsListed(NamedTuple):
-    """What is in the user's file."""
+    """What is in the user's file, and the folder that holds it."""
 
     entries: tuple[RecordEntry, ...]
+    folder: str = ""
+
+
+class FoundFile(NamedTuple):
+    """A file of drawings that can be imported: its path, its size in bytes, its date as text."""
+
+    path: str
+    size: int
+    date: str
+
+
+class FilesListed(NamedTuple):
+    """The files where people keep such things, the newest first."""
+
+    files: tuple[FoundFile, ...]
+
+
+class Dropped(NamedTuple):
+    """A file was dropped on the window."""
+
+    path: str
 
 
 class FeatureMap(NamedTuple):
@@ -264,6 +285,8 @@ Event = (
     | ModelsListed
     | Recorded
     | RecordsListed
+    | FilesListed
+    | Dropped
     | Explained
     | Notice
     | Closed

@@ -2,8 +2,11 @@
 
 from typing import NamedTuple
 
-from play.effects import Delete, Effect, Export, Import
-from play.events import RecordEntry
+from play.effects import Delete, Effect, Export, Import, ListFiles
+from play.events import FoundFile, RecordEntry
+
+EXPORTS, IMPORTS = "export", "import"
+"""Folders in the user's own: where exports go, and one of those where files to import are looked for."""
 
 
 class Gallery(NamedTuple):
@@ -13,6 +16,9 @@ class Gallery(NamedTuple):
     first: row at the top.
     confirm: key of the entry whose deletion waits for a second press.
     follow: whether the chosen entry is brought into sight.
+    folder: where the drawings are.
+    files: what can be imported, while that is asked; else None.
+    first_file: row at the top of those.
     """
 
     entries: tuple[RecordEntry, ...] = ()
@@ -20,15 +26,25 @@ class Gallery(NamedTuple):
     first: int = 0
     confirm: str | None = None
     follow: bool = False
+    folder: str = ""
+    files: tuple[FoundFile, ...] | None = None
+    first_file: int = 0
 
 
-def listed(gallery: Gallery, entries: tuple[RecordEntry, ...]) -> Gallery:
+def listed(gallery: Gallery, entries: tuple[RecordEntry, ...], folder: str = "") -> Gallery:
     """The gallery after the file was read again."""
     ordered = tuple(sorted(entries, key=lambda entry: (not entry.wrong, -entry.number)))
     keys = {entry.key for entry in ordered}
     selected = gallery.selected if gallery.selected in keys else None
     first = min(gallery.first, max(len(ordered) - 1, 0))
-    return Gallery(ordered, selected, first, follow=selected is not None)
+    return gallery._replace(
+        entries=ordered,
+        selected=selected,
+        first=first,
+        confirm=None,
+        follow=selected is not None,
+        folder=folder or gallery.folder,
+    )
 
 
 def choose(gallery: Gallery, step: int) -> Gallery:
@@ -60,6 +76,11 @@ def press(gallery: Gallery, name: str, argument: str) -> tuple[Gallery, tuple[Ef
     if name == "export":
         form, _, times = argument.partition("+")
         return gallery, (Export(form or "ndjson", times == "times"),), ""
+    if name == "import" and argument:
+        if all(file.path != argument for file in gallery.files or ()):
+            return gallery, (), ""
+        return gallery._replace(files=None), (Import(argument),), ""
     if name == "import":
-        return gallery, (Import(),), ""
+        asked = gallery.files is None
+        return gallery._replace(files=() if asked else None, first_file=0), (ListFiles(),) * asked, ""
     return gallery, (), ""

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from play import effects
-from play.events import Event, Notice, Recorded, RecordsListed
+from play.events import Event, FilesListed, Notice, Recorded, RecordsListed
+from play.gallery import IMPORTS
 from play.record import Recorder, RecordError
 from play.state import PENS, TEXT_SIZES, THEMES, Settings
 
@@ -53,11 +54,13 @@ class Outside:
             case effects.Delete(key):
                 return lambda: _delete(recorder, key)
             case effects.ListRecords():
-                return lambda: [RecordsListed(recorder.entries())]
+                return lambda: [_listed(recorder)]
             case effects.Export(form, times):
                 return lambda: _export(recorder, form, times)
-            case effects.Import():
-                return lambda: _import(recorder)
+            case effects.Import(path):
+                return lambda: _import(recorder, path)
+            case effects.ListFiles():
+                return lambda: _files(recorder)
             case effects.SaveSettings(settings):
                 return lambda: save_settings(recorder.folder, settings)
         return None
@@ -90,6 +93,9 @@ def _guarded(job: Callable[[], list[Event]]) -> list[Event]:
         return job()
     except RecordError as error:
         return [Notice(str(error))]
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return [Notice(f"{where}{error.strerror or error}: make it writable or give --user-dir.")]
 
 
 def _recorded(recorder: Recorder, effect: effects.Record) -> Event:
@@ -104,12 +110,12 @@ def _relabel(recorder: Recorder, key: str | None, word: str) -> list[Event]:
     if key is None:
         return [Notice("There is no drawing to change.")]
     recorder.relabel(key, word)
-    return [Notice(f"Changed to {word}."), RecordsListed(recorder.entries())]
+    return [Notice(f"Changed to {word}."), _listed(recorder)]
 
 
 def _delete(recorder: Recorder, key: str) -> list[Event]:
     recorder.delete(key)
-    return [Notice("Deleted."), RecordsListed(recorder.entries())]
+    return [Notice("Deleted."), _listed(recorder)]
 
 
 def _export(recorder: Recorder, form: str, times: bool) -> list[Event]:
@@ -118,7 +124,17 @@ def _export(recorder: Recorder, form: str, times: bool) -> list[Event]:
     return [Notice(share.export(recorder, form, times=times))]
 
 
-def _import(recorder: Recorder) -> list[Event]:
+def _import(recorder: Recorder, path: str) -> list[Event]:
     from play import share
 
-    return [Notice(share.import_folder(recorder)), RecordsListed(recorder.entries())]
+    return [Notice(share.import_file(recorder, Path(path))), _listed(recorder)]
+
+
+def _files(recorder: Recorder) -> list[Event]:
+    from play import share
+
+    return [FilesListed(share.find_files([recorder.folder / IMPORTS, *share.usual_folders()]))]
+
+
+def _listed(recorder: Recorder) -> Event:
+    return RecordsListed(recorder.entries(), str(recorder.folder))

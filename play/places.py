@@ -72,7 +72,7 @@ def sliding(state: PlayState, layout: Layout) -> Sliding | None:
 
 
 def gallery_places(state: PlayState, layout: Layout) -> tuple[Listing, Rect]:
-    """The grid of drawings, and the place for the chosen one and what can be done."""
+    """The grid of drawings (or the list of files), and the place for the chosen one and what can be done."""
     panel, gap = layout.panel, gap_of(layout)
     if panel.w > panel.h:
         side = max(round(panel.w * 0.3), min(round(layout.text * 17), panel.w // 2))
@@ -82,6 +82,9 @@ def gallery_places(state: PlayState, layout: Layout) -> tuple[Listing, Rect]:
         height = max(round(panel.h * 0.38), min(round(layout.text * 17), panel.h // 2))
         grid = panel.top(panel.h - height - gap)
         detail = panel.below(grid.h + gap)
+    if state.gallery.files is not None:
+        row = round(layout.text * 4)
+        return listing(grid, layout, row, 1, len(state.gallery.files), state.gallery.first_file), detail
     cell = max(round(92 * layout.unit), round(layout.text * 6.2))
     columns = max(1, (grid.w + gap) // (cell + gap))
     gallery = state.gallery

@@ -8,6 +8,7 @@ Relabelling and deleting write the file anew and put it in the old one's place. 
 import contextlib
 import datetime
 import json
+import math
 import os
 import sys
 import time
@@ -206,10 +207,10 @@ def entry_of(number: int, record: dict) -> RecordEntry:
     """A line of the file for the gallery, its ink fitted to the unit square."""
     strokes = []
     for stroke in record["drawing"]:
-        with contextlib.suppress(TypeError, ValueError, IndexError):
+        with contextlib.suppress(TypeError, ValueError, LookupError, OverflowError):
             pairs = zip(stroke[0], stroke[1], strict=False)
             points = tuple((float(x), float(y)) for x, y in pairs)
-            if points:
+            if points and all(math.isfinite(x) and math.isfinite(y) for x, y in points):
                 strokes.append(points)
     return RecordEntry(
         str(record.get("key") or f"line-{number}"),

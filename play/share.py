@@ -1,12 +1,24 @@
 """Export and import of the user's drawings, on this machine alone, when a person asks for it."""
 
+import contextlib
+import datetime
+import itertools
 import json
+import os
+import re
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 
 from digitjax.errors import InputError
+from play.events import FoundFile
+from play.gallery import EXPORTS
 from play.record import Recorder
 
-EXPORTS, IMPORTS = "export", "import"
+ENDINGS = (".ndjson", ".ndjson.gz")
+MAX_FILES, MAX_SEEN = 200, 10_000
+"""Files that are offered, and names that are looked at in one folder."""
+MAX_DRAWINGS = 100_000
+"""Drawings of one imported file."""
 PICTURE = 280
 """Side of an exported picture in pixels."""
 MARGIN = 0.12
@@ -39,24 +51,69 @@ def export(recorder: Recorder, form: str, *, times: bool = False) -> str:
     return f"{len(records)} drawings are in {path}"
 
 
-def import_folder(recorder: Recorder) -> str:
-    """Adds the drawings of every NDJSON file in the user's `import` folder and says how many."""
-    folder = recorder.folder / IMPORTS
-    files = sorted([*folder.glob("*.ndjson"), *folder.glob("*.ndjson.gz")]) if folder.is_dir() else []
-    if not files:
-        return f"Put .ndjson files into {folder} and press Import again."
+def import_file(recorder: Recorder, path: Path) -> str:
+    """Adds the drawings of an NDJSON file that are not there yet, all or none, and says how many."""
     from digitjax.strokes import read_drawings, to_json
 
-    count = 0
-    for path in files:
-        try:
-            drawings = [to_json(drawing) for drawing in read_drawings(path)]
-        except InputError as error:
-            return f"{error} ({count} drawings of other files were added.)"
-        recorder.import_lines(drawings)
-        count += len(drawings)
-        path.rename(path.with_name(path.name + ".imported"))
-    return f"{count} drawing{'' if count == 1 else 's'} added."
+    if not path.name.lower().endswith(ENDINGS):
+        return f"{path.name} cannot be imported: give an .ndjson or .ndjson.gz file of drawings."
+    known = {_ink(record) for record in recorder.records()}
+    fresh, there = [], 0
+    try:
+        for drawing in read_drawings(path):
+            record = to_json(drawing)
+            ink = _ink(record)
+            there += ink in known
+            if ink not in known:
+                fresh.append(record)
+                known.add(ink)
+            if len(fresh) > MAX_DRAWINGS:
+                return f"{path.name} has more than {MAX_DRAWINGS:,} drawings: split it."
+    except InputError as error:
+        return f"Nothing was added. {error}"
+    if fresh:
+        recorder.import_lines(fresh)
+    added = f"{len(fresh)} drawing{'' if len(fresh) == 1 else 's'} added"
+    return f"{added}, {there} {'was' if there == 1 else 'were'} here already." if there else f"{added}."
+
+
+def find_files(folders: Iterable[Path]) -> tuple[FoundFile, ...]:
+    """The NDJSON files that lie in folders, not deeper, the newest first."""
+    found: dict[Path, tuple[float, int]] = {}
+    for folder in folders:
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in itertools.islice(entries, MAX_SEEN):
+                with contextlib.suppress(OSError):
+                    if entry.name.lower().endswith(ENDINGS) and entry.is_file():
+                        about = entry.stat()
+                        found[Path(entry.path)] = about.st_mtime, about.st_size
+    newest = sorted(found.items(), key=lambda item: (-item[1][0], str(item[0])))[:MAX_FILES]
+    return tuple(FoundFile(str(path), size, _day(date)) for path, (date, size) in newest)
+
+
+def usual_folders() -> list[Path]:
+    """Where people keep what they were given: downloads, desktop, documents, home."""
+    home = Path.home()
+    found = [home / name for name in ("Downloads", "Desktop", "Documents")]
+    named = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "user-dirs.dirs"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        lines = re.findall(r'^XDG_(?:DOWNLOAD|DESKTOP|DOCUMENTS)_DIR="(.+)"$', named.read_text("utf-8"), re.M)
+        found += [Path(line.replace("$HOME", str(home))) for line in lines]
+    return [*dict.fromkeys(found), home]
+
+
+def _day(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+
+
+def _ink(record: dict) -> Hashable:
+    """What makes a drawing the same one: its word and the places of its points."""
+    try:
+        points = tuple((tuple(stroke[0]), tuple(stroke[1])) for stroke in record["drawing"] if stroke[0])
+        hash(points)
+    except (TypeError, IndexError, KeyError):  # a line that somebody else wrote
+        return None
+    return record.get("word") or "", points
 
 
 def _plain(record: dict, times: bool) -> dict:
@@ -70,6 +127,9 @@ def _pictures(recorder: Recorder, target: Path) -> int:
 
     from play.view.ink_layer import picture
 
+    for old in target.glob("*/*.png"):  # of drawings that may have been deleted since
+        if re.fullmatch(r"\d{5}\.png", old.name):
+            old.unlink()
     count = 0
     for entry in recorder.entries():
         if not entry.strokes:

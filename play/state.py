@@ -24,6 +24,8 @@ ERASER = 2.0
 """Diameter of the eraser, in pens."""
 MAX_HISTORY = 500
 NOTICE_SECONDS = 4.0
+NOTICE_SPEED = 15.0
+"""Characters a second at which a long notice is read."""
 JOURNEY_SECONDS = 7.0
 """How long the ink takes from the canvas to the 28 x 28 image when it is shown on its way."""
 BAR_SECONDS = 0.06
@@ -130,7 +132,9 @@ class PlayState(NamedTuple):
 
 def say(state: PlayState, text: str) -> PlayState:
     """With a sentence in the status line for a while."""
-    return state._replace(notice=text, notice_until=state.time + NOTICE_SECONDS)
+    return state._replace(
+        notice=text, notice_until=state.time + max(NOTICE_SECONDS, len(text) / NOTICE_SPEED)
+    )
 
 
 def with_effect(state: PlayState, effect: Effect) -> PlayState:

@@ -127,6 +127,8 @@ def _translate(
         return Pointer(), lost
     if kind == pygame.WINDOWLEAVE:
         return pointer, (events.Hover(None),)
+    if kind == pygame.DROPFILE:
+        return pointer, (events.Dropped(str(event.file)),)
     if kind == pygame.QUIT:
         return Pointer(), (events.Closed(),)
     return pointer, ()

@@ -6,11 +6,14 @@ from play import gallery as galleries
 from play import verdict
 from play.actions import key, press, scroll
 from play.drawing import pen_down, pen_move, pen_up, show
+from play.effects import Import
 from play.events import (
     Answered,
     Closed,
+    Dropped,
     Event,
     Explained,
+    FilesListed,
     Focus,
     Hover,
     KeyPress,
@@ -31,7 +34,7 @@ from play.events import (
     Scroll,
     Tick,
 )
-from play.state import BAR_SECONDS, JOURNEY_SECONDS, Numbers, PlayState, say, set_slot
+from play.state import BAR_SECONDS, JOURNEY_SECONDS, Numbers, PlayState, say, set_slot, with_effect
 
 
 def update(state: PlayState, event: Event) -> PlayState:
@@ -78,8 +81,16 @@ def update(state: PlayState, event: Event) -> PlayState:
             return state._replace(listed=models)
         case Recorded(word, total, error):
             return _recorded(state, word, total, error)
-        case RecordsListed(entries):
-            return state._replace(gallery=galleries.listed(state.gallery, entries), recorded=len(entries))
+        case RecordsListed(entries, folder):
+            gallery = galleries.listed(state.gallery, entries, folder)
+            return state._replace(gallery=gallery, recorded=len(entries))
+        case FilesListed(files):
+            if state.gallery.files is None:
+                return state
+            return state._replace(gallery=state.gallery._replace(files=files))
+        case Dropped(path):
+            state = press(pen_up(state), "screen:gallery")
+            return with_effect(state._replace(gallery=state.gallery._replace(files=None)), Import(path))
         case Notice(text):
             return say(state, text)
         case Closed():

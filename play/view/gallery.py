@@ -1,35 +1,56 @@
 """Gallery: the drawings on this machine, wrong ones first; relabel, delete, export, import."""
 
+import os
+from pathlib import PurePath
+from typing import NamedTuple
+
 import pygame
 
-from play.events import RecordEntry
+from play.events import FoundFile, RecordEntry
+from play.gallery import EXPORTS, IMPORTS
 from play.layout import Control, Layout, Rect
 from play.places import Listing, gallery_places, gap_of
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT, OTHER_WORD
 from play.view import parts
-from play.view.painter import Block, Painter
+from play.view.painter import Block, Painter, text_width
 from play.view.screen import Screen
 
 LABELS = (*map(str, range(10)), OTHER_WORD)
 FILES = (
-    ("export:ndjson", "Export strokes", "X"),
-    ("export:ndjson+times", "… with times", ""),
-    ("export:png", "Export pictures", ""),
-    ("import", "Import", ""),
+    ("export:ndjson", "Export strokes", "X", "Write all drawings into one file, without times"),
+    ("export:ndjson+times", "… with times", "", "Write all drawings and when each point was drawn"),
+    ("export:png", "Export pictures", "", "Write a folder of pictures"),
+    ("import", "Import", "", "Add the drawings of a file"),
 )
+
+
+class Detail(NamedTuple):
+    """The right side: a card with its buttons inside, the buttons for files, and where files go."""
+
+    card: Rect
+    labels: tuple[Rect, ...]
+    delete: Rect
+    files: tuple[Rect, ...]
+    folder: Rect
 
 
 def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """The grid, and the chosen drawing."""
     listing, detail = gallery_places(state, layout)
     found = [_heading_block(state, listing)]
-    if not state.gallery.entries:
+    files = state.gallery.files
+    if files is not None:
+        if not files:
+            found.append(_no_files_block(state, _grid_rect(state, layout, listing)))
+        found += [_file_block(state, rect, files[index]) for index, rect in listing.cells]
+    elif not state.gallery.entries:
         found.append(_empty_block(_grid_rect(state, layout, listing)))
-    for index, rect in listing.cells:
-        found.append(_cell_block(state, rect, state.gallery.entries[index]))
-    card, _, _, _ = _detail(layout, detail)
-    found.append(_detail_block(state, layout, card))
+    else:
+        found += [_cell_block(state, rect, state.gallery.entries[index]) for index, rect in listing.cells]
+    places = _detail(layout, detail)
+    found.append(_detail_block(state, layout, places.card))
+    found.append(_folder_block(state, places.folder))
     return tuple(found)
 
 
@@ -41,12 +62,16 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     if listing.limit:
         found.append(Control("scroll:up", listing.up, "▲", enabled=listing.first > 0))
         found.append(Control("scroll:down", listing.down, "▼", enabled=listing.first < listing.limit))
+    files = state.gallery.files
     for index, rect in listing.cells:
+        if files is not None:
+            found.append(Control(f"import:{files[index].path}", rect, "", own=True))
+            continue
         entry = entries[index]
         on = entry.key == state.gallery.selected
         found.append(Control(f"entry:{entry.key}", rect, entry.word, on=on, own=True))
-    _, labels, delete, files = _detail(layout, detail)
-    for word, rect in zip(LABELS, labels, strict=True):
+    places = _detail(layout, detail)
+    for word, rect in zip(LABELS, places.labels, strict=True):
         text = "Not a digit" if word == OTHER_WORD else word
         on = chosen is not None and chosen.word == word
         key = "N" if word == OTHER_WORD else word
@@ -55,9 +80,13 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
         )
     sure = chosen is not None and state.gallery.confirm == chosen.key
     text = "Really delete" if sure else "Delete"
-    found.append(Control("delete", delete, text, "", "Del", on=sure, enabled=chosen is not None, plate=True))
-    for (action, text, key), rect in zip(FILES, files, strict=True):
-        found.append(Control(action, rect, text, "", key, enabled=action == "import" or bool(entries)))
+    found.append(
+        Control("delete", places.delete, text, "", "Del", on=sure, enabled=chosen is not None, plate=True)
+    )
+    for (action, text, key, tip), rect in zip(FILES, places.files, strict=True):
+        on = action == "import" and files is not None
+        able = action == "import" or bool(entries)
+        found.append(Control(action, rect, "Close" if on else text, "", key, on=on, enabled=able, tip=tip))
     return tuple(found)
 
 
@@ -65,12 +94,13 @@ def _chosen(state: PlayState) -> RecordEntry | None:
     return next((entry for entry in state.gallery.entries if entry.key == state.gallery.selected), None)
 
 
-def _detail(layout: Layout, rect: Rect) -> tuple[Rect, tuple[Rect, ...], Rect, tuple[Rect, ...]]:
-    """Card of the chosen drawing, its label buttons and its Delete inside it, buttons for files under it."""
+def _detail(layout: Layout, rect: Rect) -> Detail:
     gap, text = gap_of(layout), layout.text
     button = round(text * 2.2)
-    files = Rect(rect.x, rect.bottom - 2 * button - gap, rect.w, 2 * button + gap)
-    card = rect._replace(h=rect.h - files.h - gap)
+    line = 2 * round(round(text * 0.8) * 1.35)
+    folder = Rect(rect.x, rect.bottom - line, rect.w, line)
+    files = Rect(rect.x, folder.y - gap - 2 * button - gap, rect.w, 2 * button + gap)
+    card = rect._replace(h=files.y - gap - rect.y)
     inner = card.inset(max(4, round(10 * layout.unit)))
     small = max(2, round(5 * layout.unit))
     wide = inner.w > 1.6 * inner.h
@@ -81,7 +111,7 @@ def _detail(layout: Layout, rect: Rect) -> tuple[Rect, tuple[Rect, ...], Rect, t
     other, delete = third.columns(2, small)
     labels = (*first.columns(5, small), *second.columns(5, small), other)
     upper, lower = files.rows(2, gap)
-    return card, labels, delete, (*upper.columns(2, gap), *lower.columns(2, gap))
+    return Detail(card, labels, delete, (*upper.columns(2, gap), *lower.columns(2, gap)), folder)
 
 
 def _grid_rect(state: PlayState, layout: Layout, listing: Listing) -> Rect:
@@ -95,19 +125,79 @@ def _grid_rect(state: PlayState, layout: Layout, listing: Listing) -> Rect:
 
 def _heading_block(state: PlayState, listing: Listing) -> Block:
     count = len(state.gallery.entries)
+    files = state.gallery.files
     wrong = sum(1 for entry in state.gallery.entries if entry.wrong)
     room = 2 * listing.heading.h + listing.heading.h // 3 if listing.limit else 0
 
+    legend = ""
+    if files is not None:
+        text = "Choose a file, or drop one here" if files else "Import"
+    elif count:
+        text = f"{count} drawing{'' if count == 1 else 's'}, {wrong} read wrongly"
+        legend = ": what you said ✗ what it said" if wrong else ""
+    else:
+        text = "No drawings yet"
+
     def paint(painter: Painter, rect: Rect) -> None:
         painter.fill(rect, painter.palette.ground)
-        text = (
-            f"{count} drawing{'' if count == 1 else 's'}, {wrong} read wrongly"
-            if count
-            else "No drawings yet"
-        )
-        painter.text(text, rect, painter.palette.muted, smallest=0.75)
+        whole = text + legend if text_width(text + legend, painter.text_size) <= rect.w else text
+        painter.text(whole, rect, painter.palette.muted, smallest=0.75)
 
-    return Block(listing.heading._replace(w=max(0, listing.heading.w - room)), (count, wrong), paint)
+    return Block(listing.heading._replace(w=max(0, listing.heading.w - room)), text, paint)
+
+
+def _file_block(state: PlayState, rect: Rect, file: FoundFile) -> Block:
+    action = f"import:{file.path}"
+    focused, hovered = state.focus == action, state.hover == action
+    path = PurePath(file.path)
+    size = f"{file.size / 1e6:.1f} MB" if file.size >= 1e5 else f"{-(-file.size // 1000)} kB"
+    texts = (f"{_short_path(path.parent)}  ·  {size}  ·  {file.date}", f"{size}  ·  {file.date}", size)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect, focused=focused, hovered=hovered)
+        inner = rect.inset(painter.px(10))
+        line = round(painter.text_size * 1.35)
+        needed = line + painter.px(2) + round(round(painter.text_size * 0.8) * 1.35)
+        inner = inner.below(max(0, (inner.h - needed) // 2))
+        painter.text(path.name, inner.top(line), palette.text, bold=True, smallest=0.6)
+        parts.note(painter, texts, inner.below(line + painter.px(2)), palette.muted, size=0.8)
+
+    return Block(rect, (file, focused, hovered), paint)
+
+
+def _no_files_block(state: PlayState, rect: Rect) -> Block:
+    folder = _short_path(PurePath(state.gallery.folder) / IMPORTS) if state.gallery.folder else ""
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        inner = rect.inset(painter.px(20))
+        text = "Drop an .ndjson file of drawings on this window."
+        inner = inner.below(painter.paragraph(text, inner, palette.text, size=1.15) + painter.px(10))
+        text = "None was found in Downloads, Desktop, Documents or your home folder"
+        painter.paragraph(f"{text}, nor in {folder}." if folder else f"{text}.", inner, palette.muted)
+
+    return Block(rect, folder, paint)
+
+
+def _folder_block(state: PlayState, rect: Rect) -> Block:
+    """Where exports go."""
+    folder = _short_path(PurePath(state.gallery.folder) / EXPORTS) if state.gallery.folder else ""
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        painter.fill(rect, painter.palette.ground)
+        if folder:
+            texts = (f"Exports go to {folder}", folder, f"…{folder[-24:]}", f"…{folder[-14:]}")
+            parts.note(painter, texts, rect, painter.palette.muted, size=0.8)
+
+    return Block(rect, folder, paint)
+
+
+def _short_path(path: PurePath) -> str:
+    """With ~ for the home folder."""
+    home = PurePath(os.path.expanduser("~"))
+    return str(PurePath("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 
 def _empty_block(rect: Rect) -> Block:
@@ -164,7 +254,7 @@ def _spoken(word: str) -> str:
 
 def _detail_block(state: PlayState, layout: Layout, rect: Rect) -> Block:
     entry = _chosen(state)
-    _, labels, _, _ = _detail(layout, gallery_places(state, layout)[1])
+    labels = _detail(layout, gallery_places(state, layout)[1]).labels
     top = min(place.y for place in labels)
     key = None if entry is None else (entry, state.gallery.confirm)
 

@@ -12,6 +12,8 @@ from play.events import (
     Event,
     Explained,
     FeatureMap,
+    FilesListed,
+    FoundFile,
     ModelFailed,
     ModelInfo,
     ModelReady,
@@ -45,6 +47,8 @@ RUNS = (
         for i in range(9, 14)
     ),
 )
+
+HOME = "/home/ada/.local/share/digitjax"
 
 Points = list[tuple[float, float]]
 
@@ -208,7 +212,18 @@ def _models_two(state: PlayState) -> PlayState:
 
 
 def _gallery(state: PlayState) -> PlayState:
-    return update(update(state, RecordsListed(entries())), Press("entry:k3"))
+    return update(update(state, RecordsListed(entries(), HOME)), Press("entry:k3"))
+
+
+FILES = (
+    FoundFile("/home/ada/Downloads/class-4b.ndjson", 48_211, "2026-11-21 05:40"),
+    FoundFile("/home/ada/Desktop/digits from the tablet.ndjson.gz", 2_400_000, "2026-11-20 17:02"),
+    *(FoundFile(f"/home/ada/set-{i}.ndjson", 900 * i, "2026-11-18 09:00") for i in range(1, 12)),
+)
+
+
+def _gallery_import(state: PlayState) -> PlayState:
+    return update(update(_gallery(state), Press("import")), FilesListed(FILES))
 
 
 def _help(state: PlayState) -> PlayState:
@@ -230,7 +245,12 @@ SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "models-two": ("models", _models_two),
     "models-broken": ("models", lambda state: update(_models(state), Press("broken:cnn-3"))),
     "gallery": ("gallery", _gallery),
-    "gallery-empty": ("gallery", lambda state: update(state, RecordsListed(()))),
+    "gallery-empty": ("gallery", lambda state: update(state, RecordsListed((), HOME))),
+    "gallery-import": ("gallery", _gallery_import),
+    "gallery-import-empty": (
+        "gallery",
+        lambda state: update(update(state, RecordsListed((), HOME)), Press("import")),
+    ),
     "help": ("draw", _help),
 }
 """Scenes by name: the screen, and what is done there."""

@@ -47,6 +47,8 @@ actions = st.sampled_from(
         "second:cnn-7",
         "entry:zz",
         "export:png",
+        "import",
+        "import:/x",
         "text-cycle",
         "",
         ":",

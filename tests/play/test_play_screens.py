@@ -11,11 +11,13 @@ import pytest
 from play import gallery, places, stages
 from play.actions import KEYS
 from play.app import Loop, WindowSource
-from play.effects import Delete, Export, Import, LoadModel, Relabel, UnloadModel
+from play.effects import Delete, Export, Import, ListFiles, LoadModel, Relabel, UnloadModel
 from play.events import (
     CANVAS,
     Answered,
+    Dropped,
     Explained,
+    FilesListed,
     Focus,
     Hover,
     KeyPress,
@@ -41,6 +43,7 @@ from tests.play.fakes import Script, make_loop
 from tests.play.scenes import (
     BROKEN,
     CNN,
+    FILES,
     FOUR,
     RUNS,
     SCENES,
@@ -479,12 +482,45 @@ def test_relabel_delete_export_import_ask_for_what_they_say():
     assert asked(KeyPress("x")) == (Export("ndjson", False),)
     assert asked(Press("export:ndjson+times")) == (Export("ndjson", True),)
     assert asked(Press("export:png")) == (Export("png", False),)
-    assert asked(Press("import")) == (Import(),)
+    assert asked(Press("import")) == (ListFiles(),)
+    assert asked(Press("import:/home/ada/set-1.ndjson")) == ()
     empty = scene("gallery-empty")
     enabled = {control.action for control in controls_of(empty, arrange(empty)) if control.enabled}
     assert "import" in enabled and not any(
         action.startswith(("label", "export", "delete")) for action in enabled
     )
+
+
+def test_a_file_to_import_is_chosen_from_a_list_or_dropped():
+    state = scene("gallery-import")._replace(effects=())
+    listed = [c.action for c in controls_of(state, arrange(state)) if c.action.startswith("import:")]
+    assert listed[0] == "import:/home/ada/Downloads/class-4b.ndjson" and len(listed) > 3
+    chosen = update(state, Press(listed[1]))
+    assert chosen.effects == (Import(FILES[1].path),) and chosen.gallery.files is None
+    assert update(state, Press("import:/etc/passwd")).effects == ()
+    for event in (Press("import"), KeyPress("escape"), Press("screen:draw")):
+        assert update(state, event).gallery.files is None
+    assert update(state, KeyPress("escape")).screen == "gallery"
+    dropped = update(update(scene("draw"), PenDown(1, 1, 0)), Dropped("/tmp/a.ndjson"))
+    assert dropped.effects[-1] == Import("/tmp/a.ndjson")
+    assert dropped.screen == "gallery" and not dropped.pen_down
+    assert update(scene("gallery"), FilesListed(FILES)).gallery.files is None
+
+
+def test_a_file_dropped_on_the_window_is_in_the_gallery(tmp_path):
+    file = tmp_path / "from a friend.ndjson"
+    file.write_text('{"word": "3", "drawing": [[[0, 5, 9], [0, 4, 9]]]}\n')
+    loop = make_loop(tmp_path / "user")
+    loop.sources = [WindowSource(loop.window)]
+    pygame.event.post(pygame.Event(pygame.DROPFILE, file=str(file)))
+    loop.step()
+    for event in loop.outside.poll(wait=True):
+        loop._apply(event)
+    assert loop.state.screen == "gallery" and [e.word for e in loop.state.gallery.entries] == ["3"]
+    assert loop.state.notice == "1 drawing added."
+    assert loop.state.gallery.folder == str(tmp_path / "user")
+    loop.outside.close()
+    loop.window.close()
 
 
 def test_what_is_drawn_and_labelled_is_in_the_gallery_until_it_is_deleted(tmp_path):

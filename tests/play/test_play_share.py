@@ -1,6 +1,7 @@
 """Export and import: files that the rest of the project reads, times only where they are asked for."""
 
 import json
+import os
 import stat
 import sys
 
@@ -10,8 +11,8 @@ from PIL import Image
 
 from digitjax.strokes import read_drawings
 from play import share
-from play.effects import Export, Import, Record
-from play.events import Notice
+from play.effects import Export, Import, ListFiles, Record
+from play.events import FilesListed, Notice
 from play.ink import Stroke
 from play.outside import Outside
 
@@ -59,16 +60,95 @@ def test_exported_pictures_are_an_images_folder(outside, tmp_path):
 
 
 def test_import_adds_what_is_sound_once_and_names_what_is_not(outside, tmp_path):
-    assert "Put .ndjson files into" in said(outside, Import())
-    folder = tmp_path / "import"
-    folder.mkdir()
-    (folder / "a.ndjson").write_text('{"word": "3", "drawing": [[[0, 1], [0, 1]]], "key": "../../evil"}\n')
-    assert said(outside, Import()).startswith("1 drawing")
-    assert len(outside.recorder.records()) == 3
-    assert "Put .ndjson files into" in said(outside, Import())
-    (folder / "b.ndjson").write_text('{"word": "3", "drawing": [[[0, 1], [0]]]}\n')
-    assert "b.ndjson:1: stroke 1" in said(outside, Import())
-    assert len(outside.recorder.records()) == 3
+    file = tmp_path / "a.ndjson"
+    line = '{"word": "3", "drawing": [[[0, 1], [0, 1.5]]], "key": "../../evil"}\n'
+    file.write_text(line + line + '{"word": "4", "drawing": [[[0, 1], [0, 1.5]]]}\n')
+    assert said(outside, Import(str(file))) == "2 drawings added, 1 was here already."
+    assert [record["word"] for record in outside.recorder.records()] == ["7", "not-a-digit", "3", "4"]
+    assert "evil" not in outside.recorder.path.read_text()
+    assert said(outside, Import(str(file))) == "0 drawings added, 3 were here already."
+    broken = tmp_path / "b.ndjson"
+    broken.write_text(line.replace("3", "8") + '{"word": "3", "drawing": [[[0, 1], [0]]]}\n')
+    assert "b.ndjson:2: stroke 1" in said(outside, Import(str(broken)))
+    assert "a.png cannot be imported" in said(outside, Import(str(tmp_path / "a.png")))
+    assert "none.ndjson" in said(outside, Import(str(tmp_path / "none.ndjson")))
+    assert len(outside.recorder.records()) == 4 and file.exists()
+
+
+def test_what_was_exported_comes_back_elsewhere_and_not_twice_here(outside, tmp_path):
+    said(outside, Export("ndjson", True))
+    file = str(tmp_path / "export" / "drawings.ndjson")
+    assert said(outside, Import(file)) == "0 drawings added, 2 were here already."
+    elsewhere = Outside(tmp_path / "elsewhere")
+    assert said(elsewhere, Import(file)) == "2 drawings added."
+    assert [record["drawing"] for record in elsewhere.recorder.records()] == [
+        record["drawing"] for record in outside.recorder.records()
+    ]
+
+
+def test_a_line_of_somebody_elses_hand_does_not_stop_an_import(outside, tmp_path):
+    with open(outside.recorder.path, "a") as file:
+        file.write('{"drawing": [7, null, [[1], [[2]]], {}], "word": ["x"]}\n')
+        file.write('{"drawing": [[[NaN, 1], [Infinity, 2]], [[1%s], [1]]]}\n' % ("0" * 400))
+    entries = outside.recorder.entries()
+    assert [len(entry.strokes) for entry in entries] == [1, 1, 0, 0]
+    (tmp_path / "a.ndjson").write_text('{"drawing": [[[0, 1], [0, 1]]]}\n')
+    assert said(outside, Import(str(tmp_path / "a.ndjson"))) == "1 drawing added."
+
+
+def test_too_many_drawings_are_refused_whole(outside, tmp_path, monkeypatch):
+    monkeypatch.setattr(share, "MAX_DRAWINGS", 2)
+    file = tmp_path / "a.ndjson"
+    file.write_text("".join(f'{{"drawing": [[[0, {i}], [0, 1]]]}}\n' for i in range(1, 4)))
+    assert "more than 2" in said(outside, Import(str(file))) and len(outside.recorder.records()) == 2
+
+
+def test_files_are_found_where_people_keep_them_the_newest_first(outside, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    monkeypatch.setattr(share.Path, "home", lambda: home)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    (home / ".config").mkdir(parents=True)
+    (home / ".config" / "user-dirs.dirs").write_text(
+        '# mine\nXDG_DOWNLOAD_DIR="$HOME/Téléchargements"\n', "utf-8"
+    )
+    names = [
+        "Téléchargements/a.ndjson",
+        "Desktop/B.NDJSON.GZ",
+        "c.ndjson",
+        "Documents/deep/d.ndjson",
+        "e.txt",
+    ]
+    for age, name in enumerate(names):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("{}\n")
+        os.utime(home / name, (1e9 - age, 1e9 - age))
+    (home / "Downloads").mkdir()
+    (home / "Downloads" / "folder.ndjson").mkdir()
+    (tmp_path / "import").mkdir()
+    (tmp_path / "import" / "z.ndjson").write_text("{}\n")
+    outside.do(ListFiles())
+    (listed,) = outside.poll(wait=True)
+    assert isinstance(listed, FilesListed)
+    found = [file.path for file in listed.files]
+    assert found == [str(tmp_path / "import" / "z.ndjson"), *(str(home / name) for name in names[:3])]
+    assert listed.files[1].size == 3 and listed.files[1].date.startswith("2001-09-0")
+
+
+def test_pictures_of_what_was_deleted_go_with_the_next_export(outside, tmp_path):
+    said(outside, Export("png"))
+    mine = tmp_path / "export" / "png" / "7" / "mine.png"
+    mine.write_bytes(b"mine")
+    outside.recorder.delete(outside.recorder.last)
+    said(outside, Export("png"))
+    names = sorted(file.name for file in (tmp_path / "export" / "png").rglob("*.png"))
+    assert names == ["00001.png", "mine.png"]
+
+
+@pytest.mark.parametrize("form", ["ndjson", "png"])
+def test_an_export_that_cannot_be_written_is_a_sentence(outside, tmp_path, form):
+    (tmp_path / "export").write_text("in the way")
+    text = said(outside, Export(form))
+    assert str(tmp_path / "export") in text and "--user-dir" in text
 
 
 def test_nothing_to_export_is_said(tmp_path):

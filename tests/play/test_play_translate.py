@@ -186,3 +186,4 @@ def test_tab_goes_through_the_enabled_controls_and_around():
 def test_unknown_events_and_the_close_button():
     assert run(pygame.Event(pygame.USEREVENT), pygame.Event(pygame.JOYBUTTONDOWN)) == []
     assert run(pygame.Event(pygame.QUIT)) == [events.Closed()]
+    assert run(pygame.Event(pygame.DROPFILE, file="/a/b.ndjson")) == [events.Dropped("/a/b.ndjson")]
