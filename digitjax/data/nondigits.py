@@ -142,11 +142,12 @@ def _turn(path: Float[Array, "points 2"], angle: Float[Array, ""]) -> Float[Arra
 
 
 def _one(key: Key[Array, ""], kind: Int[Array, ""]) -> Segments:
-    shape_key, stretch_key = jax.random.split(key)
-    paths = jnp.stack([draw(shape_key) for draw in (_scribble, _hatching, _star, _spiral, _wave)])
+    stretch_key, doodle_key, *keys = jax.random.split(key, 7)
+    drawers = (_scribble, _hatching, _star, _spiral, _wave)
+    paths = jnp.stack([draw(one_key) for draw, one_key in zip(drawers, keys, strict=True)])
     path = paths[jnp.minimum(kind, len(paths) - 1)]
     ends = jnp.concatenate([path[:-1], path[1:]], axis=1)
-    doodle = _doodle(shape_key)
+    doodle = _doodle(doodle_key)
     ends = jnp.where(kind == KINDS.index("doodle"), doodle.ends, ends)
     mask = jnp.where(kind == KINDS.index("doodle"), doodle.mask, True)
     stretch = jnp.exp(jax.random.normal(stretch_key) * 0.2)
