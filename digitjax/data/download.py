@@ -8,7 +8,6 @@ import contextvars
 import functools
 import http.client
 import queue
-import sys
 import threading
 import time
 import urllib.error
@@ -118,23 +117,31 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
         DataUnavailable: the network fails, or what it yields has another checksum.
         InputError: the folder cannot be written to.
     """
-    with contextlib.redirect_stdout(sys.stderr):
-        import tensorflow_datasets as tfds
-        from tensorflow_datasets.core.download.checksums import UrlInfo
-        from tensorflow_datasets.core.utils import Size
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download.checksums import UrlInfo
+    from tensorflow_datasets.core.utils import Size
 
-        from digitjax.data.spec import DataUnavailable
+    from digitjax.data.line import progress_line
+    from digitjax.data.spec import DataUnavailable
 
-        known = {mirror + name: UrlInfo(Size(file.size), file.sha256, name) for name, file in files.items()}
-        try:
-            manager = tfds.download.DownloadManager(
-                download_dir=folder, url_infos=known, force_checksums_validation=True
-            )
-        except OSError as error:
-            raise InputError(
-                f"{folder} cannot be written to ({error.strerror}): "
-                "set DIGITJAX_DATA_DIR to a folder that can"
-            ) from None
+    known = {mirror + name: UrlInfo(Size(file.size), file.sha256, name) for name, file in files.items()}
+    total = sum(file.size for file in files.values())
+    try:
+        manager = tfds.download.DownloadManager(
+            download_dir=folder, url_infos=known, force_checksums_validation=True
+        )
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written to ({error.strerror}): set DIGITJAX_DATA_DIR to a folder that can"
+        ) from None
+    over = threading.Event()
+    with progress_line(f"fetching {total / 1e6:.1f} MB from {_host(mirror)}", total) as line:
+
+        def watch() -> None:
+            while not over.wait(0.2):
+                line.done(_bytes_in(folder))
+
+        threading.Thread(target=watch, daemon=True).start()
         try:
             found = manager.download({name: mirror + name for name in files})
         except Exception as error:  # requests, urllib3, promise and TFDS each have their own
@@ -142,7 +149,18 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
                 f"{mirror} could not be fetched ({' '.join(str(error).split())[:200]}): try again later, "
                 "or give the files in DIGITJAX_MNIST_DIR"
             ) from None
+        finally:
+            over.set()
     return {name: Path(path) for name, path in found.items()}
+
+
+def _bytes_in(folder: Path) -> int:
+    size = 0
+    with contextlib.suppress(OSError):  # files move while they are counted
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def _ask(url: str, size: int, *, connected: Callable[[], None]) -> str | None:

@@ -4,8 +4,6 @@ The stock builder reads with `tf.io.gfile` and encodes PNG with TensorFlow; this
 keeps the pixels as bytes. Importing this module imports tensorflow_datasets: do it where it is used.
 """
 
-import contextlib
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from digitjax.data.line import Line, progress_line
 from digitjax.data.mnist import Images
 
 
@@ -22,9 +21,9 @@ class DigitjaxMnist(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def __init__(self, *, splits: Mapping[str, Images], **kwargs: Any) -> None:
-        """Args: splits: what to write. kwargs: those of `tfds.core.DatasetBuilder`."""
-        self._given = splits
+    def __init__(self, *, splits: Mapping[str, Images], line: Line | None = None, **kwargs: Any) -> None:
+        """Args: splits: what to write. line: to show it on. kwargs: those of `tfds.core.DatasetBuilder`."""
+        self._given, self._line, self._written = splits, line, 0
         super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -42,17 +41,21 @@ class DigitjaxMnist(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split: Images) -> Iterator[tuple[int, dict[str, Any]]]:
         for index, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            self._written += 1
+            if self._line is not None:
+                self._line.done(self._written)
             yield index, {"image": image[:, :, None], "label": int(label)}
 
 
 def write_records(splits: Mapping[str, Images], folder: Path) -> None:
-    """Prepares the splits as ArrayRecord below `folder`, with TFDS's progress on standard error.
+    """Prepares the splits as ArrayRecord below `folder`, with a line of progress on standard error.
 
     Raises:
         OSError: the records could not be written, as on a full disk.
     """
-    with contextlib.redirect_stdout(sys.stderr):
-        builder = DigitjaxMnist(splits=splits, data_dir=folder, file_format="array_record")
+    total = sum(len(split.images) for split in splits.values())
+    with progress_line(f"preparing MNIST: {total:,} images", total) as line:
+        builder = DigitjaxMnist(splits=splits, line=line, data_dir=folder, file_format="array_record")
         failure = None
         try:
             builder.download_and_prepare()

@@ -5,7 +5,9 @@ import functools
 import gzip
 import hashlib
 import http.server
+import io
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitjax.data import DataUnavailable, Source, download, load, mnist_files, unavailable
+from digitjax.data import DataUnavailable, Source, download, line, load, mnist_files, unavailable
 from digitjax.data import mnist as source
 from digitjax.data.download import Download, probe
 from digitjax.data.idx import read_idx, write_idx
@@ -120,13 +122,43 @@ def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
         read_idx(tmp_path / "large", 1)
 
 
+# the line of progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_rewritten_and_what_others_print_is_not_shown(monkeypatch):
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(line, "_EVERY", 0.0)
+    with line.progress_line("preparing", 8) as progress:
+        print("Dataset is being prepared")
+        for number in range(9):
+            progress.done(number)
+    *rewritten, last = shown.getvalue().split("\r")
+    assert [text.split()[-1] for text in rewritten if text.strip()] == [
+        f"{n / 8:.0%}" for n in (0, *range(9))
+    ]
+    assert last == "preparing\n" and shown.getvalue().count("\n") == 1
+    with pytest.raises(ZeroDivisionError), line.progress_line("failing", 8):
+        raise ZeroDivisionError
+    assert shown.getvalue().endswith("\r"), "a failure leaves the line to its sentence"
+
+
 # given files
 
 
 def test_given_files_are_prepared_once_and_read_back(given, table, tmp_path, capfd, monkeypatch):
     folder = prepare(table)
     assert prepared(tmp_path) == [folder.name] and is_whole(folder)
-    assert capfd.readouterr().out == ""
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert [line for line in err.splitlines() if not line.startswith("note: ")] == [
+        "preparing MNIST: 270 images"
+    ]
     assert "tensorflow" not in sys.modules
     parts = {
         split: source.load_mnist(source.Spec("mnist", None, split))
@@ -376,7 +408,10 @@ def test_the_download_is_checked_and_prepared(online, table, tmp_path, capfd):
     with serve(online) as mirror:
         folder = prepare(table, ("http://127.0.0.1:9/", mirror))
         out, err = capfd.readouterr()
-        assert out == "" and "Dl Completed" in err
+        assert out == "" and "\r" not in err
+        lines = [line for line in err.splitlines() if not line.startswith("note: ")]
+        assert len(lines) == 2 and lines[1] == "preparing MNIST: 270 images"
+        assert re.fullmatch(r"fetching 0\.\d MB from 127\.0\.0\.1:\d+", lines[0])
         assert is_whole(folder)
     assert prepare(table, (mirror,)) == folder  # also without the network
 
