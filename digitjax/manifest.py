@@ -97,8 +97,13 @@ def verify(folder: Path, config: Path) -> Manifest:
     """Checks each file of the step against the manifest and returns it.
 
     Raises:
-        InputError: the step is unfinished, of a newer version, or one bit of it is not as it was written.
+        InputError: the step is unfinished, of a newer version, one bit of it is not as it was written, or
+            something in its run is a link.
     """
+    between = [place for place in folder.parents if config.parent in place.parents]
+    for place in (folder, *between, config):
+        if place.is_symlink():
+            raise _damaged(folder, f"{place.relative_to(config.parent).as_posix()} is a link")
     manifest = read(folder)
     found = _files(folder)
     found.pop(NAME)

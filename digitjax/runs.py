@@ -13,6 +13,7 @@
 No JAX here, so that a checkpoint is found before anything heavy is imported.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import typing
@@ -173,6 +174,26 @@ def _short(spec: str) -> str:
     return Path(name.partition(":")[2]).name or name
 
 
+def near_misses(text: str, folder: Path, *words: str) -> list[str]:
+    """What may have been meant by a run's name or path, as it can be typed, the nearest first.
+
+    Args:
+        text: a run, its path, or RUN/STEP.
+        folder: whose runs go by their names.
+        words: what else could have been meant.
+    """
+    path = Path(text)
+    typed = {word: word for word in words} | {run.name: run.name for run in list_runs(folder)}
+    for place in (path.parent, path.parent.parent):
+        with contextlib.suppress(OSError):
+            for run in list_runs(place):
+                typed.setdefault(run.name, str(run))
+    named = path.parent.name if _is_number(path.name) else path.name
+    near = difflib.get_close_matches(text, typed, n=3, cutoff=0.5)
+    near += difflib.get_close_matches(named, typed, n=3, cutoff=0.5)
+    return [typed[name] for name in dict.fromkeys(near)][:3]
+
+
 def set_latest(run: Path) -> None:
     """Makes `run` what is used when nothing is said; a run outside the checkpoints folder never is."""
     if run.parent.resolve() != paths.checkpoints_dir().resolve():
@@ -241,7 +262,7 @@ def _unknown(checkpoint: str, folder: Path) -> InputError:
                 f"checkpoint {checkpoint!r}: {place} has no step {step}; give one of {near or '(none)'}"
             )
     names = [p.name for p in list_runs(folder)]
-    near = difflib.get_close_matches(checkpoint, [*names, NEWEST, DEFAULT], n=3, cutoff=0.5)
+    near = difflib.get_close_matches(checkpoint, {*names, NEWEST, DEFAULT}, n=3, cutoff=0.5)
     if near:
         return InputError(f"checkpoint {checkpoint!r} does not exist: did you mean {' or '.join(near)}?")
     known = ", ".join(names[:8]) or "it is empty"

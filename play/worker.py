@@ -335,6 +335,8 @@ def list_models() -> tuple[ModelInfo, ...]:
     found = []
     for run in folders:
         try:
+            if run.is_symlink() and run.resolve().parent != run.parent.resolve():
+                raise InputError(f"{run} is a link to {run.resolve()}: name that folder with --checkpoint")
             step = runs.best_step(run)
             checked = manifest.verify(step, run / runs.CONFIG)
             found.append(_info(run, checked.step, checked.record, runs.read_config(run).model.geometry))

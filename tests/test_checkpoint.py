@@ -209,6 +209,13 @@ def test_a_missing_an_extra_and_a_linked_file_are_refused(run, tmp_path):
     (step / "more").unlink()
     (step / "aside").symlink_to(tmp_path, target_is_directory=True)
     refused(step, "damaged", "aside", "link")
+    (step / "aside").unlink()
+    step.rename(tmp_path / step.name)
+    step.symlink_to(tmp_path / step.name, target_is_directory=True)
+    refused(step, "damaged", step.name, "link")
+    (run / runs.HISTORY).rename(tmp_path / runs.HISTORY)
+    (run / runs.HISTORY).symlink_to(tmp_path / runs.HISTORY, target_is_directory=True)
+    refused(run / runs.HISTORY / "0", "damaged", runs.HISTORY, "link")
 
 
 def test_a_step_without_manifest_is_unfinished_and_never_shown(run, state):
@@ -387,6 +394,32 @@ class TestResolve:
     def test_near_misses_are_named(self, text, named):
         with pytest.raises(InputError, match=named):
             runs.resolve(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("cnn7", "cnn-7"),
+        ("checkpoints/cnn-O", "cnn-7"),
+        ("cnn-O/5", "cnn-7"),
+        ("other/mine-2", "other/mine-1"),
+        ("other/mine-2/12", "other/mine-1"),
+        ("my-ru", "my-run"),
+        ("{here}/my-ran", "{here}/my-run"),
+    ],
+)
+def test_near_misses_are_found_by_name_beside_the_path_and_in_this_folder(
+    run, tmp_path, monkeypatch, typed, named
+):
+    here = tmp_path / "here"
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(run.parent))
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for place in ("my-run", "other/mine-1"):
+        shutil.copytree(run, here / place)
+    with pytest.raises(InputError) as raised:
+        runs.resolve(typed.format(here=here))
+    assert f"did you mean {named.format(here=here)}" in str(raised.value)
 
 
 def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path):
