@@ -12,10 +12,16 @@ def user_folder(given: str | None) -> Path:
 
 
 def compilation_cache() -> str:
-    """Folder of JAX's compiled programs, so that the second start is quicker; "" where it cannot be made."""
+    """Folder of JAX's compiled programs, so that the second start is quicker; "" where it cannot be made.
+
+    Nobody else may write there: what it holds is run.
+    """
     folder = paths.data_dir() / "compiled"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.is_symlink() or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid()):
+            return ""
+        folder.chmod(0o700)
     except OSError:
         return ""
     return str(folder) if os.access(folder, os.W_OK) else ""

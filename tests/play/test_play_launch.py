@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from play import paths
+
 REPO = Path(__file__).resolve().parents[2]
 HEAVY = ["jax", "jaxlib", "flax", "orbax", "optax", "tensorstore", "digitjax.types", "digitjax.checkpoint"]
 
@@ -38,3 +42,18 @@ def test_the_windows_process_never_imports_jax(tmp_path):
     assert (code, read) == (0, [drawing]), done.stderr
     assert {"play.app", "play.share", "digitjax.strokes"} <= set(modules)
     assert [name for name in HEAVY if name in modules] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_compiled_programs_lie_where_nobody_else_can_write(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITJAX_DATA_DIR", str(tmp_path / "new"))
+    folder = Path(paths.compilation_cache())
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o777)
+    assert paths.compilation_cache() == str(folder) and folder.stat().st_mode & 0o777 == 0o700
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert paths.compilation_cache() == ""
+    monkeypatch.setattr(os, "getuid", lambda: -1)
+    folder.unlink()
+    assert paths.compilation_cache() == ""
