@@ -27,7 +27,7 @@ endif
 # Any Python that runs can look for the right one.
 RUN_SETUP = @for python in "$(PYTHON)" python3 python py python3.14 python3.13 python3.12 python3.11 \
 	"$$HOME"/.pyenv/versions/3.1*/bin/python3; do \
-	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; then \
+	if [ "$$("$$python" -c 'import sys; print(sys.version_info >= (3, 8))' 2>/dev/null)" = True ]; then \
 		exec "$$python" .setup/setup.py --python "$(PYTHON)" --accel "$(ACCEL)" $(1); \
 	fi; done; \
 	echo "setup: no Python runs here: install 3.11 or newer from python.org, or name it with PYTHON=" >&2; exit 1

@@ -83,8 +83,10 @@ def probe(command: tuple[str, ...]) -> Interpreter | str:
         if missing:
             hint = ", which Debian packs as python3-venv" if missing.group(1) == "ensurepip" else ""
             return f"it lacks the module {missing.group(1)}{hint}"
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        return f"it does not run ({said[0].strip()})"
+        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0].strip()
+        if done.returncode == 0 or "import bz2" in done.stderr:  # it took the program for something else
+            return "it is no Python"
+        return f"it does not run ({said[:200]})"
     if version[:2] < OLDEST:
         return f"Python {'.'.join(map(str, version))} is too old"
     if version[:2] > NEWEST:

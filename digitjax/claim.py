@@ -67,6 +67,8 @@ def run_to_resume(preset: str, seed: int, out: Path | None = None) -> Path:
     if out is not None:
         run = out if runs.is_run(out) or out.is_absolute() else paths.checkpoints_dir() / out
         run = run if runs.is_run(run) else out
+        if not run.is_dir() and (near := runs.near_misses(str(out), paths.checkpoints_dir())):
+            raise InputError(f"--out {out} is no training run: did you mean {' or '.join(near)}?")
         runs.read_config(run)
         if runs.is_finished(run):
             raise InputError(

@@ -261,11 +261,9 @@ def _unknown(checkpoint: str, folder: Path) -> InputError:
             return InputError(
                 f"checkpoint {checkpoint!r}: {place} has no step {step}; give one of {near or '(none)'}"
             )
-    names = [p.name for p in list_runs(folder)]
-    near = difflib.get_close_matches(checkpoint, {*names, NEWEST, DEFAULT}, n=3, cutoff=0.5)
-    if near:
+    if near := near_misses(checkpoint, folder, NEWEST, DEFAULT):
         return InputError(f"checkpoint {checkpoint!r} does not exist: did you mean {' or '.join(near)}?")
-    known = ", ".join(names[:8]) or "it is empty"
+    known = ", ".join(p.name for p in list_runs(folder)[:8]) or "it is empty"
     return InputError(
         f"checkpoint {checkpoint!r} does not exist: give a run in {folder} ({known}), RUN/STEP or newest"
     )

@@ -148,6 +148,8 @@ def test_resume_takes_the_last_that_was_stopped(folder):
     assert claim.run_to_resume("cnn", 4, folder / "cnn-4-2") == folder / "cnn-4-2"
     with pytest.raises(InputError, match="no training run"):
         claim.run_to_resume("cnn", 4, folder / "nothing")
+    with pytest.raises(InputError, match=r"--out .*/cnn-O is no training run: did you mean cnn-\d"):
+        claim.run_to_resume("cnn", 4, folder / "cnn-O")
 
 
 def test_a_second_trainer_is_refused_until_the_first_is_gone_even_by_kill(folder):

@@ -32,12 +32,13 @@ def test_list_names_every_source_with_its_state_and_licence(capfd):
     assert [line.split()[0] for line in lines[1:]] == [
         "mnist",
         "synthetic",
+        "nondigits",
         "digits8x8",
         "strokes:FILE",
         "images:DIR",
     ]
     assert "not here" in lines[1] and "DIGITJAX_OFFLINE is set" in lines[1] and "LeCun" in lines[1]
-    assert "found" in lines[2] and "CC BY 4.0" in lines[3] and "your files" in lines[4]
+    assert "found" in lines[2] and "CC BY 4.0" in lines[4] and "your files" in lines[5]
     assert err == ""
 
 
@@ -93,7 +94,8 @@ def test_a_sheet_holds_the_images_themselves():
     ("arguments", "says"),
     [
         ([], "digitjax data --help"),
-        (["lst"], "list"),
+        (["lst"], "action 'lst' is unknown, did you mean list?"),
+        (["xyz"], "give one of list, prepare, show"),
         (["list", "mnist"], "takes no spec"),
         (["prepare"], "needs a data spec"),
         (["prepare", "minst"], "did you mean 'mnist'"),
@@ -104,7 +106,7 @@ def test_a_sheet_holds_the_images_themselves():
         (["show", "digits8x8", "--out", "no/a.png"], "cannot be written"),
         (["show", "digits8x8", "--out", "a.png", "--count", "0"], "1 to 10000"),
         (["show", "digits8x8", "--out", "a.png", "--cuont", "5"], "--count"),
-        (["show", "digits8x8", "--out", "a.png", "--geometry", "mnist29"], "mnist28"),
+        (["show", "digits8x8", "--out", "a.png", "--geometry", "mnist29"], "did you mean mnist28?"),
         (["show", "strokes:none.ndjson", "--out", "a.png"], "does not exist"),
     ],
 )

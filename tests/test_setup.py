@@ -148,7 +148,16 @@ def test_the_next_interpreter_is_taken_when_the_newest_cannot_make_an_environmen
 
 @posix
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not here")
-@pytest.mark.parametrize(("python", "says"), [("/no/such/python", "it does not start"), ("{old}", "too old")])
+@pytest.mark.parametrize(
+    ("python", "says"),
+    [
+        ("/no/such/python", "it does not start"),
+        ("/bin/ls", "it is no Python"),
+        ("/bin/echo", "it is no Python"),
+        ("/bin/cat", "it does not run"),
+        ("{old}", "too old"),
+    ],
+)
 def test_a_bad_python_named_to_make_gets_one_sentence_and_leaves_nothing(
     tmp_path: Path, python: str, says: str
 ) -> None:
@@ -170,7 +179,8 @@ def test_a_bad_python_named_to_make_gets_one_sentence_and_leaves_nothing(
     sentences = [line for line in done.stderr.splitlines() if line.startswith("setup: ")]
     assert done.returncode != 0
     assert len(sentences) == 1 and python in sentences[0] and says in sentences[0]
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done.stderr and "import" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if not line.startswith("make")]) == 1
     assert not (tmp_path / ".venv").exists()
 
 

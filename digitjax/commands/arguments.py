@@ -4,6 +4,7 @@ import argparse
 import difflib
 import itertools
 import json
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -36,7 +37,12 @@ class Parser(argparse.ArgumentParser):
         return self.parse_intermixed_args(argv)
 
     def error(self, message: str) -> NoReturn:
-        """Raises the complaint as `InputError`."""
+        """Raises the complaint as `InputError`, the near miss of a choice named."""
+        if wrong := re.fullmatch(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message):
+            choices = re.findall(r"[^\s',]+", wrong[3])
+            near = difflib.get_close_matches(wrong[2], choices, 1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(choices)}"
+            message = f"{wrong[1]} {wrong[2]!r} is unknown, {hint}"
         raise InputError(f"{message}: see `{self.prog} --help`".replace("?:", "?"))
 
 
