@@ -2,9 +2,11 @@
 
 import errno
 import importlib.metadata
+import shutil
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +83,8 @@ def test_a_wrong_command_is_one_sentence_and_exit_code_2(argv, said, capsys):
         (OSError(errno.ENOSPC, "No space left on device", "/a/b"), 1, "No space left on device (/a/b)"),
         (PermissionError(errno.EACCES, "Permission denied", "/a"), 1, "Permission denied (/a)"),
         (MemoryError(), 1, "memory"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"), 1, "a lower --batch-size"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "a" * 300), 2, "give a shorter one"),
         (KeyboardInterrupt(), 130, "stopped"),
         (BrokenPipeError(), 1, ""),
         (SystemExit(0), 0, ""),
@@ -107,13 +111,37 @@ def test_the_command_gets_its_arguments_and_gives_the_exit_code(command):
     assert given == [["list", "--help"]]
 
 
-def test_a_bug_keeps_its_traceback(command):
+@pytest.mark.parametrize("bug", [ZeroDivisionError(), RuntimeError("a bug")], ids=repr)
+def test_a_bug_keeps_its_traceback(command, bug):
     def run(argv):
-        raise ZeroDivisionError
+        raise bug
 
     command(run)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(type(bug)):
         cli.main(["data"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train --out {long} --data digits8x8",
+        "train --resume --out {long}",
+        "train --data strokes:{long}",
+        "evaluate --data digits8x8 --checkpoint {long}",
+        "evaluate --data images:{long}",
+        "predict {long}",
+        "data show digits8x8 --out {long}.png",
+        "data prepare strokes:{long}",
+    ],
+)
+def test_a_path_of_300_characters_is_one_sentence_and_exit_code_2(words, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
+    shutil.copytree(Path(__file__).resolve().parents[1] / "checkpoints" / "default", tmp_path / "default")
+    assert cli.main(words.format(long="a" * 300).split()) == 2
+    out, err = capfd.readouterr()
+    sentences = [line for line in err.splitlines() if not line.startswith("checkpoint: ")]
+    assert out == "" and len(sentences) == 1 and sentences[0].startswith("digitjax: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["default"]
 
 
 def test_python_m_digitjax_is_the_same_program():
