@@ -21,6 +21,14 @@ MIDDLE = 14.0
 SHRINK = SIDE / CANVAS
 NAMES = ("ink", *STAGES, "pixels")
 """Steps of the way, in order."""
+TITLES = {
+    "ink": "Your ink",
+    "box": "Box",
+    "scale": "20 pixels",
+    "mass": "Mass",
+    "pixels": "28 × 28",
+}
+"""What they are called on the screen."""
 ENDS = (0.12, 0.32, 0.54, 0.72, 1.0)
 """Part of the journey at which each step is done."""
 MOVING = (0.0, 0.17, 0.2, 0.14, 0.1)

@@ -83,16 +83,16 @@ def missing_block(state: PlayState, rect: Rect) -> Block:
         inner = rect.inset(painter.px(18))
         inner = inner.below(painter.paragraph("No network yet", inner, palette.text, size=1.7, bold=True))
         inner = inner.below(painter.px(10))
-        text = "You can draw, but nobody reads it: there is no trained network on this machine."
+        text = "You can draw, but nobody reads it: there is no trained network."
         inner = inner.below(painter.paragraph(text, inner, palette.text)).below(painter.px(14))
         inner = inner.below(painter.paragraph("Train one (about three minutes) with", inner, palette.muted))
         command = inner.below(painter.px(6)).top(round(painter.text_size * 2.4))
         painter.box(command, palette.raised, 8)
         painter.text("make train", command.inset(painter.px(8)), palette.text, size=1.3, bold=True)
         rest = inner.below(command.h + painter.px(14))
-        painter.paragraph("then start this program again.  " + state.problem, rest, palette.muted, size=0.85)
+        painter.paragraph("It is taken up by itself as soon as it is trained.", rest, palette.muted)
 
-    return Block(rect, state.problem, paint)
+    return Block(rect, "missing", paint)
 
 
 SCREEN = Screen(blocks, controls)

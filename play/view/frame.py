@@ -30,7 +30,7 @@ class Frame:
         self._ink = InkLayer()
         self._look: Hashable = None
         self._painted: dict[Rect, Hashable] = {}
-        self._overlay: Hashable = None
+        self._overlay: Overlay | None = None
 
     def draw(
         self, surface: pygame.Surface, state: PlayState, layout: Layout | None = None
@@ -92,17 +92,21 @@ class Frame:
     ) -> list[pygame.Rect]:
         canvas, palette = layout.canvas, painter.palette
         dirty = self._ink.update(state.strokes, canvas.w, state.pen, palette.paper, palette.ink)
-        key = None if overlay is None else overlay.key
-        if key != self._overlay or (dirty and overlay is not None):
-            dirty = [pygame.Rect(0, 0, canvas.w, canvas.h)]
-        self._overlay = key
+        before, self._overlay = self._overlay, overlay
+        whole = pygame.Rect(0, 0, canvas.w, canvas.h)
+        if overlay is not None and before is not None and not dirty and overlay.moves and before.moves:
+            if overlay.key != before.key:
+                moved = pygame.Rect(overlay.moves).union(before.moves).move(-canvas.x, -canvas.y)
+                dirty = [moved.clip(whole) if overlay.still == before.still else whole]
+        elif (overlay and overlay.key) != (before and before.key) or (dirty and overlay is not None):
+            dirty = [whole]
         dirty = [part for part in dirty if part.w and part.h]
-        if overlay is None or not overlay.covers:
+        if overlay is None or overlay.moves is None:
             for part in dirty:
                 self._ink.blit(painter.surface, canvas, part)
         if dirty and overlay is not None:
-            before = painter.surface.get_clip()
-            painter.surface.set_clip(pygame.Rect(canvas))
+            clip = painter.surface.get_clip()
+            painter.surface.set_clip(dirty[0].move(canvas.x, canvas.y))
             overlay.paint(painter)
-            painter.surface.set_clip(before)
+            painter.surface.set_clip(clip)
         return [part.move(canvas.x, canvas.y) for part in dirty]

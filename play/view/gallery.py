@@ -277,8 +277,8 @@ def _detail_block(state: PlayState, layout: Layout, rect: Rect) -> Block:
             picture = Rect(inner.x, inner.y, labels[0].x - inner.x - painter.px(10), inner.h)
             about = Rect(labels[0].x, inner.y, inner.right - labels[0].x, max(0, top - inner.y))
         else:
-            picture = inner.top(max(0, top - inner.y - words - painter.px(8)))
-            about = Rect(inner.x, picture.bottom, inner.w, words)
+            picture = inner.top(max(0, top - inner.y - words - painter.px(12)))
+            about = Rect(inner.x, picture.bottom + painter.px(6), inner.w, words)
         side = max(8, min(picture.w, picture.h))
         left = picture.x + (picture.w - side) // 2
         painter.surface.blit(_thumbnail(painter, entry, side), (left, picture.y + (picture.h - side) // 2))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from play.layout import Control, Layout
+from play.layout import Control, Layout, Rect
 from play.state import PlayState
 from play.view.painter import Block, Painter
 
@@ -14,12 +14,15 @@ class Overlay(NamedTuple):
     Attributes:
         key: everything that its look depends on besides the ink.
         paint: does it.
-        covers: it paints all of the canvas, so that the ink beneath is left out.
+        moves: for one that paints all of the canvas, ink or not: where the window differs from another of
+            the same `still`. None for one that lies over the ink.
+        still: what the rest of its look depends on.
     """
 
     key: Hashable
     paint: Callable[[Painter], None]
-    covers: bool = False
+    moves: Rect | None = None
+    still: Hashable = None
 
 
 def no_controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:

@@ -1,33 +1,23 @@
 """What it sees: the ink on its way to the 28 x 28 image, each stage live, each with a switch to break it."""
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 import numpy as np
 import pygame
 
 from play import stages
 from play.events import CANVAS
-from play.ink import Ink, Stroke, bounds
+from play.ink import Ink, bounds
 from play.layout import Control, Layout, Rect
 from play.places import gap_of, wide_panel
 from play.state import STAGES, PlayState
 from play.verdict import NOT_A_DIGIT, Shown
 from play.view import parts
-from play.view.ink_layer import InkLayer
+from play.view.journey import maps_of, way
 from play.view.painter import Block, Painter
 from play.view.screen import Overlay, Screen
-from play.view.theme import mix
 
-TITLES = {
-    "ink": "Your ink",
-    "box": "Box",
-    "scale": "20 pixels",
-    "mass": "Mass",
-    "pixels": "28 × 28",
-}
-FINEST = 1000
-"""Side in pixels from which the ink on its way is drawn smaller and enlarged: every frame draws all of it."""
 NOTES = {
     "box": (
         "A box around the ink; its middle goes to the middle.",
@@ -44,7 +34,7 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """A row a stage, then the image and the answer."""
     rows, result = _places(state, layout)
     thin: Callable[[], parts.Lines] = functools.cache(lambda: stages.thin(state.strokes))
-    places = _maps(state)
+    places = maps_of(state)
     step = -1 if state.journey is None else stages.way(state.time - state.journey).step
     found = [
         _stage_block(state, rect, number, places[number] if places else None, thin, step)
@@ -65,7 +55,12 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     journey = Control("journey", button, label, hint="J", enabled=able, plate=True)
     switches = [
         Control(
-            f"stage:{name}", rect, TITLES[name], on=name not in state.off, enabled=_staged(state), own=True
+            f"stage:{name}",
+            rect,
+            stages.TITLES[name],
+            on=name not in state.off,
+            enabled=_staged(state),
+            own=True,
         )
         for name, rect in zip(STAGES, rows[1:], strict=True)
     ]
@@ -78,9 +73,7 @@ def overlay(state: PlayState, layout: Layout) -> Overlay | None:
         return None
     answer = state.answers[0]
     if state.journey is not None and _staged(state):
-        now = stages.way(state.time - state.journey)
-        key: Hashable = ("way", now, state.revision)
-        return Overlay(key, functools.partial(_paint_way, state=state, layout=layout, now=now), True)
+        return way(state, layout)
     fit = None if answer is None else answer.fit
     key = ("guides", state.revision, fit, state.off)
     return Overlay(key, functools.partial(_paint_guides, state=state, layout=layout))
@@ -89,12 +82,6 @@ def overlay(state: PlayState, layout: Layout) -> Overlay | None:
 def _staged(state: PlayState) -> bool:
     info = state.models[0]
     return info is None or info.geometry == "mnist28"
-
-
-def _maps(state: PlayState) -> tuple[stages.Map, ...]:
-    if not state.strokes:
-        return ()
-    return stages.maps(state.strokes, state.pen, state.off, state.answers[0])
 
 
 def _places(state: PlayState, layout: Layout) -> tuple[tuple[Rect, ...], Rect]:
@@ -162,7 +149,7 @@ def _stage_block(
         block = min(rest.h, title.h + painter.px(2) + needed)
         shift = 0 if block >= rest.h else (rest.h - block) // 2
         title, below = title._replace(y=title.y + shift), below._replace(y=below.y + shift, h=needed)
-        painter.text(f"{number + 1}  {TITLES[name]}", title, palette.text, bold=True, smallest=0.75)
+        painter.text(f"{number + 1}  {stages.TITLES[name]}", title, palette.text, bold=True, smallest=0.75)
         parts.note(painter, texts, below, palette.muted)
 
     return Block(rect, key, paint)
@@ -208,7 +195,7 @@ def _result_block(state: PlayState, rect: Rect, step: int) -> Block:
     side = answer.side if answer is not None else 8 if info is not None and info.geometry == "uci8" else 28
     best = None if answer is None else round(max(answer.probabilities), 4)
     image = None if answer is None else answer.image
-    off = tuple(TITLES[name].lower() for name in STAGES if name in state.off) if _staged(state) else ()
+    off = tuple(stages.TITLES[name].lower() for name in STAGES if name in state.off) if _staged(state) else ()
     last = step == len(stages.NAMES) - 1
     provisional = state.provisional and bool(shown.word)
     key = (image, side, shown.word, shown.second, best, off, last, provisional, state.problem, state.loading)
@@ -269,7 +256,7 @@ def _paint_guides(painter: Painter, *, state: PlayState, layout: Layout) -> None
     if box is None or not _staged(state):
         return
     width = painter.px(2)
-    scaled = _maps(state)[2]
+    scaled = maps_of(state)[2]
     radius = scaled.pen / 2 / scaled.scale if scaled.scale > 0 else state.pen / 2
     x0, y0 = _to_pixels(canvas, box[0] - radius, box[1] - radius)
     x1, y1 = _to_pixels(canvas, box[2] + radius, box[3] + radius)
@@ -299,129 +286,8 @@ def _paint_guides(painter: Painter, *, state: PlayState, layout: Layout) -> None
         painter.text(text, Rect(round(x), top, wide, height), color, size=0.9, align=align)
 
 
-def _paint_way(painter: Painter, *, state: PlayState, layout: Layout, now: stages.Way) -> None:
-    """The canvas becomes the image: the ink is moved, made 20 pixels long, balanced and cut into pixels."""
-    palette, canvas = painter.palette, layout.canvas
-    places = _maps(state)
-    names = stages.NAMES
-    if now.step == 0:
-        place = places[0]
-    else:
-        after = min(now.step, len(places) - 1)
-        place = places[after - 1].between(places[after], now.part if now.step < len(places) else 1.0)
-    gridded = (
-        now.part if now.step == names.index("scale") else 1.0 if now.step > names.index("scale") else 0.0
-    )
-    unit = canvas.w / stages.SIDE
-    lines = tuple(
-        Stroke(tuple(_to_units(place, x, y) for x, y in line), (0.0,) * len(line))
-        for line in stages.thin(state.strokes)
-    )
-    answer = state.answers[0]
-    rows = 0
-    if now.step == len(names) - 1 and answer is not None and answer.side == stages.SIDE:
-        rows = round(stages.SIDE * now.part)
-    painter.fill(canvas, palette.paper)
-    cut = round(rows * unit)
-    clip = painter.surface.get_clip()
-    painter.surface.set_clip(clip.clip(pygame.Rect(canvas).move(0, cut)))
-    if rows < stages.SIDE:
-        _paint_ink(painter, canvas, lines, place.pen)
-    painter.surface.set_clip(clip)
-    if answer is not None:
-        _paint_pixels(painter, canvas, answer.image, rows)
-    if gridded:
-        shade = mix(palette.paper, palette.faint, gridded)
-        for i in range(1, stages.SIDE):
-            at = round(i * unit)
-            painter.fill(Rect(canvas.x + at, canvas.y, 1, canvas.h), shade)
-            painter.fill(Rect(canvas.x, canvas.y + at, canvas.w, 1), shade)
-    _paint_way_marks(painter, state, canvas, place, now)
-
-
-def _paint_way_marks(
-    painter: Painter, state: PlayState, canvas: Rect, place: stages.Map, now: stages.Way
-) -> None:
-    palette, unit = painter.palette, canvas.w / stages.SIDE
-    box = bounds(state.strokes)
-    if box is None:
-        return
-    width = painter.px(2)
-    if now.step < stages.NAMES.index("pixels"):
-        radius = place.pen / 2
-        (x0, y0), (x1, y1) = place.point(box[0], box[1]), place.point(box[2], box[3])
-        area = [(v + 0.5) * unit for v in (x0 - radius, y0 - radius, x1 + radius, y1 + radius)]
-        rect = pygame.Rect(canvas.x + area[0], canvas.y + area[1], area[2] - area[0], area[3] - area[1])
-        pygame.draw.rect(painter.surface, palette.accent, rect, width)
-    if now.step > 0:
-        at = (stages.MIDDLE + 0.5) * unit
-        place_x, place_y = canvas.x + at, canvas.y + at
-        parts.cross(painter.surface, place_x, place_y, painter.px(16), width, palette.accent, palette.paper)
-    answer = state.answers[0]
-    mass = stages.mass_on_canvas(answer)
-    if mass is not None and now.step >= stages.NAMES.index("mass"):
-        x, y = place.point(*mass)
-        at_x, at_y = canvas.x + (x + 0.5) * unit, canvas.y + (y + 0.5) * unit
-        parts.cross(painter.surface, at_x, at_y, painter.px(12), painter.px(3), palette.second, palette.paper)
-    name = stages.NAMES[now.step]
-    text = {
-        "ink": "What you drew",
-        "box": "The box's middle goes to the middle",
-        "scale": "The longer side becomes 20 of 28 pixels",
-        "mass": "The centre of mass goes to pixel 14",
-        "pixels": "28 × 28 pixels: all that the network gets",
-    }[name]
-    if name in state.off:
-        text = f"{TITLES[name]}: switched off"
-    height = round(painter.text_size * 2.2)
-    last = max(place.point(box[0], box[3])[1] + place.pen / 2 for place in _maps(state))
-    low = (last + 0.5) * unit > canvas.h - height  # the words must not lie on the ink
-    band = Rect(canvas.x, canvas.y if low else canvas.bottom - height, canvas.w, height)
-    painter.fill(band, palette.surface)
-    painter.text(text, band.inset(painter.px(4)), palette.text, align="centre", size=1.1)
-
-
-def _paint_ink(painter: Painter, canvas: Rect, lines: Ink, pen: float) -> None:
-    """The ink on its way; the pen's radius in whole pixels, so that few stamps are made while it grows."""
-    palette = painter.palette
-    side = canvas.w // -(-canvas.w // FINEST)
-    radius = max(1, round(pen / stages.SIDE * side / 2))
-    layer, picture = InkLayer(), pygame.Surface((side, side))
-    layer.update(lines, side, 2 * radius * CANVAS / side, palette.paper, palette.ink)
-    layer.blit(picture, Rect(0, 0, side, side), picture.get_rect())
-    left, top, right, bottom = (value * side / CANVAS for value in bounds(lines) or (0, 0, 0, 0))
-    reach = radius + 4
-    box = pygame.Rect(left - reach, top - reach, right - left + 2 * reach, bottom - top + 2 * reach)
-    box = box.clip(picture.get_rect())
-    if not (box.w and box.h):
-        return
-    times = canvas.w / side
-    large = pygame.transform.smoothscale(
-        picture.subsurface(box), (round(box.w * times), round(box.h * times))
-    )
-    painter.surface.blit(large, (canvas.x + round(box.x * times), canvas.y + round(box.y * times)))
-
-
-def _paint_pixels(painter: Painter, canvas: Rect, image: bytes, rows: int) -> None:
-    """The image's first rows: what is not paper."""
-    palette = painter.palette
-    edges = [round(i * canvas.w / stages.SIDE) for i in range(stages.SIDE + 1)]
-    for at, value in enumerate(image[: rows * stages.SIDE]):
-        row, column = divmod(at, stages.SIDE)
-        if value:
-            x, y = edges[column], edges[row]
-            cell = Rect(canvas.x + x, canvas.y + y, edges[column + 1] - x, edges[row + 1] - y)
-            painter.fill(cell, mix(palette.paper, palette.ink, value / 255))
-
-
 def _to_pixels(canvas: Rect, x: float, y: float) -> tuple[float, float]:
     return canvas.x + x * canvas.w / CANVAS, canvas.y + y * canvas.h / CANVAS
-
-
-def _to_units(place: stages.Map, x: float, y: float) -> tuple[float, float]:
-    """Where the canvas shows a place of the image."""
-    at_x, at_y = place.point(x, y)
-    return (at_x + 0.5) / stages.SHRINK, (at_y + 0.5) / stages.SHRINK
 
 
 SCREEN = Screen(blocks, controls, overlay)

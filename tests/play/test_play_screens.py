@@ -258,6 +258,21 @@ def test_the_journey_ends_at_what_the_network_sees():
                 assert np.abs(image[y, x] - wanted).max() <= 2, (row, column)
 
 
+@pytest.mark.parametrize("theme", pictures.THEMES)
+def test_the_journey_frame_by_frame_is_the_picture_painted_at_once(theme):
+    state = update(scene("sees", 640, 480, theme), Press("journey"))
+    surface, frame, areas = pygame.Surface((640, 480)), Frame(), []
+    for number in range(0, 430, 3):
+        state = update(state, Tick(state.time + 3 / 60))
+        rects = frame.draw(surface, state)
+        areas.append(sum(rect.w * rect.h for rect in rects))
+        if number % 5 == 0:
+            shown = pygame.surfarray.array3d(surface).swapaxes(0, 1).astype(int)
+            assert np.abs(shown - pixels(state)).max() <= 3, number
+    canvas = arrange(state).canvas
+    assert np.median(areas[20:120]) < 0.6 * canvas.w * canvas.h
+
+
 @pytest.mark.slow
 def test_the_journey_at_4k_keeps_to_its_frame():
     """CPU time, since others use this machine too; the worst frames are those that paint a card anew."""

@@ -13,7 +13,7 @@ from play.state import SCREENS, TEXT_SIZES, PlayState, Settings
 from play.update import update
 from play.view.frame import Frame, controls_of
 from play.view.painter import Painter
-from play.view.theme import PALETTES, contrast
+from play.view.theme import PALETTES, contrast, mix
 from tests.play.fakes import MODEL, answer
 
 SIZES = [(1280, 800), (800, 600), (600, 900), (3840, 2160), (320, 320), (1920, 500)]
@@ -32,7 +32,13 @@ def test_text_and_signs_stand_out(name):
     ):
         if (text, ground) != (palette.second, palette.raised):
             assert contrast(text, ground) >= 4.5, (text, ground)
-    assert contrast(palette.on_accent, palette.accent) >= 4.5
+    pointed_at = mix(palette.surface, palette.raised, 0.6)
+    others = [(palette.on_accent, palette.accent), (palette.on_accent, palette.second)]
+    others += [(palette.text, palette.line), (palette.ground, palette.text)]
+    others += itertools.product((palette.accent, palette.second), (palette.paper,))
+    others += itertools.product((palette.text, palette.muted, palette.second), (pointed_at,))
+    for text, ground in others:
+        assert contrast(text, ground) >= 4.5, (text, ground)
     assert contrast(palette.ink, palette.paper) >= 12
     assert contrast(palette.accent, palette.raised) >= 3
     assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
