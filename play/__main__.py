@@ -1,6 +1,7 @@
 """argv in, exit code out. The reading process starts first, then the window; nothing heavy comes here."""
 
 import argparse
+import gc
 import os
 import re
 import signal
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # the banner goes to standard output
     os.environ.setdefault("SDL_VIDEO_ALLOW_SCREENSAVER", "1")
     os.environ.setdefault("SDL_WINDOWS_DPI_AWARENESS", "permonitorv2")
+    gc.disable()  # nothing that is imported becomes garbage; the session switches it on
     try:
         options = parser().parse_args(None if argv is None else list(argv))
         return _run(options)
@@ -62,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
         return _fail(f"{error.strerror or error}{where}: give another place, then run again", 1)
+    finally:
+        gc.enable()
 
 
 def _run(options: argparse.Namespace) -> int:

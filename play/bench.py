@@ -5,6 +5,7 @@ The empty jitted call is measured in the same process as the reading: it tells a
 slow program.
 """
 
+import gc
 import itertools
 import json
 import math
@@ -121,6 +122,7 @@ def _open(work: dict, size: tuple[int, int], sources: list, patience: float) -> 
     """The program as a user starts it: the worker first, then the window."""
     from play import launch, paths
 
+    gc.disable()  # as `play.__main__` does
     link = launch.start(launch.Options(work["checkpoint"], "cpu", paths.compilation_cache()))
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -134,7 +136,10 @@ def _open(work: dict, size: tuple[int, int], sources: list, patience: float) -> 
     state = PlayState(width=size[0], height=size[1])
     classifier = ProcessClassifier(link)
     folder = paths.user_folder(None)
-    return Loop(Window(*size), classifier, Outside(folder), sources, VirtualClock(), state, patience=patience)
+    window = Window(*size)
+    gc.freeze()
+    gc.enable()
+    return Loop(window, classifier, Outside(folder), sources, VirtualClock(), state, patience=patience)
 
 
 class _Moves:

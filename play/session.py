@@ -1,5 +1,6 @@
 """One run of the program from the window's opening to its closing."""
 
+import gc
 import os
 import sys
 import time
@@ -95,6 +96,8 @@ def run(
             state,
             patience=patience,
         )
+        gc.freeze()  # later collections pass over all that is here to stay
+        gc.enable()
         if headless:
             _wait_for_network(loop, need=source is not None)
         count = 0
