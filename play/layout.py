@@ -102,7 +102,7 @@ class Layout(NamedTuple):
         unit: pixels of one design pixel; everything that has a size is a multiple of it.
         text: pixels of normal text.
         header: the tabs.
-        tools: beside the canvas, or under it in a tall window.
+        tools: beside the canvas, or under it where there is more room below.
         canvas: a square; canvas units run over it.
         panel: the screen's own.
         status: the line at the bottom.
@@ -146,6 +146,11 @@ def arrange(state: PlayState) -> Layout:
         side = max(64, min(bottom - top, round((width - 4 * margin - tool) * 0.62)))
         tools = Rect(margin, top, tool, bottom - top)
         canvas = Rect(tools.right + margin, top, side, side)
+        row = max(round(50 * unit), round(text * 2.6))
+        larger = min(bottom - top - row - margin // 2, round((width - 3 * margin) * 0.62))
+        if larger > side:
+            canvas = Rect(margin, top, larger, larger)
+            tools = Rect(margin, canvas.bottom + margin // 2, larger, row)
         panel = Rect(canvas.right + margin, top, max(0, width - canvas.right - 2 * margin), bottom - top)
     else:
         tool = max(round(50 * unit), round(text * 2.6))
@@ -218,7 +223,7 @@ def _title(name: str, width: int, text: int) -> str:
 
 def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:
     tools = layout.tools
-    if layout.wide:
+    if tools.h > tools.w:
         height = min(round(tools.w * 1.02), (tools.h - 7 * gap) // 8)
         places = Rect(tools.x, tools.y, tools.w, 8 * height + 7 * gap).rows(8, gap)
     else:

@@ -39,7 +39,7 @@ def models_places(state: PlayState, layout: Layout) -> tuple[Rect, Listing]:
     if wide_panel(panel):
         use, rest = panel.columns(2, gap)
     else:
-        use = panel.top(round(panel.h * 0.46))
+        use = panel.top(round(panel.h * (0.46 if state.models[1] is None else 0.54)))
         rest = panel.below(use.h + gap)
     row = round(layout.text * 4.3)
     return use, listing(rest, layout, row, 1, len(state.listed), state.first_model)
