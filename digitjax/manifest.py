@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from digitjax.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of runs and steps; raise it with every change that old code would misread."""
 
 NAME = "manifest.json"

@@ -30,33 +30,45 @@ def max_pool(x: Float[Array, "batch height width channels"]) -> Float[Array, "ba
     return jnp.maximum(jnp.maximum(blocks[0], blocks[1]), jnp.maximum(blocks[2], blocks[3]))
 
 
-class CNN(nn.Module):
-    """5x5/2 convolution, 3x3 ones with a pooling before each but the first, a dense layer, the heads."""
+ACTIVATIONS = {"relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh}
+"""What can follow a dense layer, by the name in the configuration."""
+
+
+class Network(nn.Module):
+    """5x5/2 convolution, 3x3 ones with a pooling before each but the first, dense layers, the heads.
+
+    Without channels it is a perceptron of dense layers.
+    """
 
     channels: Sequence[int]
-    hidden: int
+    hidden: Sequence[int]
+    activation: str
     dropout: float
     rejects: bool
 
     @nn.compact
     def __call__(self, images: Float[Array, "batch height width 1"], train: bool) -> Logits:
-        x = nn.Conv(self.channels[0], (5, 5), strides=2, conv_general_dilated=convolve, name="conv0")(images)
-        x = nn.relu(x)
-        for layer, channels in enumerate(self.channels[1:], start=1):
+        x = images
+        for layer, channels in enumerate(self.channels):
+            size, strides = ((5, 5), 2) if layer == 0 else ((3, 3), 1)
             if layer > 1:
                 x = max_pool(x)
-            x = nn.relu(nn.Conv(channels, (3, 3), conv_general_dilated=convolve, name=f"conv{layer}")(x))
-        x = max_pool(x)
+            conv = nn.Conv(channels, size, strides, conv_general_dilated=convolve, name=f"conv{layer}")
+            x = nn.relu(conv(x))
+        if self.channels:
+            x = max_pool(x)
         x = x.reshape(x.shape[0], -1)
-        x = nn.relu(nn.Dense(self.hidden, name="hidden")(x))
+        for layer, width in enumerate(self.hidden):
+            x = ACTIVATIONS[self.activation](nn.Dense(width, name=f"hidden{layer or ''}")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         digits = nn.Dense(10, name="digits")(x)
         is_digit = nn.Dense(1, name="is_digit")(x)[:, 0] if self.rejects else None
         return Logits(digits, is_digit)
 
 
-def _module(config: ModelConfig) -> CNN:
-    return CNN(config.channels, config.hidden, config.dropout, config.rejects)
+def _module(config: ModelConfig) -> Network:
+    channels = config.channels if config.kind == "cnn" else ()
+    return Network(channels, config.hidden, config.activation, config.dropout, config.rejects)
 
 
 def make_model(config: ModelConfig) -> Model:
@@ -79,7 +91,7 @@ def make_model(config: ModelConfig) -> Model:
 def feature_maps(
     config: ModelConfig,
 ) -> Callable[[Params, Float[Array, "batch height width 1"]], dict[str, Float[Array, "batch ..."]]]:
-    """A function of params and images to what each hidden layer lets through, after its ReLU.
+    """A function of params and images to what each hidden layer lets through, after its activation.
 
     It returns activations by the layer's name, whose order is that of the layers: batch x height x width x
     channels of a convolution, batch x units of a dense layer.
@@ -97,7 +109,11 @@ def feature_maps(
             mutable=["intermediates"],
         )
         found: dict[str, Any] = dict(state["intermediates"])
-        return {name: nn.relu(found[name]["__call__"][0]) for name in sorted(found) if name not in HEADS}
+        return {
+            name: (nn.relu if name.startswith("conv") else ACTIVATIONS[config.activation])(one["__call__"][0])
+            for name, one in sorted(found.items())
+            if name not in HEADS
+        }
 
     return look
 

@@ -55,7 +55,7 @@ def read_config(run: Path) -> TrainConfig:
             f"{path} has format {version}, this digitjax reads up to {manifest.FORMAT}: update digitjax"
         )
     try:
-        return config_from_dict(body.get("config"))
+        return config_from_dict(_migrated(body.get("config"), version))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -280,6 +280,15 @@ def _score(step: Path) -> float:
 
 def _published_at(step: Path) -> tuple[int, int]:
     return (step / manifest.NAME).stat().st_mtime_ns, int(step.name)
+
+
+def _migrated(values: object, version: int) -> object:
+    """A configuration in this format; in the first one the only dense layer's width was a number."""
+    model = values.get("model") if isinstance(values, dict) else None
+    if version > 1 or not isinstance(values, dict) or not isinstance(model, dict):
+        return values
+    hidden = model.get("hidden")
+    return values | {"model": model | ({"hidden": [hidden]} if isinstance(hidden, int) else {})}
 
 
 def _build(kind: type, values: object, prefix: str) -> typing.Any:

@@ -34,7 +34,7 @@ def test_the_threshold_answers_the_wanted_part_of_the_digits():
 
 
 def test_calibrated_params_divide_the_logits_and_move_the_threshold_to_one_half():
-    model = make_model(ModelConfig(channels=(4,), hidden=8, rejects=True))
+    model = make_model(ModelConfig(channels=(4,), hidden=(8,), rejects=True))
     params = model.init(jax.random.key(0))
     images = jax.random.uniform(jax.random.key(1), (3, 28, 28, 1))
     before = model.apply(params, images)
@@ -48,7 +48,7 @@ def test_without_that_head_or_without_digits_there_is_nothing_to_move():
     one = answered(np.random.default_rng(2), 50, 1.0)._replace(is_digit=None)
     assert fit([one]).threshold == 0.0
     assert fit([]) == Calibration()
-    model = make_model(ModelConfig(channels=(4,), hidden=8))
+    model = make_model(ModelConfig(channels=(4,), hidden=(8,)))
     params = model.init(jax.random.key(0))
     assert set(calibrated(params, Calibration(2.0))) == set(params)
 

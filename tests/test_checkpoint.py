@@ -17,7 +17,7 @@ from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.train import init_state
 
-CONFIG = TrainConfig(model=ModelConfig(channels=(2, 3), hidden=4))
+CONFIG = TrainConfig(model=ModelConfig(channels=(2, 3), hidden=(4,)))
 SCORES = {0: None, 1: 0.2, 2: 0.9, 3: 0.4, 4: 0.3, 5: 0.5, 6: None}
 
 
@@ -233,11 +233,11 @@ def test_a_step_without_manifest_is_unfinished_and_never_shown(run, state):
 
 def test_absurd_sizes_are_refused_before_anything_is_read(run, monkeypatch):
     step = runs.best_step(run)
-    huge = to_dict(TrainConfig(model=ModelConfig(channels=(4096, 4096, 4096), hidden=65536)))
+    huge = to_dict(TrainConfig(model=ModelConfig(channels=(4096, 4096, 4096), hidden=(65536,))))
     (run / runs.CONFIG).write_text(json.dumps({"format": 1, "config": huge}))
     reseal(step, config_sha256=manifest._sha256(run / runs.CONFIG))
     refused(step, "GiB")
-    other = to_dict(TrainConfig(model=ModelConfig(channels=(2, 3), hidden=5)))
+    other = to_dict(TrainConfig(model=ModelConfig(channels=(2, 3), hidden=(5,))))
     (run / runs.CONFIG).write_text(json.dumps({"format": 1, "config": other}))
     reseal(step, config_sha256=manifest._sha256(run / runs.CONFIG))
     monkeypatch.setattr(checkpoint.ocp.PyTreeCheckpointHandler, "restore", None)
@@ -247,10 +247,21 @@ def test_absurd_sizes_are_refused_before_anything_is_read(run, monkeypatch):
 def test_newer_formats_are_refused(run):
     step = runs.best_step(run)
     reseal(step, format=manifest.FORMAT + 1)
-    refused(step, "format 2", "update digitjax")
+    refused(step, f"format {manifest.FORMAT + 1}", "update digitjax")
     reseal(step, format=manifest.FORMAT)
     (run / runs.CONFIG).write_text(json.dumps({"format": 7, "config": to_dict(CONFIG)}))
     with pytest.raises(InputError, match="format 7"):
+        runs.read_config(run)
+
+
+def test_the_first_format_had_one_dense_layer_and_is_still_read(run):
+    first = to_dict(CONFIG)
+    first["model"] = first["model"] | {"hidden": 4}
+    del first["model"]["activation"]
+    (run / runs.CONFIG).write_text(json.dumps({"format": 1, "config": first}))
+    assert runs.read_config(run) == CONFIG
+    (run / runs.CONFIG).write_text(json.dumps({"format": 2, "config": first}))
+    with pytest.raises(InputError, match=r"model\.hidden"):
         runs.read_config(run)
 
 

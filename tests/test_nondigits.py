@@ -31,7 +31,7 @@ def test_the_same_key_draws_the_same_and_no_two_are_alike(drawn):
 
 
 def test_none_is_a_lone_line_or_arc(drawn):
-    """A stroke that a pen could make for a 1 or a 0: no more ink than once around its box, in one direction."""
+    """A 1 is about as long as its box; what is drawn here goes to and fro more often."""
     ink, _ = drawn
     ends, mask = np.asarray(ink.ends), np.asarray(ink.mask)[..., None]
     steps = np.where(mask, ends[..., 2:] - ends[..., :2], 0)

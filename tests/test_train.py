@@ -21,7 +21,7 @@ CONFIG = TrainConfig(
     epochs=1,
     epoch_examples=80,
     batch_size=BATCH,
-    model=ModelConfig(channels=(2, 3, 4), hidden=8, rejects=True),
+    model=ModelConfig(channels=(2, 3, 4), hidden=(8,), rejects=True),
     optim=OptimConfig(learning_rate=0.01),
 )
 MODEL = make_model(CONFIG.model)
@@ -256,7 +256,7 @@ def test_keys_differ_by_step_purpose_and_seed(monkeypatch):
         note_later("pens", key)
         return jnp.ones(n)
 
-    monkeypatch.setattr(pipeline, "sample", sample)
+    monkeypatch.setitem(pipeline.ENDLESS, "synthetic", sample)
     monkeypatch.setattr(pipeline, "sample_pens", sample_pens)
     monkeypatch.setattr(pipeline, "_load_validation", lambda specs, geometry: ((), []))
     model = Model(init, apply, "mnist28")

@@ -16,7 +16,7 @@ from play.reader import make_reader, reading
 from play.wire import pack as to_bytes
 from play.wire import unpack
 
-CONFIG = ModelConfig(channels=(3, 4), hidden=8, rejects=True)
+CONFIG = ModelConfig(channels=(3, 4), hidden=(8,), rejects=True)
 STROKES = [
     np.array([[0.0, 0.0], [10.0, 300.0]]),
     np.array([[200.0, 0.0], [210.0, 400.0]]),

@@ -22,7 +22,7 @@ from play.events import Answered, Explained, ModelFailed, ModelReady, ModelsList
 from play.ink import Stroke
 from play.reader import make_reader, reading
 
-CONFIG = TrainConfig(preset="cnn", model=ModelConfig(channels=(2, 3), hidden=4, rejects=True))
+CONFIG = TrainConfig(preset="cnn", model=ModelConfig(channels=(2, 3), hidden=(4,), rejects=True))
 ZED = [np.array([[100.0, 200.0], [420.0, 210.0], [130.0, 800.0]]), np.array([[200.0, 500.0], [400.0, 500.0]])]
 
 
