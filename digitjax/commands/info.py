@@ -1,0 +1,173 @@
+"""`digitjax info`: versions, devices, folders, data and checkpoints, to paste into a bug report."""
+
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from digitjax import manifest, paths, runs
+from digitjax.commands.arguments import Parser
+from digitjax.data import registry
+from digitjax.errors import DigitjaxError
+
+PACKAGES = (
+    "digitjax",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "tensorflow-datasets",
+    "array-record",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "matplotlib",
+    "pillow",
+    "pygame-ce",
+)
+"""Packages whose versions matter to a bug report."""
+VARIABLES = (
+    "DIGITJAX_MNIST_DIR",
+    "DIGITJAX_DATA_DIR",
+    "DIGITJAX_USER_DIR",
+    "DIGITJAX_CHECKPOINTS",
+    "DIGITJAX_OFFLINE",
+    "JAX_PLATFORMS",
+    "XLA_FLAGS",
+    "CUDA_VISIBLE_DEVICES",
+    "SDL_VIDEODRIVER",
+)
+"""Environment variables that change what we do."""
+MAX_FILES = 20_000
+"""Files looked at to say how large a folder is."""
+
+
+def run(argv: list[str]) -> int:
+    """Prints what there is, for people or as JSON, and returns the exit code.
+
+    Raises:
+        InputError: an unknown option.
+    """
+    parser = Parser(prog="digitjax info", description=__doc__ or "")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    arguments = parser.parse(argv)
+    found = gather()
+    if arguments.json:
+        print(json.dumps(found, indent=1))
+    else:
+        print("\n".join(_lines(found)))
+    return 0
+
+
+def gather() -> dict:
+    """All of it, as plain JSON values; nothing is created, and no network is asked."""
+    return {
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "platform": f"{platform.platform()}, {os.cpu_count()} cores",
+        "packages": {name: _version(name) for name in PACKAGES},
+        "devices": _devices(),
+        "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "folders": {
+            "mnist": _folder(paths.mnist_dir()),
+            "data": _folder(paths.data_dir()),
+            "user": _folder(paths.user_dir()),
+            "checkpoints": _folder(paths.checkpoints_dir()),
+            "compiled": _folder(paths.data_dir() / "compiled"),
+        },
+        "data": {name: _state(name) for name in registry.MODULES},
+        "checkpoints": [_checkpoint(run) for run in runs.list_runs(paths.checkpoints_dir())],
+        "default": _default(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[str]:
+    try:
+        import jax
+
+        return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
+    except (ImportError, RuntimeError) as error:
+        return [f"none: {str(error).splitlines()[0]}"]
+
+
+def _folder(folder: Path | None) -> dict | None:
+    if folder is None:
+        return None
+    if not folder.is_dir():
+        return {"path": str(folder), "files": None, "bytes": None}
+    files = size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            files += 1
+            try:
+                size += os.lstat(os.path.join(place, name)).st_size
+            except OSError:
+                continue
+        if files > MAX_FILES:
+            break
+    return {"path": str(folder), "files": files, "bytes": size}
+
+
+def _state(name: str) -> str:
+    kind = registry.kind(name)
+    if kind.takes:
+        return "your files"
+    return "at hand" if kind.at_hand() else "not at hand"
+
+
+def _checkpoint(run: Path) -> dict:
+    try:
+        step = runs.best_step(run)
+        record = manifest.verify(step, run / runs.CONFIG).record
+    except DigitjaxError as error:
+        return {"run": run.name, "error": str(error)}
+    return {
+        "run": run.name,
+        "step": int(step.name),
+        "finished": runs.is_finished(run),
+        "validation": runs.validation_text(record),
+        "parameters": record.get("parameters"),
+        "date": record.get("date"),
+    }
+
+
+def _default() -> str:
+    try:
+        return str(runs.resolve(None))
+    except DigitjaxError as error:
+        return str(error)
+
+
+def _lines(found: dict) -> list[str]:
+    lines = [f"Python       {found['python']}", f"platform     {found['platform']}"]
+    lines += [f"device       {device}" for device in found["devices"]]
+    packages = (f"{name} {version or 'not installed'}" for name, version in found["packages"].items())
+    lines.append(f"packages     {', '.join(packages)}")
+    lines += [f"environment  {name}={value}" for name, value in found["environment"].items()]
+    for name, folder in found["folders"].items():
+        if folder is not None:
+            size = "not there" if folder["files"] is None else _size(folder)
+            lines.append(f"folder       {name}: {folder['path']} ({size})")
+    lines += [f"data         {name}: {state}" for name, state in found["data"].items()]
+    for one in found["checkpoints"]:
+        if "error" in one:
+            lines.append(f"checkpoint   {one['run']}: broken, {one['error']}")
+            continue
+        state = "finished" if one["finished"] else "parameters alone, or unfinished"
+        about = f"step {one['step']}, {state}, {one['parameters'] or 0:,} parameters, {one['date']}"
+        lines.append(f"checkpoint   {one['run']}: {about}{one['validation'] and ', ' + one['validation']}")
+    return [*lines, f"default      {found['default']}"]
+
+
+def _size(folder: dict) -> str:
+    more = "more than " if folder["files"] > MAX_FILES else ""
+    return f"{more}{folder['files']:,} files, {folder['bytes'] / 1e6:,.1f} MB"
