@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add("--realtime", action="store_true", help="replay at the speed of people")
     add("--frames", type=int, metavar="N", help="stop after so many frames")
     add("--screenshot", metavar="FILE", help="save the last frame as PNG")
-    add("--size", metavar="WxH", help="size of the window (1280x800)")
+    add("--size", metavar="WxH", help="size of the window (1280x800; twice that on a 4K screen)")
     add("--theme", choices=("dark", "light"), help="colours; else those of the last time")
     add("--screen", metavar="NAME", help="screen to begin with: draw, sees, why, models, gallery")
     add("--user-dir", metavar="DIR", help="folder of recordings and settings")
@@ -111,9 +111,9 @@ def _run(options: argparse.Namespace) -> int:
     )
 
 
-def _size(text: str | None) -> tuple[int, int]:
+def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
-        return 1280, 800
+        return None
     found = re.fullmatch(r"(\d{2,5})x(\d{2,5})", text)
     if found is None or not all(320 <= int(side) <= 16384 for side in found.groups()):
         raise InputError(f"--size {text} is no size: give WIDTHxHEIGHT, 320x320 to 16384x16384")

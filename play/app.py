@@ -12,7 +12,7 @@ import pygame
 
 from play import effects, events
 from play.classify import Classifier, Query
-from play.layout import Control, Layout, arrange
+from play.layout import Control, Layout, arrange, first_size
 from play.outside import Outside
 from play.places import sliding
 from play.state import PlayState
@@ -148,6 +148,12 @@ class Window:
         self.exposed = False
         self._size = (width, height)
         self.surface = pygame.display.set_mode(self._size, pygame.RESIZABLE)
+
+    @staticmethod
+    def first_size() -> tuple[int, int]:
+        """The window's size where nobody has named one."""
+        pygame.display.init()
+        return first_size(*pygame.display.get_desktop_sizes()[0])
 
     def fullscreen(self, on: bool) -> None:
         """Takes the whole screen, or goes back to the window as it was."""

@@ -14,6 +14,8 @@ SMALLEST = 320
 """Side of the smallest window, in pixels, for which anything is laid out."""
 SHORT = {"sees": "Sees"}
 """Titles where the tabs are narrow."""
+BARS = 80
+"""Pixels of a small screen that are left to the desktop's bars."""
 TITLES = {"draw": "Draw", "sees": "What it sees", "why": "Why", "models": "Models", "gallery": "Gallery"}
 
 
@@ -127,6 +129,12 @@ def unit_of(width: int, height: int, text_size: str) -> tuple[float, int]:
     """Pixels of a design pixel, and of normal text, for a window."""
     unit = max(min(width / 1280, height / 800), min(min(width, height) / 800, 0.75), 0.45)
     return unit, max(9, round(17 * unit * TEXT_SCALE[text_size]))
+
+
+def first_size(width: int, height: int) -> tuple[int, int]:
+    """Size of the first window on a screen of so many pixels: no larger, and twice as large on a fine one."""
+    times = max(1, min(width // 1920, height // 1080))
+    return max(SMALLEST, min(1280 * times, width)), max(SMALLEST, min(800 * times, height - BARS))
 
 
 def arrange(state: PlayState) -> Layout:

@@ -12,6 +12,7 @@ from play.launch import Link
 
 SETTLE_SECONDS, SETTLE_FRAMES = 60.0, 30
 """How long a screenshot waits at most, and the frames that it waits at least."""
+HEADLESS_SIZE = (1280, 800)
 ANSWER_SECONDS = 30.0
 """How long a frame without a window waits for its answer before it goes on."""
 
@@ -34,7 +35,7 @@ def run(
     folder: Path,
     *,
     stop: Stop,
-    size: tuple[int, int] = (1280, 800),
+    size: tuple[int, int] | None = None,
     replay: str | None = None,
     headless: bool = False,
     realtime: bool = False,
@@ -65,6 +66,7 @@ def run(
     window = outside = None
     try:
         try:
+            size = size or (HEADLESS_SIZE if headless else Window.first_size())
             window = Window(*size)
         except pygame.error as error:
             raise DigitjaxError(

@@ -8,7 +8,7 @@ import pytest
 
 from play import view
 from play.events import KeyPress, ModelReady, PenDown, PenMove, PenUp, Press, Tick
-from play.layout import Rect, arrange, from_canvas, hit, to_canvas
+from play.layout import Rect, arrange, first_size, from_canvas, hit, to_canvas
 from play.state import SCREENS, TEXT_SIZES, PlayState, Settings
 from play.update import update
 from play.view.frame import Frame, controls_of
@@ -76,6 +76,23 @@ def test_everything_is_inside_the_window_and_nothing_overlaps(size, text, screen
     for control in controls:
         if control.rect.w and control.rect.h:
             assert hit(controls, control.rect.x, control.rect.y) == control
+
+
+@pytest.mark.parametrize(
+    ("screen", "window"),
+    [
+        ((1280, 800), (1280, 720)),
+        ((1024, 768), (1024, 688)),
+        ((1920, 1080), (1280, 800)),
+        ((2560, 1440), (1280, 800)),
+        ((3840, 2160), (2560, 1600)),
+        ((7680, 4320), (5120, 3200)),
+        ((1080, 1920), (1080, 800)),
+        ((200, 100), (320, 320)),
+    ],
+)
+def test_the_first_window_fits_its_screen(screen, window):
+    assert first_size(*screen) == window
 
 
 def test_canvas_units_go_there_and_back():
