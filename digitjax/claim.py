@@ -11,6 +11,7 @@ from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 
 LOCK = ".lock"
+_TRIES = 50
 
 
 @contextlib.contextmanager
@@ -106,15 +107,15 @@ def locked(run: Path) -> Iterator[None]:
 
 def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
     """Takes the folder's lock until `stack` closes, the folder made first; False where another has it."""
-    while True:
+    failure = OSError(0, "it comes and goes")
+    for _ in range(_TRIES):
         try:
             if make:
                 run.mkdir(parents=True, exist_ok=True)
             file = (run / LOCK).open("a+b")
         except FileNotFoundError as error:
-            if make and run.parent.is_dir():
-                continue  # another made it, left it unused and removed it in between
-            raise _unwritable(run, error) from error
+            failure = error  # another made it, left it unused and removed it in between
+            continue
         except OSError as error:
             raise _unwritable(run, error) from error
         if not _try_lock(file.fileno()):
@@ -128,6 +129,7 @@ def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
             stack.enter_context(file)
             return True
         file.close()  # the lock of a folder that was removed meanwhile
+    raise _unwritable(run, failure) from failure
 
 
 def _release_unused(run: Path) -> None:

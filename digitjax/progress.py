@@ -42,7 +42,7 @@ class TrainingProgress:
                 expand=True,
             )
             self._task = self._bar.add_task(
-                "", total=total, completed=start, epoch="", rate="compiling", left=""
+                "", total=total, completed=start, epoch=self._epoch(start), rate="compiling", left=""
             )
         self._marks: list[tuple[float, int]] = []
         self._last_plain = time.monotonic()
@@ -64,8 +64,7 @@ class TrainingProgress:
         self._marks.append((now, step))
         while len(self._marks) > 2 and now - self._marks[0][0] > 10:
             self._marks.pop(0)
-        epoch = min(step // self._steps_per_epoch + 1, self._total // self._steps_per_epoch)
-        of = f"{epoch}/{self._total // self._steps_per_epoch}"
+        of = self._epoch(step)
         rate = f"{self.images_per_second:,.0f} images/s" if self.images_per_second else ""
         if self._bar:
             self._bar.update(self._task, completed=step, epoch=of, rate=rate, left=self._left(step))
@@ -88,6 +87,10 @@ class TrainingProgress:
             return 0.0
         (since, first), (now, last) = self._marks[0], self._marks[-1]
         return (last - first) * self._batch_size / (now - since) if last > first and now > since else 0.0
+
+    def _epoch(self, step: int) -> str:
+        epochs = self._total // self._steps_per_epoch
+        return f"{min(step // self._steps_per_epoch + 1, epochs)}/{epochs}"
 
     def _left(self, step: int) -> str:
         if not self.images_per_second:

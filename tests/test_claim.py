@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,12 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(folder):
     (folder / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written.*--out"):
         new_run(CONFIG, folder / "file" / "run")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is Linux's")
+def test_a_folder_that_can_never_be_made_is_given_up():
+    with pytest.raises(InputError, match="cannot be written"):
+        new_run(CONFIG, Path("/proc/x"))
 
 
 def test_a_claim_that_was_not_used_leaves_nothing(folder):
