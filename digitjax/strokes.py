@@ -315,13 +315,14 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         ) from None
     except FileNotFoundError:
         raise InputError(
-            f"{path} does not exist{_near_files(path)}: give an .ndjson or .ndjson.gz file"
+            f"{path} does not exist{near_files(path)}: give an .ndjson or .ndjson.gz file"
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): give a readable file") from None
 
 
-def _near_files(path: Path) -> str:
+def near_files(path: Path) -> str:
+    """What may have been meant by a path that does not exist, as the middle of a sentence."""
     try:
         names = sorted(p.name for p in path.parent.iterdir())
     except OSError:

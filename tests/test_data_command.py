@@ -35,10 +35,13 @@ def test_list_names_every_source_with_its_state_and_licence(capfd):
         "nondigits",
         "digits8x8",
         "strokes:FILE",
+        "pendigits:FILE",
+        "unipen:PATH",
         "images:DIR",
     ]
     assert "not here" in lines[1] and "DIGITJAX_OFFLINE is set" in lines[1] and "LeCun" in lines[1]
     assert "found" in lines[2] and "CC BY 4.0" in lines[4] and "your files" in lines[5]
+    assert "Alpaydin and F. Alimoglu" in lines[6] and "doi 10.5281/zenodo.1195803" in lines[7]
     assert err == ""
 
 

@@ -1,5 +1,6 @@
 """Source `strokes:FILE`: drawings in NDJSON, plain or gzip, as ink."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,19 @@ def load_drawings(spec: Spec) -> Source:
     Raises:
         InputError: the file is missing, too large, or a line is refused.
     """
-    path = Path(spec.path or "")
+    return collect(spec, read_drawings(Path(spec.path or "")))
+
+
+def collect(spec: Spec, drawings: Iterable[Drawing]) -> Source:
+    """The drawings of the spec's split, by writer where known; those without a word are counted.
+
+    Raises:
+        InputError: they are too many.
+    """
     packed, words, writers, skipped = [], [], [], 0
-    for number, drawing in enumerate(read_drawings(path), 1):
+    for number, drawing in enumerate(drawings, 1):
         if number > MAX_DRAWINGS:
-            raise InputError(f"{path} has more than {MAX_DRAWINGS} drawings: split it into smaller files")
+            raise InputError(f"{spec.path} has more than {MAX_DRAWINGS} drawings: split it into smaller ones")
         if not in_split(_digest(drawing), spec.split):
             continue
         if drawing.word is None:

@@ -16,6 +16,8 @@ MODULES = {
     "nondigits": "digitjax.data.nondigits",
     "digits8x8": "digitjax.data.digits8x8",
     "strokes": "digitjax.data.drawings",
+    "pendigits": "digitjax.data.pendigits",
+    "unipen": "digitjax.data.unipen",
     "images": "digitjax.data.images",
 }
 """Modules by the name that stands first in a data spec."""
