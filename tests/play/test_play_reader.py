@@ -1,6 +1,7 @@
 """The reading process: the same path as everywhere else, compiled once, newer steps while drawing."""
 
 import json
+import multiprocessing
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from digitjax.optim import make_optimizer
 from digitjax.predict import drawings_to_images, predict
 from digitjax.strokes import Drawing, pack
 from digitjax.train import init_state
-from play import launch, wire
+from play import launch, wire, worker
 from play.classify import ProcessClassifier, Query
 from play.events import Answered, Explained, ModelFailed, ModelReady, ModelsListed
 from play.ink import Stroke
@@ -188,6 +189,16 @@ def test_the_process_reads_explains_lists_and_takes_a_newer_step(
         assert failures[0].slot == 1 and "damaged" in failures[0].message
     finally:
         classifier.close()
+
+
+def test_one_program_is_compiled_before_the_first_answer(folder, monkeypatch):
+    """Zeros to trace with, a random key, a second shape: each would be a program of its own."""
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(folder))
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(*ends, launch.Options())
+    process._first()
+    assert wire.unpack(ends[0].recv_bytes())[0]["kind"] == "ready"
+    assert process._compiled == 1
 
 
 def test_headless_replay_prints_a_line_a_drawing(folder, monkeypatch, tmp_path, capfd):
