@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # the banner goes to standard output
     os.environ.setdefault("SDL_VIDEO_ALLOW_SCREENSAVER", "1")
     os.environ.setdefault("SDL_WINDOWS_DPI_AWARENESS", "permonitorv2")
+    # Else SDL drops a press that it reads within 10 ms of the focus, as in a slow first frame.
+    os.environ.setdefault("SDL_MOUSE_FOCUS_CLICKTHROUGH", "1")
     gc.disable()  # nothing that is imported becomes garbage; the session switches it on
     try:
         options = parser().parse_args(None if argv is None else list(argv))
