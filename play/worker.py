@@ -233,14 +233,17 @@ class Worker:
         self._send(header, np.asarray(why.heat), np.asarray(why.without)[:tried], *layers)
 
     def _work(self) -> None:
-        """The loader's thread: what takes long, and looking for newer steps."""
-        self._settle()
+        """The loader's thread: what was asked for; once it is quiet, what may be; then newer steps."""
+        end = time.monotonic() + MAX_WAIT
         seen: dict[str, tuple] = {}
         while True:
             try:
-                job = self._jobs.get(timeout=WATCH_SECONDS)
+                job = self._jobs.get(timeout=WATCH_SECONDS if self._warm else IDLE_SECONDS)
             except queue.Empty:
-                self._watch(seen)
+                if self._warm:
+                    self._watch(seen)
+                elif time.monotonic() > min(end, self._inked + QUIET_SECONDS):
+                    self._settle()
                 continue
             slot = job.get("slot", 0)
             try:
@@ -254,12 +257,10 @@ class Worker:
                 self._results.put(functools.partial(self._failed, error, slot))
 
     def _settle(self) -> None:
-        """Once it is quiet, compiles what the other screens need and hides what stays from the collector."""
-        end = time.monotonic() + MAX_WAIT
-        while self._jobs.empty() and time.monotonic() < min(end, self._inked + QUIET_SECONDS):
-            time.sleep(IDLE_SECONDS)
+        """Compiles what the other screens need, and hides what stays from the collector of garbage."""
         if 0 in self._slots:
-            _warm_up(self._slots[0].reader, self._slots[0].loaded.params, everything=True)
+            with contextlib.suppress(Exception):  # who asks for it is told
+                _warm_up(self._slots[0].reader, self._slots[0].loaded.params, everything=True)
         gc.collect()
         gc.freeze()
         gc.enable()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from play import launch, worker
+from play import launch, wire, worker
 
 
 @pytest.fixture
@@ -30,17 +30,20 @@ def test_runs_that_cannot_be_used_are_listed_with_the_reason(checkpoints, tmp_pa
     assert "no finished checkpoint" in listed["empty"]
 
 
-def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(monkeypatch):
+def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(checkpoints, monkeypatch):
     monkeypatch.setattr(worker, "QUIET_SECONDS", 0.2)
     ends = multiprocessing.Pipe()
     process = worker.Worker(*ends, launch.Options())
-    settling = threading.Thread(target=process._settle, daemon=True)
+    process._inked = time.monotonic() + 60
+    process._jobs.put({"kind": "list"})
+    threading.Thread(target=process._work, daemon=True).start()
+    process._results.get(timeout=30)()
+    assert wire.unpack(ends[0].recv_bytes())[0]["kind"] == "models"
+    time.sleep(0.3)
+    assert not process._warm
     process._inked = time.monotonic()
-    settling.start()
-    for _ in range(8):
-        time.sleep(0.05)
-        process._inked = time.monotonic()
-        assert not process._warm
-    settling.join(10)
+    end = time.monotonic() + 30
+    while not process._warm and time.monotonic() < end:
+        time.sleep(0.01)
     gc.unfreeze()
-    assert process._warm
+    assert process._warm and time.monotonic() > process._inked + worker.QUIET_SECONDS
