@@ -124,7 +124,7 @@ def _curves(figure: Figure, lines: Sequence[dict[str, Any]], best: int) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_locator(FixedLocator(x) if len(x) < 2 else MaxNLocator(6, integer=True))
         if len(x) == 1:
-            axes.set_xlim(x[0] - 1, x[0] + 1)
+            axes.set_xlim(x[0] - 0.3, x[0] + 0.9)  # beside the legend
         axes.grid(axis="y", color=FAINT, lw=0.8)
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(FAINT)
