@@ -79,7 +79,6 @@ class ProcessClassifier:
         self._process, self._requests, self._answers = link
         self._ready = self._due = self._dead = False
         self._arrays: dict[int, tuple[Stroke, np.ndarray]] = {}
-        self._thresholds = {0: THRESHOLD, 1: THRESHOLD}
         self.stats: dict[str, Any] = {}
 
     @property
@@ -156,26 +155,22 @@ class ProcessClassifier:
         match header["kind"]:
             case "ready":
                 self._ready = True
-                info = ModelInfo(**header["info"])
-                self._thresholds[header["slot"]] = info.threshold
-                return [ModelReady(info, header["slot"])]
+                return [ModelReady(ModelInfo(**header["info"]), header["slot"])]
             case "failed":
                 return [ModelFailed(header["message"], header["missing"], header["slot"])]
             case "models":
                 return [ModelsListed(tuple(ModelInfo(**model) for model in header["models"]))]
             case "answer":
                 self._due = not header["last"]
-                if header["slot"] < 0:
-                    return []
-                return [answer_of(header, arrays[0], self._thresholds[header["slot"]])]
+                return [] if header["slot"] < 0 else [answer_of(header, arrays[0])]
             case "why":
-                return [explanation_of(header, *arrays, threshold=self._thresholds[0])]
+                return [explanation_of(header, *arrays)]
             case "stats":
                 self.stats = header
         return []
 
 
-def answer_of(header: dict, vector: np.ndarray, threshold: float = THRESHOLD) -> Answered:
+def answer_of(header: dict, vector: np.ndarray) -> Answered:
     """The worker's numbers (`play.reader.HEAD` and the image) as an event."""
     numbers = vector[:14].tolist()
     scale, x, y = numbers[11:14]
@@ -190,20 +185,17 @@ def answer_of(header: dict, vector: np.ndarray, threshold: float = THRESHOLD) ->
         fit,
         header["slot"],
         header["ms"],
-        threshold,
     )
 
 
-def explanation_of(
-    header: dict, heat: np.ndarray, without: np.ndarray, *layers: np.ndarray, threshold: float = THRESHOLD
-) -> Explained:
+def explanation_of(header: dict, heat: np.ndarray, without: np.ndarray, *layers: np.ndarray) -> Explained:
     """The worker's attribution, the answers without each stroke and the feature maps as an event."""
     digit = header["digit"]
     largest = float(np.abs(heat).max()) or 1.0
     rows = []
     for row in without:
         best = int(row[:10].argmax())
-        refused = not np.isnan(row[10]) and row[10] < threshold
+        refused = not np.isnan(row[10]) and row[10] < THRESHOLD
         rows.append(("not a digit" if refused else str(best), float(row[best]), float(row[digit])))
     maps = tuple(
         FeatureMap(name, layer.shape[0], layer.shape[1], layer.shape[2], layer.tobytes())

@@ -107,7 +107,6 @@ class Answered(NamedTuple):
         fit: scale and offset (x, y) from canvas units to the image's pixels, None without ink.
         slot: 0 for the network in use, 1 for the one beside it.
         ms: from ink to probabilities, inside the worker.
-        threshold: `is_digit` below which its network calls the ink no digit.
     """
 
     revision: int
@@ -118,16 +117,15 @@ class Answered(NamedTuple):
     fit: tuple[float, float, float] | None = None
     slot: int = 0
     ms: float = 0.0
-    threshold: float = THRESHOLD
 
     @property
     def refused(self) -> bool:
         """Whether the network calls the ink no digit; never where it has no head for that."""
-        return self.is_digit is not None and self.is_digit < self.threshold
+        return self.is_digit is not None and self.is_digit < THRESHOLD
 
 
 class ModelInfo(NamedTuple):
-    """What is known of one run; `error` says why it cannot be used, `threshold` is as in `Answered`."""
+    """What is known of one run; `error` says why it cannot be used."""
 
     name: str
     path: str
@@ -137,7 +135,6 @@ class ModelInfo(NamedTuple):
     parameters: int | None = None
     geometry: str = "mnist28"
     error: str = ""
-    threshold: float = THRESHOLD
 
 
 class ModelReady(NamedTuple):

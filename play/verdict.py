@@ -9,7 +9,7 @@ from typing import NamedTuple
 SURE = 0.8
 """Probability from which an answer is given without a second one; as `digitjax.predict.SURE`."""
 THRESHOLD = 0.5
-"""Probability of being a digit from which there is an answer, where the checkpoint names no other."""
+"""Probability of being a digit from which there is an answer: a checkpoint's calibration moves it there."""
 NOT_A_DIGIT = "not a digit"
 OTHER_WORD = "not-a-digit"
 """The word under which "n" records; any word that is no digit means the same."""

@@ -23,7 +23,6 @@ from digitjax.errors import InputError
 from play import wire
 from play.events import ModelInfo
 from play.launch import Options
-from play.verdict import THRESHOLD
 
 WATCH_SECONDS = 1.0
 """How often a run is looked at for a newer step."""
@@ -348,7 +347,6 @@ def list_models() -> tuple[ModelInfo, ...]:
 
 def _info(run: Path, step: int, record: dict, geometry: str) -> ModelInfo:
     accuracy, date, parameters = record.get("accuracy"), record.get("date"), record.get("parameters")
-    threshold = record.get("threshold")
     return ModelInfo(
         run.name,
         str(run),
@@ -357,5 +355,4 @@ def _info(run: Path, step: int, record: dict, geometry: str) -> ModelInfo:
         str(date)[:16].replace("T", " ") if date else "",
         int(parameters) if isinstance(parameters, int) else None,
         geometry,
-        threshold=float(threshold) if isinstance(threshold, int | float) else THRESHOLD,
     )

@@ -31,9 +31,8 @@ class FakeClassifier:
         delay: int = 0,
         model: ModelInfo | None = MODEL,
         is_digit: float | None = 0.99,
-        threshold: float = 0.5,
     ) -> None:
-        self._is_digit, self._threshold = is_digit, threshold
+        self._is_digit = is_digit
         self.delay, self.asked, self.closed = delay, [], False
         self._due: tuple[int, Query] | None = None
         self._events: list[Event] = [] if model is None else [ModelReady(model)]
@@ -53,7 +52,7 @@ class FakeClassifier:
             self._due = (left - 1, query) if left else None
             if not left:
                 given = answer(query.revision, len(query.strokes) % 10, is_digit=self._is_digit)
-                events.append(given._replace(threshold=self._threshold))
+                events.append(given)
         return events
 
     def load(self, path: str, slot: int) -> None:

@@ -111,11 +111,11 @@ def _split(message):
     return header, *arrays
 
 
-def test_a_stroke_that_goes_is_judged_by_the_checkpoints_threshold(found):
+def test_a_stroke_that_goes_is_judged_by_the_threshold(found):
     _, why = found
-    is_digit = np.asarray(why.without[:3])[:, 10]
-    arrays = [np.asarray(why.heat), np.asarray(why.without[:3])]
+    rows = np.array(why.without[:3])
     header = {"revision": 3, "digit": 7, "layers": []}
-    for threshold in (0.0, float(is_digit.mean()), 1.0):
-        event = explanation_of(header, *arrays, threshold=threshold)
-        assert [row[0] == "not a digit" for row in event.without] == (is_digit < threshold).tolist()
+    for is_digit, refused in ((0.49, True), (0.5, False), (np.nan, False)):
+        rows[:, 10] = is_digit
+        event = explanation_of(header, np.asarray(why.heat), rows)
+        assert [row[0] == "not a digit" for row in event.without] == [refused] * 3

@@ -49,11 +49,9 @@ def test_a_slow_answer_comes_later_and_belongs_to_the_newest_ink(tmp_path):
     assert not loop.state.provisional and len(classifier.asked) < 4
 
 
-@pytest.mark.parametrize(
-    ("is_digit", "threshold", "said"), [(None, 0.5, "1"), (0.4, 0.5, "not a digit"), (0.4, 0.3, "1")]
-)
-def test_networks_with_a_head_for_no_digit_and_without_one(tmp_path, is_digit, threshold, said):
-    classifier = FakeClassifier(is_digit=is_digit, threshold=threshold)
+@pytest.mark.parametrize(("is_digit", "said"), [(None, "1"), (0.49, "not a digit"), (0.5, "1")])
+def test_networks_with_a_head_for_no_digit_and_without_one(tmp_path, is_digit, said):
+    classifier = FakeClassifier(is_digit=is_digit)
     frames = Script([], DRAW[:1], DRAW[1:2], DRAW[2:], [KeyPress("n")])
     loop = make_loop(tmp_path, frames, classifier=classifier)
     for _ in range(5):
@@ -63,29 +61,6 @@ def test_networks_with_a_head_for_no_digit_and_without_one(tmp_path, is_digit, t
     assert words[1:4] == [("1", True), ("1", True), (said, False)]
     (kept,) = (json.loads(line) for line in (tmp_path / "drawings.ndjson").read_text().splitlines())
     assert (kept["said"], kept["is_digit"], kept["word"]) == (said, is_digit, "not-a-digit")
-
-
-def test_a_process_answers_with_the_threshold_of_its_checkpoint():
-    from multiprocessing import Pipe, Process
-
-    from play import wire
-    from play.classify import ProcessClassifier
-    from play.events import Answered, ModelReady
-    from tests.play.fakes import MODEL
-
-    ours, theirs = Pipe()
-    classifier = ProcessClassifier((Process(), theirs, theirs))  # pyright: ignore
-    vector = np.concatenate([np.full(10, 0.1), [0.4, 1, 0, 0], np.zeros(784)])
-    about = {"revision": 1, "side": 28, "origin": [0, 0], "ms": 0.1, "last": True}
-    for slot, threshold, refused in ((0, 0.3, False), (1, 0.45, True), (0, 0.6, True)):
-        info = MODEL._replace(threshold=threshold)._asdict()
-        ours.send_bytes(wire.pack({"kind": "ready", "slot": slot, "info": info}))
-        ours.send_bytes(wire.pack(about | {"kind": "answer", "slot": slot}, vector))
-        ready, answered = classifier.poll(0)
-        assert isinstance(ready, ModelReady) and ready.info.threshold == threshold
-        assert isinstance(answered, Answered) and answered.refused is refused
-    ours.close()
-    theirs.close()
 
 
 def test_ink_drawn_before_the_network_came_is_answered(tmp_path):
