@@ -55,10 +55,12 @@ def write_readme(folder: Path = README) -> int:
     with tempfile.TemporaryDirectory() as place:
         drawing = Path(place) / "four.ndjson"
         write_drawings(drawing, [Drawing(tuple(np.array(line) for line in FOUR), None, "4", None, None)])
-        _record(Path(place))
+        os.environ["HOME"] = place  # what the gallery says of its folder is the same everywhere
+        user = Path(place) / "digits"
+        _record(user)
         for screen in SCREENS[:-1]:
             target = str(folder / f"{screen}.png")
-            arguments = ["--headless", "--screen", screen, "--screenshot", target, "--user-dir", place]
+            arguments = ["--headless", "--screen", screen, "--screenshot", target, "--user-dir", str(user)]
             arguments += ["--theme", "dark", "--size", "1280x800"]
             code = main([*arguments, *([] if screen == "gallery" else ["--replay", str(drawing)])])
             if code:
