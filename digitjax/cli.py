@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "measure a checkpoint on data: accuracy, calibration, confusions",
     "predict": "read digits from pictures (PNG, JPEG) and drawings (NDJSON)",
     "data": "list, prepare and look at the data sets",
+    "bench": "accuracy on other people's drawings, with intervals",
     "info": "versions, devices, folders, data and checkpoints, for a bug report",
 }
 """Names of the commands and a line about each; the code is in `digitjax.commands`."""

@@ -147,10 +147,10 @@ def _unknown(text: str, body: str, name: str, split: str | None) -> NoReturn:
         near = difflib.get_close_matches(tail.lower(), SPLITS, 1)
         hint = f"did you mean @{near[0]}?" if near else f"give @{', @'.join(SPLITS)}"
         raise InputError(f"{what} {tail!r} of {text!r} is unknown: {hint}")
-    for ending, source in ((".ndjson", "strokes"), (".ndjson.gz", "strokes"), (".npz", "images")):
-        if body.lower().endswith(ending):
-            raise InputError(f"data {text!r} has no source's name: did you mean {source}:{text}?")
     near = difflib.get_close_matches(name.lower(), registry.MODULES, 3, cutoff=0.5)
+    for ending, source in ((".ndjson", "strokes"), (".ndjson.gz", "strokes"), (".npz", "images")):
+        if body.lower().endswith(ending) and not (near and ":" in body):
+            raise InputError(f"data {text!r} has no source's name: did you mean {source}:{text}?")
     near.sort(key=lambda match: match[0] != name[:1].lower())  # a typing error is seldom in the first letter
     hint = f"did you mean {near[0]!r}? There are {known}" if near else f"give one of {known}"
     raise InputError(f"data {name!r} is unknown: {hint}")

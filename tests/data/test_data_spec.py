@@ -89,6 +89,7 @@ def test_no_text_raises_anything_else(text):
         ("strokes", "give strokes:FILE"),
         ("images:@test", "give images:DIR"),
         ("drawn.ndjson", "did you mean strokes:drawn.ndjson"),
+        ("strkes:drawn.ndjson", "did you mean 'strokes'"),
         (r"C:\drawn.ndjson.gz@test", "did you mean strokes:C:"),
         ("pictures.npz", "did you mean images:pictures.npz"),
     ],

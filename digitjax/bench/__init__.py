@@ -1,0 +1,1 @@
+"""Measurements to compare networks and programs by: `digitjax bench NAME`."""

@@ -1,0 +1,74 @@
+"""A picture of the drawings that a network is surest about and wrong."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from digitjax.bench.drawn import Mistake
+from digitjax.report import FAINT, INK, QUIET, WRONG
+
+COLUMNS = 8
+"""Drawings in a row."""
+
+_TILE, _CAPTION, _GAP, _HEAD = 1.0, 0.42, 0.22, 0.95
+_CHARACTERS = 19
+
+
+def write_sheet(path: Path, mistakes: Sequence[Mistake], title: str, caption: str) -> None:
+    """Writes `draw_sheet` as a PNG, in one move."""
+    part = path.with_name(path.name + ".part")
+    try:
+        FigureCanvasAgg(draw_sheet(mistakes, title, caption)).print_png(str(part))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def draw_sheet(mistakes: Sequence[Mistake], title: str, caption: str) -> Figure:
+    """Each drawing as the network saw it, with truth, answer, how sure the answer was, and who drew it.
+
+    Args:
+        mistakes: in the order in which they are shown.
+        title: large, above them.
+        caption: a line below the title.
+    """
+    rows = -(-len(mistakes) // COLUMNS)
+    step = _TILE + _GAP
+    width, height = COLUMNS * step + _GAP, _HEAD + rows * (step + _CAPTION) + _GAP
+    figure = Figure(figsize=(width, height), dpi=110, facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    axes.text(_GAP, 0.34, title, size=15, weight="bold", color=INK, va="center")
+    axes.text(_GAP, 0.66, caption if mistakes else "no answer is wrong", size=9, color=QUIET, va="center")
+    for place, mistake in enumerate(mistakes):
+        row, column = divmod(place, COLUMNS)
+        left, top = _GAP + column * step, _HEAD + _GAP / 2 + row * (step + _CAPTION)
+        right, bottom = left + _TILE, top + 0.2 + _TILE
+        words = f"{mistake.word} → {mistake.answer}"
+        axes.text(left, top + 0.08, words, size=10, weight="bold", color=INK, va="center")
+        sure = _percent(mistake.probability)
+        axes.text(right, top + 0.08, sure, size=8, color=WRONG, va="center", ha="right")
+        axes.imshow(mistake.image, cmap="gray_r", vmin=0, vmax=255, extent=(left, right, bottom, top + 0.2))
+        axes.plot(
+            [left, right, right, left, left],
+            [bottom, bottom, top + 0.2, top + 0.2, bottom],
+            color=FAINT,
+            lw=1,
+        )
+        axes.text(left, bottom + 0.1, _short(mistake), size=6, color=QUIET, va="center", parse_math=False)
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.set_aspect("equal")
+    return figure
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.1f} %" if probability < 0.9995 else ">99.9 %"
+
+
+def _short(mistake: Mistake) -> str:
+    text = f"{(mistake.writer or '?').rpartition('/')[2]} #{mistake.place}"
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return printable if len(printable) <= _CHARACTERS else "…" + printable[1 - _CHARACTERS :]
