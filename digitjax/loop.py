@@ -249,21 +249,26 @@ def validate(
 ) -> tuple[dict[str, dict[str, float]], Calibration]:
     """Loss and accuracy over the digits of each validation set and their number `n`, by its name.
 
-    The calibration is fitted on people's handwriting alone where there is any.
+    The calibration is fitted on people's handwriting alone, where there is any.
     """
     answered = {examples.name: answer_digits(model, params, examples) for examples in sources}
     results = {}
     for name, one in answered.items():
         loss, accuracy = loss_and_accuracy(one)
         results[name] = {"loss": loss, "accuracy": accuracy, "n": len(one.labels)}
-    people = [one for name, one in answered.items() if not name.startswith("synthetic")]
-    return results, fit(people or list(answered.values()))
+    return results, fit(list(_by_people(answered).values()))
+
+
+def _by_people(sets: dict[str, Any]) -> dict[str, Any]:
+    """The sets that people wrote; all where nobody did. What a run is judged by."""
+    return {name: one for name, one in sets.items() if not name.startswith("synthetic")} or sets
 
 
 def _pooled(validation: dict[str, dict[str, float]], name: str) -> float | None:
-    """The mean over all digits of all sources: a small source's luck does not choose the best step."""
-    n = sum(result["n"] for result in validation.values())
-    return sum(result[name] * result["n"] for result in validation.values()) / n if n else None
+    """The mean over all digits that people wrote: a small source's luck does not choose the best step."""
+    results = _by_people(validation).values()
+    n = sum(result["n"] for result in results)
+    return sum(result[name] * result["n"] for result in results) / n if n else None
 
 
 def _restore(run: Path, fresh: TrainState) -> TrainState | None:

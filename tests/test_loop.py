@@ -435,3 +435,14 @@ def test_the_test_sets_go_through_the_network_once(finished, monkeypatch):
 def test_kept_steps():
     config = TrainConfig(epoch_examples=600, batch_size=100, epochs=3, optim=OptimConfig())
     assert [s for s in range(19) if metrics.is_kept(s, config)] == [0, 1, 2, 4, 6, 8, 12, 16, 18]
+
+
+def test_a_run_is_judged_by_what_people_wrote():
+    result = {"accuracy": 0.9, "loss": 0.2, "n": 100}
+    synthetic = {"accuracy": 0.5, "loss": 1.0, "n": 900}
+    sets = {"mnist@validation": result, "synthetic@validation": synthetic}
+    assert loop._pooled(sets, "accuracy") == pytest.approx(0.9)
+    assert loop._pooled({"synthetic@validation": synthetic}, "accuracy") == pytest.approx(0.5)
+    both = sets | {"digits8x8@validation": {"accuracy": 0.7, "loss": 0.4, "n": 300}}
+    assert loop._pooled(both, "accuracy") == pytest.approx(0.75)
+    assert loop._pooled({}, "accuracy") is None
