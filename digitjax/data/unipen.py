@@ -202,7 +202,8 @@ class _FileReader:
         rows = points(statement, len(self._columns))
         found = rows[:, [self._columns.index("X"), self._columns.index("Y")]]
         unit = self._resolution.get("X", 1.0) / self._resolution.get("Y", 1.0)
-        found[:, 1] *= -(unit if len(self._resolution) == 2 else 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found[:, 1] *= -(unit if len(self._resolution) == 2 else 1.0)
         if not np.isfinite(found).all():
             raise Malformed(statement.line, "in the unit of x, a y is beyond 1e308: give real resolutions")
         source = self._data_source or self._data_id
@@ -312,10 +313,11 @@ def _is_unipen(path: Path) -> bool:
 
 
 def _name(statement: Statement) -> str | None:
-    words = statement.words()
-    if words and len(words[0]) > 1024:
+    """The argument as one line; releases name sources in several words, though the format asks for one."""
+    name = " ".join(statement.words())
+    if len(name) > 1024:
         raise Malformed(statement.line, f".{statement.keyword} is longer than 1024 characters: shorten it")
-    return words[0] if words else None
+    return name or None
 
 
 KIND = Kind(

@@ -16,7 +16,8 @@ from digitjax.errors import InputError
 from digitjax.strokes import pack
 
 HEAD = """.VERSION 1.0
-.DATA_SOURCE Lab_of_ours
+.DATA_SOURCE Lab_of
+             ours, Here
 .DATA_ID set1
 .COORD T X Y
 .HIERARCHY WORD CHARACTER
@@ -90,7 +91,7 @@ def test_a_delineation_takes_components_and_points(tmp_path, delineation, expect
     path = write(tmp_path / "a.dat", f'{HEAD}{INK}.SEGMENT CHARACTER {delineation} ? "7"\n')
     (drawing,) = read_unipen(path)
     assert strokes(drawing) == expected
-    assert (drawing.word, drawing.source, drawing.writer) == ("7", "Lab_of_ours", "Anna")
+    assert (drawing.word, drawing.source, drawing.writer) == ("7", "Lab_of ours, Here", "Anna")
 
 
 def test_y_is_flipped_and_brought_to_the_unit_of_x(tmp_path):
@@ -128,7 +129,7 @@ def test_labels_of_one_character_are_words_and_all_others_are_counted(tmp_path):
     source = load(f"unipen:{path}")
     assert source.words == ("7", '"', '"', "\\", "\\", "é") and source.skipped == 7
     assert source.labels.tolist() == [7, 10, 10, 10, 10, 10]
-    assert source.writers == ("Lab_of_ours/Anna",) * 6
+    assert source.writers == ("Lab_of ours, Here/Anna",) * 6
     assert source.ink is not None
     np.testing.assert_array_equal(source.ink.ends[0], pack(drawings[0].strokes).ends)
 
@@ -186,41 +187,42 @@ def test_splits_keep_writers_together_as_those_of_strokes_do(tmp_path):
 
 
 BAD = [
-    (".PEN_DOWN\n1 2 3\n4 nan 6\n", 12, "'nan' is no number"),
-    (".PEN_DOWN\n1 2 3\n4 1e999 6\n", 12, "'1e999' is no number, or not finite"),
-    (".PEN_DOWN\n1 -inf 3\n", 11, "'-inf' is no number"),
-    (".PEN_DOWN\n1 2 3\n\n4 5x 6\n", 13, "'5x' is no number"),
-    (".PEN_DOWN\n1 2_0 3\n", 11, "'2_0' is no number"),
-    (".PEN_DOWN\n1 ٢ 3\n", 11, "is no number"),
-    (".PEN_DOWN\n1 2 3 4\n", 10, "4 numbers, no whole rows of 3"),
-    (".PEN_UP\n1 2\n", 10, ".PEN_UP holds 2 numbers"),
-    (".COORD X T\n", 10, "does not name X and Y"),
-    (".COORD X Y X\n", 10, "once each"),
-    (".Y_POINTS_PER_INCH 0\n", 10, "not above 0"),
-    (".Y_POINTS_PER_MM many\n", 10, "'many' is no number"),
-    (".Y_POINTS_PER_MM\n", 10, "not above 0"),
-    (INK + '.SEGMENT C 0 ? "7\n', 26, "not closed"),
-    (INK + '.SEGMENT C 0;1 ? "7"\n', 26, "'0;1' is no delineation"),
-    (INK + '.SEGMENT C 0,,1 ? "7"\n', 26, "'' is no delineation"),
-    (INK + '.SEGMENT C -1 ? "7"\n', 26, "'-1' is no delineation"),
-    (INK + '.SEGMENT C 1-0 ? "7"\n', 26, "runs backwards"),
-    (INK + '.SEGMENT C 1:2-1:1 ? "7"\n', 26, "runs backwards"),
-    (INK + '.SEGMENT C 4 ? "7"\n', 26, "component 4 of 4"),
-    (INK + '.SEGMENT C 0-999999999 ? "7"\n', 26, "component 999999999 of 4"),
-    (INK + '.SEGMENT C 0-9999999999 ? "7"\n', 26, "is no delineation"),
-    (INK + '.SEGMENT C 0:2-1 ? "7"\n', 26, "point 2 of 2"),
-    (INK + '.SEGMENT C 0-1:3 ? "7"\n', 26, "point 3 of 3"),
-    (INK + f'.SEGMENT C {",".join(["0"] * 20_000)} ? "7"\n', 26, "parts"),
-    (INK + "".join(f'.SEGMENT C {",".join(["0"] * n)} ? "7"\n' for n in range(1, 99)), 48, "64 times"),
-    (".WRITER_ID " + "w" * 2000, 10, "longer than 1024"),
-    (".INCLUDE none.doc\n", 10, "'none.doc' is neither beside this file nor in"),
-    (".INCLUDE\n", 10, "no relative path"),
-    (".INCLUDE /etc/passwd\n", 10, "no relative path"),
-    (".INCLUDE C:\\secret\n", 10, "no relative path"),
-    (".INCLUDE ../outside.dat\n", 10, "leads out of"),
-    (".INCLUDE sub\\..\\..\\outside.dat\n", 10, "leads out of"),
-    (".INCLUDE link.dat\n", 10, "leads out of"),
-    (".INCLUDE bad.dat\n", 10, "in a loop"),
+    (".PEN_DOWN\n1 2 3\n4 nan 6\n", 13, "'nan' is no number"),
+    (".PEN_DOWN\n1 2 3\n4 1e999 6\n", 13, "'1e999' is no number, or not finite"),
+    (".PEN_DOWN\n1 -inf 3\n", 12, "'-inf' is no number"),
+    (".PEN_DOWN\n1 2 3\n\n4 5x 6\n", 14, "'5x' is no number"),
+    (".PEN_DOWN\n1 2_0 3\n", 12, "'2_0' is no number"),
+    (".PEN_DOWN\n1 ٢ 3\n", 12, "is no number"),
+    (".PEN_DOWN\n1 2 3 4\n", 11, "4 numbers, no whole rows of 3"),
+    (".PEN_UP\n1 2\n", 11, ".PEN_UP holds 2 numbers"),
+    (".X_POINTS_PER_INCH 1e300\n.PEN_DOWN\n0 0 1e300\n", 12, "beyond 1e308"),
+    (".COORD X T\n", 11, "does not name X and Y"),
+    (".COORD X Y X\n", 11, "once each"),
+    (".Y_POINTS_PER_INCH 0\n", 11, "not above 0"),
+    (".Y_POINTS_PER_MM many\n", 11, "'many' is no number"),
+    (".Y_POINTS_PER_MM\n", 11, "not above 0"),
+    (INK + '.SEGMENT C 0 ? "7\n', 27, "not closed"),
+    (INK + '.SEGMENT C 0;1 ? "7"\n', 27, "'0;1' is no delineation"),
+    (INK + '.SEGMENT C 0,,1 ? "7"\n', 27, "'' is no delineation"),
+    (INK + '.SEGMENT C -1 ? "7"\n', 27, "'-1' is no delineation"),
+    (INK + '.SEGMENT C 1-0 ? "7"\n', 27, "runs backwards"),
+    (INK + '.SEGMENT C 1:2-1:1 ? "7"\n', 27, "runs backwards"),
+    (INK + '.SEGMENT C 4 ? "7"\n', 27, "component 4 of 4"),
+    (INK + '.SEGMENT C 0-999999999 ? "7"\n', 27, "component 999999999 of 4"),
+    (INK + '.SEGMENT C 0-9999999999 ? "7"\n', 27, "is no delineation"),
+    (INK + '.SEGMENT C 0:2-1 ? "7"\n', 27, "point 2 of 2"),
+    (INK + '.SEGMENT C 0-1:3 ? "7"\n', 27, "point 3 of 3"),
+    (INK + f'.SEGMENT C {",".join(["0"] * 20_000)} ? "7"\n', 27, "parts"),
+    (INK + "".join(f'.SEGMENT C {",".join(["0"] * n)} ? "7"\n' for n in range(1, 99)), 49, "64 times"),
+    (".WRITER_ID " + "w" * 2000, 11, "longer than 1024"),
+    (".INCLUDE none.doc\n", 11, "'none.doc' is neither beside this file nor in"),
+    (".INCLUDE\n", 11, "no relative path"),
+    (".INCLUDE /etc/passwd\n", 11, "no relative path"),
+    (".INCLUDE C:\\secret\n", 11, "no relative path"),
+    (".INCLUDE ../outside.dat\n", 11, "leads out of"),
+    (".INCLUDE sub\\..\\..\\outside.dat\n", 11, "leads out of"),
+    (".INCLUDE link.dat\n", 11, "leads out of"),
+    (".INCLUDE bad.dat\n", 11, "in a loop"),
     (".INCLUDE loop.dat\n", (1, "loop.dat"), "in a loop"),
 ]  # fmt: skip
 
@@ -323,4 +325,4 @@ def test_the_command_names_the_line_and_writes_nothing(tmp_path, capfd):
     path = write(tmp_path / "a.dat", HEAD + ".PEN_DOWN\n1 2 nan\n")
     assert cli.main(["data", "prepare", f"unipen:{path}"]) == 2
     out, err = capfd.readouterr()
-    assert out == "" and f"{path}:11: 'nan'" in err and len(err.splitlines()) == 1
+    assert out == "" and f"{path}:12: 'nan'" in err and len(err.splitlines()) == 1
