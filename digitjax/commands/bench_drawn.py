@@ -57,13 +57,13 @@ def run(argv: list[str]) -> int:
     results = [measure([one]) for one in reads]
     pooled = measure(reads, POOLED) if len(reads) > 1 else None
     mistakes = worst(reads, arguments.count)
+    if out is not None:
+        _draw(out, loaded, pooled or results[0], mistakes)
+        print(f"the {len(mistakes)} surest mistakes: {out}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(to_json(loaded, results, pooled, mistakes), allow_nan=False, indent=1))
     else:
         show(results, pooled, mistakes, Console(highlight=False))
-    if out is not None:
-        _draw(out, loaded, pooled or results[0], mistakes)
-        print(f"the {len(mistakes)} surest mistakes: {out}", file=sys.stderr)
     return 0
 
 

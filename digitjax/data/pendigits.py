@@ -138,7 +138,8 @@ def _prepare(spec: Spec) -> str:
 
 
 KIND = Kind(
-    about="UCI pen digits, the training writers' strokes from the raw file; 7,494 digits of 30 people",
+    about="UCI pen digits in their original strokes",
+    size="7,494 digits of 30 people",
     licence="E. Alpaydin and F. Alimoglu, Pen-Based Recognition of Handwritten Digits, UCI, 1998",
     load=load_pendigits,
     takes="FILE",
