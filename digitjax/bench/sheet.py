@@ -1,5 +1,6 @@
 """A picture of the drawings that a network is surest about and wrong."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def _percent(probability: float) -> str:
 
 
 def _short(mistake: Mistake) -> str:
-    text = f"{(mistake.writer or '?').rpartition('/')[2]} #{mistake.place}"
+    name = mistake.writer or re.split(r"[:/\\]", mistake.data)[-1]
+    text = f"{name if len(name) < 14 else name.rpartition('/')[2]} #{mistake.place}"
     printable = "".join(c if c.isprintable() else "?" for c in text)
     return printable if len(printable) <= _CHARACTERS else "…" + printable[1 - _CHARACTERS :]
