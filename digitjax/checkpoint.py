@@ -248,6 +248,8 @@ def clear_unfinished(run: Path, *, after: int | None = None) -> None:
 def export(step: Path, target: Path) -> None:
     """Writes one step's params, alone and calibrated, as a run of its own: small enough to ship.
 
+    Of the files that it learnt from only the names are kept, not the folders of whoever trained it.
+
     Args:
         step: folder of a published step.
         target: a folder that does not exist or is empty.
@@ -259,7 +261,10 @@ def export(step: Path, target: Path) -> None:
         raise InputError(f"{target} is not empty: remove it or give another folder")
     loaded = load_model(step)
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(loaded.run / runs.CONFIG, target / runs.CONFIG)
+    manifest.write_json(
+        target / runs.CONFIG, _without_folders(manifest.read_json(loaded.run / runs.CONFIG), loaded)
+    )
+    record = _without_folders(loaded.record, loaded)
     with _manager(target, best_only=False) as manager:
         manager.save(
             loaded.step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(loaded.params)}), force=True
@@ -269,9 +274,23 @@ def export(step: Path, target: Path) -> None:
         target / str(loaded.step),
         step=loaded.step,
         contents=(PARAMS,),
-        record=loaded.record | {"calibration": None, "calibrated": loaded.record.get("calibration")},
+        record=record | {"calibration": None, "calibrated": record.get("calibration")},
         config=target / runs.CONFIG,
     )
+
+
+def _without_folders(values: Any, loaded: LoadedModel) -> Any:
+    """JSON values in which the paths of the run's data are names alone."""
+    if isinstance(values, dict):
+        return {_without_folders(k, loaded): _without_folders(v, loaded) for k, v in values.items()}
+    if isinstance(values, list):
+        return [_without_folders(value, loaded) for value in values]
+    if isinstance(values, str):
+        for spec in loaded.config.data:
+            path = spec.partition(":")[2]
+            folder = path[: max(path.rfind("/"), path.rfind("\\")) + 1]
+            values = values.replace(f":{folder}", ":") if folder else values
+    return values
 
 
 def _manager(folder: Path, *, best_only: bool) -> ocp.CheckpointManager:

@@ -1,5 +1,6 @@
 """Saving, retention, resolving, and every way in which a checkpoint can be unfit."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -316,6 +317,21 @@ def test_params_that_are_no_numbers_are_refused(tmp_path, state):
     refused(run, "no numbers")
     with pytest.raises(InputError, match="no numbers"):
         checkpoint.load_state(run / str(int(state.step)), jax.eval_shape(lambda: state))
+
+
+def test_an_export_names_no_folder_of_its_maker(run, tmp_path):
+    config = dataclasses.replace(CONFIG, data=("strokes:/home/ann/pens.ndjson.gz=16", "mnist=2"))
+    data = {"data": list(config.data), "notices": ["strokes:/home/ann/pens.ndjson.gz=16: 3 letters"]}
+    runs.write_config(run, config, **data)
+    step = runs.best_step(run)
+    record = manifest.read(step).record | {"validation": {"strokes:/home/ann/pens.ndjson.gz@validation": {}}}
+    reseal(step, config_sha256=manifest._sha256(run / runs.CONFIG), record=record)
+    checkpoint.export(step, tmp_path / "default")
+    for file in (tmp_path / "default").rglob("*.json"):
+        assert "/home/ann" not in file.read_text(encoding="utf-8")
+    loaded = checkpoint.load_model(tmp_path / "default")
+    assert loaded.config.data == ("strokes:pens.ndjson.gz=16", "mnist=2")
+    assert list(loaded.record["validation"]) == ["strokes:pens.ndjson.gz@validation"]
 
 
 def test_an_export_is_small_holds_params_alone_and_loads(run, tmp_path, state):
