@@ -17,7 +17,7 @@ from digitjax import runs, sharding
 from digitjax.calibrate import Calibration, fit
 from digitjax.checkpoint import SCORE, Saver, clear_unfinished, load_state
 from digitjax.config import TrainConfig
-from digitjax.data.pipeline import Examples, Pipeline, choose_specs, make_pipeline
+from digitjax.data.pipeline import Examples, Pipeline, make_pipeline
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.interrupt import Interrupted, StopRequest
@@ -45,12 +45,15 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
+def train(
+    config: TrainConfig, run: Path, *, resume: bool = False, told: Sequence[str] = ()
+) -> Trained:
     """Trains to the end of the configured steps, from the start or from the last sound step of `run`.
 
     Args:
         config: the configuration; with `resume` that of the run.
         run: the run's folder, from `claim.new_run` or `claim.run_to_resume`.
+        told: notices that the user has read already.
         resume: go on where the run stopped; on the CPU the result is the same to the bit as if it never had.
 
     Raises:
@@ -60,14 +63,9 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False) -> Trained:
     """
     mesh = sharding.data_mesh(config.batch_size)
     model = make_model(config.model)
-    early: Sequence[str] = ()
-    if resume:
-        pipeline = make_pipeline(dataclasses.replace(config, data=runs.read_data(run)), model.geometry)
-    else:
-        _, early = choose_specs(config.data)  # told before the data are loaded, which may take long
-        _say_all(early)
-        pipeline = make_pipeline(config, model.geometry)
-    _say_all([notice for notice in pipeline.notices if notice not in early])
+    asked = dataclasses.replace(config, data=runs.read_data(run)) if resume else config
+    pipeline = make_pipeline(asked, model.geometry)
+    _say_all([notice for notice in pipeline.notices if notice not in told])
     state = fresh_state(config)  # a network that cannot be leaves no run behind
     restored = _restore(run, state) if resume else None
     if not resume:
@@ -161,8 +159,8 @@ class _Trainer:
             "step": step,
             "train_loss": _mean(line["loss"] for line in lines),
             "train_accuracy": _mean(line["accuracy"] for line in lines),
-            "loss": _pooled(validation, "loss"),
-            "accuracy": _pooled(validation, "accuracy"),
+            "loss": _pooled(_by_people(validation), "loss"),
+            "accuracy": _pooled(_by_people(validation), "accuracy"),
             "validation": validation,
             "seconds": self._clock.seconds,
             "images_per_second": round(self._progress.images_per_second),
@@ -260,15 +258,14 @@ def validate(
 
 
 def _by_people(sets: dict[str, Any]) -> dict[str, Any]:
-    """The sets that people wrote; all where nobody did. What a run is judged by."""
+    """The sets that people wrote; all where nobody did."""
     return {name: one for name, one in sets.items() if not name.startswith("synthetic")} or sets
 
 
 def _pooled(validation: dict[str, dict[str, float]], name: str) -> float | None:
-    """The mean over all digits that people wrote: a small source's luck does not choose the best step."""
-    results = _by_people(validation).values()
-    n = sum(result["n"] for result in results)
-    return sum(result[name] * result["n"] for result in results) / n if n else None
+    """The mean over all digits of all sets."""
+    n = sum(result["n"] for result in validation.values())
+    return sum(result[name] * result["n"] for result in validation.values()) / n if n else None
 
 
 def _restore(run: Path, fresh: TrainState) -> TrainState | None:
@@ -292,10 +289,14 @@ def _restore(run: Path, fresh: TrainState) -> TrainState | None:
 
 
 def _record(line: dict[str, Any] | None) -> dict[str, Any]:
-    """What a checkpoint says of itself; `score` ranks it: accuracy, and loss where that is equal."""
+    """What a checkpoint says of itself; `score` ranks it: accuracy, and loss where that is equal.
+
+    The score is over all sets, synthetic ones too, so that a small set's luck does not choose the best step.
+    """
     record: dict[str, Any] = {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     line = line or {}
-    accuracy, loss = line.get("accuracy"), line.get("loss")
+    validation = line.get("validation") or {}
+    accuracy, loss = _pooled(validation, "accuracy"), _pooled(validation, "loss")
     score = None if accuracy is None or loss is None else accuracy - 1e-6 * min(loss, 100.0)
     names = ("epoch", "accuracy", "loss", "validation")
     return record | {name: line.get(name) for name in names} | {SCORE: score}

@@ -437,12 +437,14 @@ def test_kept_steps():
     assert [s for s in range(19) if metrics.is_kept(s, config)] == [0, 1, 2, 4, 6, 8, 12, 16, 18]
 
 
-def test_a_run_is_judged_by_what_people_wrote():
-    result = {"accuracy": 0.9, "loss": 0.2, "n": 100}
-    synthetic = {"accuracy": 0.5, "loss": 1.0, "n": 900}
-    sets = {"mnist@validation": result, "synthetic@validation": synthetic}
-    assert loop._pooled(sets, "accuracy") == pytest.approx(0.9)
-    assert loop._pooled({"synthetic@validation": synthetic}, "accuracy") == pytest.approx(0.5)
-    both = sets | {"digits8x8@validation": {"accuracy": 0.7, "loss": 0.4, "n": 300}}
-    assert loop._pooled(both, "accuracy") == pytest.approx(0.75)
+def test_people_s_handwriting_is_what_a_run_says_of_itself_and_all_of_it_ranks_its_steps():
+    real, synthetic = {"accuracy": 0.9, "loss": 0.2, "n": 100}, {"accuracy": 0.5, "loss": 1.0, "n": 900}
+    sets = {"digits8x8@validation": real, "synthetic@validation": synthetic}
+    assert loop._by_people(sets) == {"digits8x8@validation": real}
+    assert loop._by_people({"synthetic@validation": synthetic}) == {"synthetic@validation": synthetic}
+    assert loop._pooled(sets, "accuracy") == pytest.approx(0.54)
     assert loop._pooled({}, "accuracy") is None
+    record = loop._record({"accuracy": 0.9, "loss": 0.2, "validation": sets, "epoch": 1})
+    assert record["accuracy"] == 0.9
+    assert record["score"] == pytest.approx(0.54, abs=1e-4)
+    assert loop._record(None)["score"] is None

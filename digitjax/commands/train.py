@@ -6,6 +6,7 @@ import difflib
 import io
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from digitjax import claim, runs
 from digitjax.config import PRESETS, TrainConfig
 from digitjax.data.mnist_files import asking_early
 from digitjax.errors import InputError
+from digitjax.progress import say
 
 _DESCRIPTION = """\
 Train a network and leave a checkpoint of it, and a report, in a folder of its own.
@@ -78,10 +80,17 @@ def run(argv: list[str]) -> int:
 
 def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
     wants_mnist = not config.data or any(re.match(r"mnist\b", text) for text in config.data)
+    told: Sequence[str] = ()
     with asking_early() if wants_mnist and not resume else contextlib.nullcontext():
-        from digitjax import loop  # a second or two of imports, after every quick check
+        if not resume:
+            from digitjax.data.pipeline import choose_specs
 
-        trained = loop.train(config, folder, resume=resume)
+            _, told = choose_specs(config.data)  # told before Orbax is imported, which takes seconds
+            for notice in told:
+                say(notice)
+        from digitjax import loop
+
+        trained = loop.train(config, folder, resume=resume, told=told)
     from digitjax import finish  # matplotlib, which the training's start need not wait for
 
     print(finish.finish(config, folder, trained.data, trained.seconds), file=sys.stderr)
