@@ -33,6 +33,10 @@ PACKAGES = ("digitjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "n
 """Packages whose versions a run notes."""
 
 
+ENOUGH = 1000
+"""Digits of people's validation sets from which a calibration is fitted on them alone."""
+
+
 class Trained(NamedTuple):
     """What a run's training leaves for its evaluation.
 
@@ -45,9 +49,7 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def train(
-    config: TrainConfig, run: Path, *, resume: bool = False, told: Sequence[str] = ()
-) -> Trained:
+def train(config: TrainConfig, run: Path, *, resume: bool = False, told: Sequence[str] = ()) -> Trained:
     """Trains to the end of the configured steps, from the start or from the last sound step of `run`.
 
     Args:
@@ -247,14 +249,16 @@ def validate(
 ) -> tuple[dict[str, dict[str, float]], Calibration]:
     """Loss and accuracy over the digits of each validation set and their number `n`, by its name.
 
-    The calibration is fitted on people's handwriting alone, where there is any.
+    The calibration is fitted on people's handwriting alone, where there is enough of it.
     """
     answered = {examples.name: answer_digits(model, params, examples) for examples in sources}
     results = {}
     for name, one in answered.items():
         loss, accuracy = loss_and_accuracy(one)
         results[name] = {"loss": loss, "accuracy": accuracy, "n": len(one.labels)}
-    return results, fit(list(_by_people(answered).values()))
+    people = _by_people(answered)
+    enough = sum(len(one.labels) for one in people.values()) >= ENOUGH
+    return results, fit(list((people if enough else answered).values()))
 
 
 def _by_people(sets: dict[str, Any]) -> dict[str, Any]:

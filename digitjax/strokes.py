@@ -240,6 +240,7 @@ def _simplify(
     significant ones is the recursion at the smallest tolerance that fits. Chords whose points can no
     longer be among them are left unsplit, so there are at most `max_segments` levels.
     """
+    points = _on_grid(points)
     starts = np.flatnonzero(first)
     stops = np.append(starts[1:], len(points)) - 1
     kept = np.zeros(len(points), bool)
@@ -265,6 +266,13 @@ def _simplify(
         cap = np.concatenate([value[go], value[go]])
     kept[found[worth > 0]] = True
     return kept
+
+
+def _on_grid(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
+    """Whole numbers up to 2^24: moved or resized ink has the same ones, so near-ties fall alike."""
+    low = points.min(0)
+    extent = float((points.max(0) - low).max())
+    return np.round((points - low) * (2.0**24 / extent)) if extent > 0 else points - low
 
 
 def _farthest(
