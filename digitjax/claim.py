@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,9 +179,9 @@ def _existing(folder: Path, name: str) -> list[Path]:
     """`name`, `name-2`, `name-3` … as far as they exist, in the order of their numbers."""
     found = []
     for path in folder.glob(f"{name}*") if folder.is_dir() else []:
-        suffix = path.name.removeprefix(name).removeprefix("-") or "1"
-        if suffix.isascii() and suffix.isdigit() and path.is_dir():
-            found.append((int(suffix), path))
+        match = re.fullmatch(re.escape(name) + r"(?:-([0-9]+))?", path.name)
+        if match and path.is_dir():
+            found.append((int(match[1] or 1), path))
     return [path for _, path in sorted(found)]
 
 

@@ -150,13 +150,22 @@ def test_resume_takes_the_last_that_was_stopped(folder):
     begin(folder / "cnn-4-2")
     begin(folder / "cnn-4-10")
     begin(folder / "cnn-4-3", finished=True)
-    begin(folder / "cnn-40")
+    begin(folder / "cnn-42")  # another seed's
     assert claim.run_to_resume("cnn", 4) == folder / "cnn-4-10"
     assert claim.run_to_resume("cnn", 4, folder / "cnn-4-2") == folder / "cnn-4-2"
     with pytest.raises(InputError, match="no training run"):
         claim.run_to_resume("cnn", 4, folder / "nothing")
     with pytest.raises(InputError, match=r"--out .*/cnn-O is no training run: did you mean cnn-\d"):
         claim.run_to_resume("cnn", 4, folder / "cnn-O")
+
+
+def test_another_seed_s_run_is_no_second_run_of_this_one(folder):
+    begin(folder / "cnn-42")
+    with pytest.raises(InputError, match="nothing to resume"):
+        claim.run_to_resume("cnn", 4)
+    begin(folder / "cnn-4")
+    assert claim.run_to_resume("cnn", 4) == folder / "cnn-4"
+    assert claim.run_to_resume("cnn", 42) == folder / "cnn-42"
 
 
 def test_a_second_trainer_is_refused_until_the_first_is_gone_even_by_kill(folder):
