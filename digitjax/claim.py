@@ -19,6 +19,8 @@ _TRIES = 50
 def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False) -> Iterator[Path]:
     """The folder for a run that starts, made and held; removed again where no run has begun in it.
 
+    With it go the folders above that were missing before.
+
     Of several that start in the same instant each gets a folder of its own: who holds a folder's lock has it.
 
     Args:
@@ -29,7 +31,10 @@ def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False)
     Raises:
         InputError: an unfinished run of the same configuration is there, `out` is taken or unwritable.
     """
-    with contextlib.ExitStack() as stack:
+    wanted = out if out is not None else next(_names(config))
+    above = [folder for folder in wanted.parents if not os.path.lexists(folder)]
+    with contextlib.ExitStack() as at_last, contextlib.ExitStack() as stack:
+        at_last.callback(_remove_empty, above)
         if out is not None:
             if _is_taken(out):
                 raise _taken(out, config)
@@ -43,6 +48,8 @@ def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False)
         try:
             yield run
         finally:
+            if sys.platform == "win32":  # where no file is removed that somebody has open
+                stack.close()
             _release_unused(run)
 
 
@@ -139,6 +146,13 @@ def _release_unused(run: Path) -> None:
         if not runs.is_run(run) and not _is_taken(run):
             (run / LOCK).unlink(missing_ok=True)
             run.rmdir()
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Removes folders, the deepest first, as far as they are empty."""
+    with contextlib.suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _is_held(run: Path) -> bool:

@@ -87,6 +87,24 @@ def test_a_claim_that_was_not_used_leaves_nothing(folder):
     assert runs.is_run(run)
 
 
+def test_the_folders_above_an_unused_claim_go_too_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path / "deep" / "checkpoints"))
+    new_run(CONFIG)
+    new_run(CONFIG, tmp_path / "zz" / "yy" / "xx")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    new_run(CONFIG, tmp_path / "mine" / "yy" / "xx")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+    with claim.new_run(CONFIG) as first:
+        with claim.new_run(CONFIG, first.parent / "other"):
+            pass
+        begin(first)
+    assert runs.is_run(first) and [path.name for path in first.parent.iterdir()] == ["cnn-4"]
+    with pytest.raises(InputError, match="cannot be written"):
+        new_run(CONFIG, tmp_path / "zz" / ("long" * 100))
+    assert not (tmp_path / "zz").exists()
+
+
 def test_a_folder_that_is_held_is_not_given_again(folder):
     with claim.new_run(CONFIG) as first, claim.new_run(CONFIG) as second, claim.new_run(CONFIG) as third:
         assert [run.name for run in (first, second, third)] == ["cnn-4", "cnn-4-2", "cnn-4-3"]

@@ -143,6 +143,14 @@ def test_a_failure_before_the_run_begins_leaves_no_folder(checkpoints, capfd):
     assert list(checkpoints.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", ["--data strokes:nope.ndjson", "--data mnst --out zz/yy"])
+def test_a_failure_leaves_none_of_the_folders_above(tmp_path, monkeypatch, capfd, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DIGITJAX_CHECKPOINTS")
+    assert cli.main(["train", *words.split(" ")]) == 2
+    assert list(tmp_path.iterdir()) == [], capfd.readouterr().err
+
+
 def test_a_run_that_is_being_trained_is_refused(asked, checkpoints, capfd):
     begin(checkpoints / "cnn-0", TrainConfig())
     with claim.locked(checkpoints / "cnn-0"):
