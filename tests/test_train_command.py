@@ -119,6 +119,14 @@ def test_resume_takes_the_run_s_configuration(asked, checkpoints):
     assert asked == [(config, checkpoints / "cnn-3", True)] * 2
 
 
+def test_resume_names_the_near_miss_of_a_preset(asked, checkpoints, capfd):
+    begin(checkpoints / "cnn-0", TrainConfig())
+    assert cli.main(["train", "cn", "--resume"]) == 2
+    assert "unknown preset 'cn': did you mean 'cnn'?" in capfd.readouterr().err
+    begin(checkpoints / "mine", TrainConfig(preset="of-a-later-version"))
+    assert cli.main(["train", "of-a-later-version", "--resume", "--out", str(checkpoints / "mine")]) == 0
+
+
 @pytest.mark.parametrize(
     "words", ["--epochs 8", "--optim.learning-rate 0.1", "--model.channels 1 2", "--data mnist"]
 )

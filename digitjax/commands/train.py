@@ -69,6 +69,8 @@ def run(argv: list[str]) -> int:
     argv = _join_data(argv)
     first = _parse(argv, PRESETS["cnn"]())
     if first.resume:
+        if first.out is None:
+            _preset(first.config.preset)
         folder = claim.run_to_resume(first.config.preset, first.config.seed, first.out)
         config = _resumed_config(argv, folder)
         with claim.locked(folder):
