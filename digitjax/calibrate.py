@@ -56,7 +56,8 @@ def fit(sets: Sequence[Answered]) -> Calibration:
         return float(np.mean([_nll(one, np.exp(log_temperature)) for one in sets]))
 
     limit = np.log(LIMIT)
-    temperature = float(np.exp(minimize_scalar(loss, bounds=(-limit, limit), method="bounded").x))
+    best: Any = minimize_scalar(loss, bounds=(-limit, limit), method="bounded")
+    temperature = float(np.exp(best.x))
     scores = [one.is_digit for one in sets if one.is_digit is not None]
     if not scores:
         return Calibration(temperature)
