@@ -26,8 +26,11 @@ from digitjax.errors import InputError
 
 CONFIG, METRICS, SUMMARY, REPORT = "config.json", "metrics.jsonl", "summary.json", "report.png"
 HISTORY, LATEST, DEFAULT, NEWEST = "history", "latest", "default", "newest"
-SHIPPED = Path(__file__).resolve().parent / "_shipped" / DEFAULT
-"""Where a wheel carries the shipped checkpoint."""
+SHIPPED = (
+    Path(__file__).resolve().parent / "_shipped" / DEFAULT,
+    Path(__file__).resolve().parents[1] / "checkpoints" / DEFAULT,
+)
+"""Where a wheel carries the shipped checkpoint, and where a clone does."""
 
 
 def write_config(run: Path, config: TrainConfig, **about: object) -> None:
@@ -211,10 +214,15 @@ def latest_run(folder: Path) -> Path | None:
     return run if name != ".." and Path(name).name == name and is_run(run) else None
 
 
+def shipped() -> Path | None:
+    """The checkpoint that came with digitjax, wherever the program was started."""
+    return next((run for run in SHIPPED if is_run(run)), None)
+
+
 def resolve(checkpoint: str | None = None) -> Path:
     """The step that `--checkpoint` means: a run (its best step), RUN/STEP, `newest`, or nothing.
 
-    Nothing means the last `cnn…` run that finished, else `checkpoints/default`, else the wheel's copy.
+    Nothing means the last `cnn…` run that finished, else `checkpoints/default`, else what was shipped.
 
     Raises:
         InputError: no such checkpoint; near misses are named.
@@ -223,15 +231,15 @@ def resolve(checkpoint: str | None = None) -> Path:
     if checkpoint == NEWEST:
         return newest_step(folder)
     if checkpoint is None:
-        for run in (latest_run(folder), folder / DEFAULT, SHIPPED):
+        for run in (latest_run(folder), folder / DEFAULT, shipped()):
             if run is not None and is_run(run):
                 return best_step(run)
         raise InputError(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
     if not checkpoint.strip():
         raise InputError("--checkpoint '' names nothing: give a run, RUN/STEP or newest")
     places = [Path(checkpoint), folder / checkpoint]
-    if checkpoint == DEFAULT:
-        places.append(SHIPPED)
+    if checkpoint == DEFAULT and (own := shipped()) is not None:
+        places.append(own)
     for place in places:
         if (step := _step_at(place)) is not None:
             return step

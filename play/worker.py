@@ -330,8 +330,8 @@ def list_models() -> tuple[ModelInfo, ...]:
     from digitjax import manifest, paths, runs
 
     folders = runs.list_runs(paths.checkpoints_dir())
-    if runs.SHIPPED.is_dir() and all(folder.name != runs.DEFAULT for folder in folders):
-        folders.append(runs.SHIPPED)
+    if (shipped := runs.shipped()) is not None and all(folder.name != runs.DEFAULT for folder in folders):
+        folders.append(shipped)
     found = []
     for run in folders:
         try:

@@ -400,10 +400,16 @@ class TestResolve:
         shutil.copytree(run.parent / "default", shipped)
         shutil.rmtree(run.parent / "default")
         with pytest.raises(InputError, match="no checkpoint"):
-            monkeypatch.setattr(runs, "SHIPPED", tmp_path / "none")
+            monkeypatch.setattr(runs, "SHIPPED", (tmp_path / "none",))
             runs.resolve(None)
-        monkeypatch.setattr(runs, "SHIPPED", shipped)
+        monkeypatch.setattr(runs, "SHIPPED", (tmp_path / "none", shipped))
         assert runs.resolve(None) == runs.resolve("default") == shipped / "3"
+
+    def test_a_clone_s_shipped_one_is_found_from_any_folder(self, monkeypatch, tmp_path):
+        monkeypatch.delenv("DIGITJAX_CHECKPOINTS")
+        monkeypatch.chdir(tmp_path)
+        default = Path(__file__).resolve().parents[1] / "checkpoints" / "default"
+        assert runs.run_of(runs.resolve(None)) == runs.run_of(runs.resolve("default")) == default
 
     def test_latest_cannot_point_out_of_the_folder(self, folder):
         (folder / "latest").write_text("../cnn-7")
