@@ -9,6 +9,7 @@ Where array_record has no wheel (Windows) the copy holds the IDX files themselve
     probe ─▶ download ───┘
 """
 
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ from digitjax.data.mnist_files import (
     find_mirror,
     has_array_record,
     key_of,
+    nothing_in,
     place,
     present,
 )
@@ -86,18 +88,28 @@ def prepare(table: Mapping[str, Known] = CANONICAL, mirrors: tuple[str, ...] = M
     else:
         folder = place(key_of({name: known.download.sha256 for name, known in table.items()}))
         if is_whole(folder):
+            if given is not None:
+                _note(f"{nothing_in(given)}: taking the copy in {folder}")
             return folder
         mirror, reason = find_mirror(table, mirrors)
         if mirror is None:
             raise DataUnavailable(
                 f"MNIST is not at hand ({reason}): set DIGITJAX_MNIST_DIR to a folder with the four IDX files"
             )
+        if given is not None:
+            _note(f"{nothing_in(given)}: fetching MNIST instead")
         wanted = {f"{name}.gz": known.download for name, known in table.items()}
         fetched = fetch(mirror, wanted, paths.data_dir() / "downloads")
         files = {name.removesuffix(".gz"): path for name, path in fetched.items()}
     splits = _splits(_read_files(files, table))
     publish(folder, lambda unfinished: _write(splits, unfinished))
     return folder
+
+
+@functools.cache
+def _note(sentence: str) -> None:
+    """Tells it once, however many splits are read."""
+    print(f"note: {sentence}", file=sys.stderr)
 
 
 def _given_files(folder: Path, table: Mapping[str, Known]) -> dict[str, Path]:

@@ -85,7 +85,7 @@ def find_mirror(table: Mapping[str, Known], mirrors: tuple[str, ...]) -> tuple[s
     mirror, reason = probe(mirrors, *_question(table))
     given = paths.mnist_dir()
     if mirror is None and given is not None:
-        reason = f"{_nothing_in(given)}, {reason}"
+        reason = f"{nothing_in(given)}, {reason}"
     return mirror, reason
 
 
@@ -122,7 +122,8 @@ def _question(table: Mapping[str, Known]) -> tuple[str, int]:
     return f"{name}.gz", table[name].download.size
 
 
-def _nothing_in(given: Path) -> str:
+def nothing_in(given: Path) -> str:
+    """Why a given folder does not serve, as the beginning of a sentence."""
     if given.is_dir():
         return f"{given} holds none of its files"
     return f"DIGITJAX_MNIST_DIR is {given}, which {'is no folder' if given.exists() else 'does not exist'}"

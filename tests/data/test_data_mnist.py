@@ -570,6 +570,28 @@ def test_offline_nothing_is_asked(given, monkeypatch):
         load("mnist")
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_given_folder_without_the_files_is_told_before_another_copy_is_taken(
+    given, table, tmp_path, monkeypatch, capfd, there
+):
+    folder = prepare(table)
+    elsewhere = tmp_path / "elsewhere"
+    if there:
+        elsewhere.mkdir()
+    monkeypatch.setenv("DIGITJAX_MNIST_DIR", str(elsewhere))
+    capfd.readouterr()
+    digests = {name: sha256(given / name) for name in NAMES}
+    as_downloaded = {
+        name: known._replace(download=known.download._replace(sha256=digests[name]))
+        for name, known in table.items()
+    }
+    assert prepare(as_downloaded, ()) == prepare(as_downloaded, ()) == folder
+    out, err = capfd.readouterr()
+    says = "holds none of its files" if there else "does not exist"
+    assert out == "" and err.count("\n") == 1 and err.startswith("note: ")
+    assert str(elsewhere) in err and says in err
+
+
 # the real files
 
 
