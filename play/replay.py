@@ -98,15 +98,17 @@ def script(drawing: "Drawing") -> Iterator[tuple[float, events.Event]]:
     if not drawing.strokes:
         return
     points = np.concatenate(drawing.strokes)
+    exponent = -int(np.frexp(np.abs(points).max())[1])  # of a power of two, so that no extent overflows
+    points = np.ldexp(points, exponent)
     low, high = points.min(axis=0), points.max(axis=0)
     extent = float((high - low).max())
-    scale = SIZE * events.CANVAS / extent if extent > 0 and np.isfinite(extent) else 1.0
-    middle = low / 2 + high / 2
+    scale = SIZE * events.CANVAS / extent if extent > 0 else 1.0
+    middle = (low + high) / 2
     width, height = (float(side) * scale for side in high - low)
     speed = SPEED * max(height, 0.1 * width, 1.0)
     time, before = 0.0, None
     for number, stroke in enumerate(drawing.strokes):
-        placed = (stroke - middle) * scale + events.CANVAS / 2
+        placed = (np.ldexp(stroke, exponent) - middle) * scale + events.CANVAS / 2
         stamps = None if drawing.times is None else drawing.times[number]
         for i, (x, y) in enumerate(placed.tolist()):
             if stamps is not None:

@@ -158,6 +158,15 @@ def test_replayed_ink_moves_at_a_box_height_and_a_half_a_second():
     assert max(ys) - min(ys) == pytest.approx(600)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("far", [1e308, 5e-324, 1e-310, 1.0])
+def test_ink_of_any_extent_is_replayed_at_once_and_in_full_size(far):
+    ink = np.array([[-far, -far], [far, far]])
+    events = list(script(Drawing((ink,))))
+    assert events[-1][0] < 2.0
+    assert np.allclose([(e.x, e.y) for _, e in events[:-1]], [[200, 200], [800, 800]])
+
+
 def test_no_socket_is_opened(tmp_path, monkeypatch):
     def refuse(*_args, **_kwargs):
         raise AssertionError("a socket was opened")
