@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from play import events
+from play import events, ink
 from play.app import FrameTimes
 from play.layout import Control, Layout
 from play.state import PlayState
@@ -65,7 +65,10 @@ class Replay:
             return
         index, drawing = self._current
         self._current = None
-        self._report(line(index, drawing.word, state, numbers))
+        found = line(index, drawing.word, state, numbers)
+        if ink.count_points(state.strokes) >= ink.MAX_POINTS < sum(map(len, drawing.strokes)):
+            found["cut"] = True
+        self._report(found)
 
 
 def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) -> dict:

@@ -65,6 +65,8 @@ def run(
     classifier = ProcessClassifier(link)
     window = outside = None
     try:
+        if replay is not None:
+            check(replay)
         try:
             size = size or (HEADLESS_SIZE if headless else Window.first_size())
             window = Window(*size)
@@ -123,6 +125,18 @@ def run(
         if window is not None:
             window.close()
     return 128 + stop.signal if stop.signal else 0
+
+
+def check(replay: str) -> None:
+    """Reads a file of drawings to its end, so that a bad line is told before anything is printed.
+
+    Raises:
+        InputError: as `digitjax.strokes.read_drawings`.
+    """
+    from digitjax.strokes import read_drawings
+
+    for _ in read_drawings(replay):
+        pass
 
 
 def _wait_for_network(loop, need: bool) -> None:

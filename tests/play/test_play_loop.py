@@ -7,7 +7,9 @@ import numpy as np
 import pygame
 import pytest
 
+from digitjax.runs import SHIPPED
 from digitjax.strokes import Drawing
+from play import ink
 from play.app import WindowSource
 from play.events import Closed, KeyPress, PenDown, PenMove, PenUp, Press
 from play.layout import arrange, from_canvas
@@ -148,6 +150,28 @@ def test_replay_reports_every_drawing_in_order_once(tmp_path):
     ]
     assert set(lines[0]) == {"index", "word", "answer", "probabilities", "is_digit", "ms"}
     assert len(lines[0]["probabilities"]) == 10 and set(lines[0]["ms"]) == {"ink_to_answer", "frame"}
+
+
+@pytest.mark.parametrize("points", [10, 11])
+def test_ink_beyond_what_a_drawing_may_hold_is_said_to_be_cut(points, tmp_path, monkeypatch):
+    monkeypatch.setattr(ink, "MAX_POINTS", 10)
+    stroke = np.array([[i, i % 2] for i in range(points - 2)], float)
+    lines: list[dict] = []
+    replay = Replay([Drawing((stroke, stroke[:2] + 3)), Drawing((stroke,))], lines.append)
+    make_loop(tmp_path, replay).run(lambda state: replay.done)
+    assert [line.get("cut", False) for line in lines] == [points > 10, False]
+
+
+def test_a_bad_line_behind_good_ones_is_told_before_anything_is_printed(tmp_path, capsys):
+    from play.__main__ import main
+
+    good = json.dumps({"word": "1", "drawing": [[[0, 0], [0, 9]]]})
+    file = tmp_path / "a.ndjson"
+    file.write_text(f"{good}\n{good.replace('9', 'NaN')}\n", encoding="utf-8")
+    args = ["--headless", "--replay", str(file), "--user-dir", str(tmp_path), "--checkpoint", str(SHIPPED[1])]
+    assert main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and f"{file}:2: " in err
 
 
 def test_replayed_ink_moves_at_a_box_height_and_a_half_a_second():
