@@ -23,6 +23,9 @@ CONNECT_SECONDS = 2.0
 """How long the probe waits for a connection, looking up the name and the handshake included."""
 ANSWER_SECONDS = 2.0
 """How long it waits for the answer after that."""
+STALL_SECONDS = 20.0
+"""How long a mirror may send nothing in the middle of a download."""
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Download(NamedTuple):
@@ -110,8 +113,16 @@ def asked_early(mirrors: Sequence[str], name: str, size: int) -> Iterator[None]:
         _EARLY.reset(token)
 
 
-def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str, Path]:
+def fetch(
+    mirror: str, files: Mapping[str, Download], folder: Path, *, stall_seconds: float = STALL_SECONDS
+) -> dict[str, Path]:
     """Downloads files into a cache folder, with progress on standard error; what is there already stays.
+
+    Args:
+        mirror: address of the folder that they lie in.
+        files: what to fetch, by name.
+        folder: the cache folder.
+        stall_seconds: how long a mirror may send nothing.
 
     Raises:
         DataUnavailable: the network fails, or what it yields has another checksum.
@@ -143,7 +154,8 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
 
         threading.Thread(target=watch, daemon=True).start()
         try:
-            found = manager.download({name: mirror + name for name in files})
+            with _read_limit(stall_seconds):
+                found = manager.download({name: mirror + name for name in files})
         except Exception as error:  # requests, urllib3, promise and TFDS each have their own
             raise DataUnavailable(
                 f"{mirror} could not be fetched ({' '.join(str(error).split())[:200]}): try again later, "
@@ -152,6 +164,30 @@ def fetch(mirror: str, files: Mapping[str, Download], folder: Path) -> dict[str,
         finally:
             over.set()
     return {name: Path(path) for name, path in found.items()}
+
+
+@contextlib.contextmanager
+def _read_limit(seconds: float) -> Iterator[None]:
+    """While open, a connection of requests that is given no time limit gets this one.
+
+    TFDS gives none and takes none. Its threads read till the end, and the process waits for them at its own,
+    so that it is not enough to stop waiting for the download.
+    """
+    from tensorflow_datasets.core.download import downloader
+
+    adapter: Any = downloader.requests.adapters.HTTPAdapter
+    unlimited = adapter.send
+
+    def send(self: Any, request: Any, **options: Any) -> Any:
+        self.max_retries = self.max_retries.new(connect=1, read=0)
+        return unlimited(self, request, **{**options, "timeout": options.get("timeout") or seconds})
+
+    with _ONE_AT_A_TIME:
+        adapter.send = send
+        try:
+            yield
+        finally:
+            adapter.send = unlimited
 
 
 def _bytes_in(folder: Path) -> int:

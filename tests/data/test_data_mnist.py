@@ -372,8 +372,8 @@ def test_a_folder_without_a_good_manifest_is_not_whole(tmp_path, manifest):
 
 
 @contextlib.contextmanager
-def serve(folder: Path):
-    handler = functools.partial(QuietHandler, directory=str(folder))
+def serve(folder: Path, kind: type[http.server.SimpleHTTPRequestHandler] | None = None):
+    handler = functools.partial(kind or QuietHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -423,6 +423,30 @@ def test_another_checksum_is_refused_and_leaves_no_copy(online, table, tmp_path)
     with serve(online) as mirror, pytest.raises(DataUnavailable, match="could not be fetched"):
         prepare(table, (mirror,))
     assert [name for name in prepared(tmp_path) if name != "downloads"] == []
+
+
+@pytest.mark.parametrize("sent", [0, 50])
+def test_a_mirror_that_stalls_on_the_way_is_given_up_and_hung_up_on(online, table, tmp_path, sent):
+    hung_up = threading.Event()
+
+    class Stalling(QuietHandler):
+        def do_GET(self) -> None:
+            if sent:
+                self.send_response(200)
+                self.send_header("Content-Length", str(2 * sent))
+                self.end_headers()
+                self.wfile.write(bytes(sent))
+            self.connection.settimeout(20)
+            with contextlib.suppress(TimeoutError):
+                if self.connection.recv(1) == b"":
+                    hung_up.set()
+
+    start = time.monotonic()
+    with serve(online, Stalling) as mirror, pytest.raises(DataUnavailable, match="could not be fetched"):
+        wanted = {f"{NAMES[3]}.gz": table[NAMES[3]].download}
+        download.fetch(mirror, wanted, tmp_path / "downloads", stall_seconds=0.5)
+    assert time.monotonic() - start < 15
+    assert hung_up.wait(5), "a thread that still waits would keep the process from ending"
 
 
 def test_the_probe_takes_no_page_for_the_file(online, table):
