@@ -175,7 +175,8 @@ def _read_limit(seconds: float) -> Iterator[None]:
     """
     from tensorflow_datasets.core.download import downloader
 
-    adapter: Any = downloader.requests.adapters.HTTPAdapter
+    requests: Any = downloader.requests
+    adapter = requests.adapters.HTTPAdapter
     unlimited = adapter.send
 
     def send(self: Any, request: Any, **options: Any) -> Any:
