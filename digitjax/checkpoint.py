@@ -94,6 +94,8 @@ def load_params(step: Path, model: Model, checked: manifest.Manifest | None = No
     checked = _verify(step) if checked is None else _require_name(step, checked)
     try:
         expected = jax.eval_shape(model.init, jax.eval_shape(jax.random.key, 0))  # a key itself is compiled
+    except (RuntimeError, AssertionError):  # JAX finds no device: that is not the checkpoint's fault
+        raise
     except Exception as error:
         raise InputError(
             f"{runs.run_of(step) / runs.CONFIG} describes a network that cannot be: give another checkpoint"

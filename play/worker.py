@@ -105,6 +105,7 @@ class Worker:
         step = runs.resolve(self._options.checkpoint)  # before JAX: a sentence at once where there is none
         import jax
 
+        require_device(jax, self._options.device)
         if self._options.cache:
             jax.config.update("jax_compilation_cache_dir", self._options.cache)
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -289,6 +290,18 @@ class Worker:
                 if int(newest.name) != slot.loaded.step:
                     found = self._load(str(newest), number, True)
                     self._results.put(functools.partial(self._take, number, found))
+
+
+def require_device(jax: Any, device: str) -> None:
+    """Sees to it that JAX has the device that was asked for.
+
+    Raises:
+        InputError: it has none that is usable here.
+    """
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the latter without the plug-in
+        raise InputError(f"no {device.upper()} is usable here: leave out --device {device}") from error
 
 
 def _warm_up(reader: Any, params: Any, *, everything: bool) -> None:

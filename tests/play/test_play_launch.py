@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,19 @@ def test_the_windows_process_never_imports_jax(tmp_path):
     assert (code, read) == (0, [drawing]), done.stderr
     assert {"play.app", "play.share", "digitjax.strokes"} <= set(modules)
     assert [name for name in HEAVY if name in modules] == []
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a GPU")
+def test_a_device_that_is_not_there_is_named_not_the_checkpoint(tmp_path):
+    (tmp_path / "one.ndjson").write_text('{"word": "1", "drawing": [[[0, 1], [0, 9]]]}', encoding="utf-8")
+    command = [sys.executable, "-m", "play", "--device", "gpu", "--headless", "--replay", "one.ndjson"]
+    environment = os.environ | {"PYTHONPATH": str(REPO)}
+    done = subprocess.run(
+        [*command, "--user-dir", "user"], env=environment, cwd=tmp_path, capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    last = done.stderr.decode().splitlines()[-1]
+    assert last == "digitjax-play: no GPU is usable here: leave out --device gpu"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
