@@ -365,8 +365,17 @@ def only_one(repo: Path) -> Iterator[None]:
         if os.name == "nt":
             import msvcrt
 
-            lock.seek(0)
-            msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
+            is_waiting = False
+            while True:
+                lock.seek(0)
+                try:
+                    msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+                    break
+                except PermissionError:  # LK_LOCK would wait, but for 10 s only
+                    if not is_waiting:
+                        say("another set-up is at work: waiting for it")
+                    is_waiting = True
+                    time.sleep(0.5)
         else:
             import fcntl
 

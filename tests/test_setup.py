@@ -1,6 +1,7 @@
 """`make setup`: which interpreter is taken, what a second call does, and what a broken one leaves behind."""
 
 import ast
+import errno
 import importlib.util
 import inspect
 import json
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import types
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -417,3 +419,20 @@ def test_what_main_returns_becomes_the_exit_code() -> None:
         done = subprocess.run([sys.executable, *start, "tarin"], cwd=REPO, capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (2, ""), done.stderr
         assert done.stderr.startswith("digitjax: ")
+
+
+def test_a_second_set_up_waits_on_windows_too_longer_than_its_lock_does(tmp_path, monkeypatch, capsys):
+    tries = []
+
+    def locking(descriptor: int, mode: str, size: int) -> None:
+        tries.append((mode, size))
+        if len(tries) < 4:
+            raise OSError(errno.EDEADLK if mode == "LK_LOCK" else errno.EACCES, "Resource deadlock avoided")
+
+    windows = types.SimpleNamespace(LK_LOCK="LK_LOCK", LK_NBLCK="LK_NBLCK", locking=locking)
+    monkeypatch.setitem(sys.modules, "msvcrt", windows)
+    monkeypatch.setattr(setup, "os", types.SimpleNamespace(name="nt"))
+    monkeypatch.setattr(setup, "time", types.SimpleNamespace(sleep=lambda seconds: None))
+    with setup.only_one(tmp_path):
+        assert len(tries) == 4
+    assert capsys.readouterr().err.count("another set-up is at work: waiting for it") == 1
