@@ -59,9 +59,26 @@ def test_the_preset_may_stand_after_data_with_an_equals_sign(asked):
     assert cli.main(["train", "--data=digits8x8", "mnist"]) == 2  # no second spec, and no preset
 
 
+def test_the_preset_may_stand_among_the_specs(asked):
+    words = "--model.channels 8 16 --data digits8x8 cnn-shipped synthetic=2 --epochs 3"
+    assert "cnn-shipped" in PRESETS and cli.main(["train", *words.split()]) == 0
+    ((config, _, _),) = asked
+    base = PRESETS["cnn-shipped"]()
+    model = dataclasses.replace(base.model, channels=(8, 16))
+    assert config == dataclasses.replace(base, data=("digits8x8", "synthetic=2"), epochs=3, model=model)
+    assert cli.main(["train", "cnn", "--data", "digits8x8", "cnn-shipped"]) == 2
+
+
+@pytest.mark.parametrize("words", ["--data mnist -h", "--data -h", "--data --help", "--data mnist cnn -h"])
+def test_a_question_for_help_is_no_spec(asked, capfd, words):
+    assert cli.main(["train", *words.split()]) == 0
+    assert "examples:" in capfd.readouterr().out and asked == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ("--data cnn", ["--data", "spec"]),
         ("cn", ["'cn'", "'cnn'"]),
         ("--epoch 3", ["--epoch:", "--epochs"]),
         ("--model.chanels 3", ["--model.chanels", "--model.channels"]),

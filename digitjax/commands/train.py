@@ -189,7 +189,10 @@ def _words(value: object) -> str:
 
 
 def _join_data(argv: list[str]) -> list[str]:
-    """Gathers every `--data A B ... --data=C` into one option at the end, as tyro keeps only the last."""
+    """Gathers every `--data A B ... --data=C` into one option at the end, as tyro keeps only the last.
+
+    A preset among the specs goes to the front.
+    """
     specs, rest, is_data = [], [], False
     for word in argv:
         if word == "--data":
@@ -197,12 +200,14 @@ def _join_data(argv: list[str]) -> list[str]:
         elif word.startswith("--data="):  # one spec: what follows is no part of it
             is_data = False
             specs.append(word.partition("=")[2])
-        elif is_data and not word.startswith("--"):
+        elif is_data and word in PRESETS:
+            rest.insert(0, word)
+        elif is_data and not word.startswith("-"):
             specs.append(word)
         else:
             is_data = False
             rest.append(word)
-    if "--data" in argv and not specs:
+    if "--data" in argv and not specs and not {"-h", "--help"} & set(argv):
         raise InputError("--data names nothing: give at least one spec, such as mnist or synthetic")
     return [*rest, "--data", *specs] if specs else rest
 
