@@ -186,10 +186,10 @@ def _choose_model(state: PlayState, name: str, slot: int) -> PlayState:
     if chosen.error:
         return say(state, chosen.error)
     now = state.models[slot]
-    if slot == 1 and now is not None and now.name == name:
+    if slot == 1 and now is not None and now.path == chosen.path:
         state = set_slot(state, 1, None)._replace(answers=(state.answers[0], None))
         return with_effect(state, UnloadModel(1))
-    if now is not None and now.name == name:
+    if now is not None and now.path == chosen.path:
         return state
     return with_effect(state, LoadModel(chosen.path, slot))
 

@@ -16,6 +16,7 @@ from play.events import (
     ModelInfo,
     ModelReady,
     ModelsListed,
+    Notice,
 )
 from play.ink import Ink, Stroke
 from play.launch import Link
@@ -158,6 +159,8 @@ class ProcessClassifier:
                 return [ModelReady(ModelInfo(**header["info"]), header["slot"])]
             case "failed":
                 return [ModelFailed(header["message"], header["missing"], header["slot"])]
+            case "notice":
+                return [Notice(header["text"])]
             case "models":
                 return [ModelsListed(tuple(ModelInfo(**model) for model in header["models"]))]
             case "answer":

@@ -32,6 +32,8 @@ QUIET_SECONDS, MAX_WAIT = 0.5, 10.0
 SWITCH_SECONDS = 0.0005
 """How long the loader may hold the interpreter while an answer is due."""
 
+NO_DEFAULT = "has runs but no default"
+
 
 def main(requests: Connection, answers: Connection, options: Options) -> None:
     """Runs until the window closes its end of the pipe."""
@@ -102,7 +104,8 @@ class Worker:
     def _first(self) -> None:
         from digitjax import runs
 
-        step = runs.resolve(self._options.checkpoint)  # before JAX: a sentence at once where there is none
+        asked = self._options.checkpoint
+        steps, passed = first_steps(asked)  # before JAX: a sentence at once where there is none
         import jax
 
         require_device(jax, self._options.device)
@@ -111,10 +114,22 @@ class Worker:
             jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
             jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
         jax.monitoring.register_event_duration_secs_listener(self._count_compilation)
-        self._prepare(step)
-        asked = self._options.checkpoint
-        follow = asked is None or asked == runs.NEWEST or step.name != Path(asked).name
-        self._take(0, self._load(str(step), 0, follow))
+        for number, step in enumerate(steps):
+            try:
+                self._prepare(step)
+                follow = asked is None or asked == runs.NEWEST or step.name != Path(asked).name
+                found = self._load(str(step), 0, follow)
+            except Exception as error:
+                passed.append(str(error) or type(error).__name__)
+                if number == len(steps) - 1:
+                    raise InputError("; ".join(passed)) from error
+                continue
+            self._take(0, found)
+            break
+        if passed:
+            text = f"{'; '.join(passed)}. {found.loaded.run.name} is used in its place."
+            print(f"digitjax-play: {text}", file=sys.stderr, flush=True)
+            self._send({"kind": "notice", "text": text})
 
     def _prepare(self, step: Path) -> None:
         """Compiles the reading in a thread while the checkpoint's files are checked and read.
@@ -176,7 +191,7 @@ class Worker:
     def _failed(self, error: Exception, slot: int) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
         missing = not self._slots and "has no checkpoint" in text
-        self._missing = self._missing or missing
+        self._missing = self._missing or missing or (not self._slots and NO_DEFAULT in text)
         self._send({"kind": "failed", "message": text[:400], "missing": missing, "slot": slot})
 
     def _take(self, slot: int, found: Slot) -> None:
@@ -235,7 +250,7 @@ class Worker:
     def _work(self) -> None:
         """The loader's thread: what was asked for; once it is quiet, what may be; then newer steps."""
         end = time.monotonic() + MAX_WAIT
-        seen: dict[str, tuple] = {}
+        seen: dict[int, tuple] = {}
         while True:
             try:
                 job = self._jobs.get(timeout=WATCH_SECONDS if self._warm else IDLE_SECONDS)
@@ -266,7 +281,7 @@ class Worker:
         gc.enable()
         self._warm = True
 
-    def _watch(self, seen: dict[str, tuple]) -> None:
+    def _watch(self, seen: dict[int, tuple]) -> None:
         from digitjax import runs
 
         if self._missing and not self._slots:
@@ -282,14 +297,41 @@ class Worker:
                 names = tuple(sorted(os.listdir(run)))
                 history = run / runs.HISTORY
                 names += tuple(sorted(os.listdir(history))) if history.is_dir() else ()
-                if seen.get(str(run)) == names:
+                if seen.get(number) == (run, names):
                     continue
                 steps = runs.history(run)
                 newest = runs.best_step(run) if runs.is_finished(run) else steps[-1]
-                seen[str(run)] = names
+                seen[number] = (run, names)
                 if int(newest.name) != slot.loaded.step:
                     found = self._load(str(newest), number, True)
                     self._results.put(functools.partial(self._take, number, found))
+
+
+def first_steps(checkpoint: str | None) -> tuple[list[Path], list[str]]:
+    """The steps to try at the start in their order, and why others before them cannot be used.
+
+    Raises:
+        InputError: there is none; the sentence says whether there are runs to choose from.
+    """
+    from digitjax import paths, runs
+
+    if checkpoint is not None:
+        return [runs.resolve(checkpoint)], []
+    folder, steps, passed = paths.checkpoints_dir(), [], []
+    latest = runs.latest_run(folder)
+    if latest is None and (folder / runs.LATEST).exists():
+        passed.append(f"{folder / runs.LATEST} names no run that is there")
+    for run in dict.fromkeys((latest, folder / runs.DEFAULT, runs.shipped())):
+        if run is not None and runs.is_run(run):
+            try:
+                steps.append(runs.best_step(run))
+            except InputError as error:
+                passed.append(str(error))
+    if not steps and passed:
+        raise InputError("; ".join(passed))
+    if not steps and runs.list_runs(folder):
+        raise InputError(f"{folder} {NO_DEFAULT}: choose a run in Models, or name one with --checkpoint")
+    return steps or [runs.resolve(None)], passed
 
 
 def require_device(jax: Any, device: str) -> None:
@@ -342,7 +384,14 @@ def list_models() -> tuple[ModelInfo, ...]:
     """Every run in the checkpoints folder and the shipped one, broken ones with the reason."""
     from digitjax import manifest, paths, runs
 
-    folders = runs.list_runs(paths.checkpoints_dir())
+    folder = paths.checkpoints_dir()
+    folders = runs.list_runs(folder)
+    if folder.is_dir():
+        bare = (path for path in folder.iterdir() if not runs.is_run(path))
+        folders += [
+            path for path in bare if runs.step_folders(path) or runs.step_folders(path / runs.HISTORY)
+        ]
+        folders.sort()
     if (shipped := runs.shipped()) is not None and all(folder.name != runs.DEFAULT for folder in folders):
         folders.append(shipped)
     found = []
@@ -351,6 +400,8 @@ def list_models() -> tuple[ModelInfo, ...]:
             if run.is_symlink() and run.resolve().parent != run.parent.resolve():
                 raise InputError(f"{run} is a link to {run.resolve()}: name that folder with --checkpoint")
             step = runs.best_step(run)
+            if not runs.is_run(run):
+                runs.read_config(run)
             checked = manifest.verify(step, run / runs.CONFIG)
             found.append(_info(run, checked.step, checked.record, runs.read_config(run).model.geometry))
         except Exception as error:

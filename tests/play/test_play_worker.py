@@ -2,12 +2,18 @@
 
 import gc
 import multiprocessing
+import shutil
 import threading
 import time
+import types
 
 import pytest
 
+from digitjax import runs
+from digitjax.errors import InputError
 from play import launch, wire, worker
+
+SHIPPED = runs.SHIPPED[1]
 
 
 @pytest.fixture
@@ -28,6 +34,81 @@ def test_runs_that_cannot_be_used_are_listed_with_the_reason(checkpoints, tmp_pa
     assert set(listed) == {"aside", "empty"}
     assert "link" in listed["aside"] and str(tmp_path / "elsewhere") in listed["aside"]
     assert "no finished checkpoint" in listed["empty"]
+
+
+def copy_run(target):
+    """The shipped run under another name."""
+    shutil.copytree(SHIPPED, target)
+    return target
+
+
+def damage(run):
+    """Cuts the largest file of the run's step."""
+    step = runs.best_step(run)
+    largest = max((p for p in step.rglob("*") if p.is_file()), key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[:-1])
+
+
+def first_messages(checkpoint=None):
+    """What the worker sends at its start."""
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(ends[1], ends[1], launch.Options(checkpoint))
+    try:
+        process._first()
+    except InputError as error:
+        process._failed(error, 0)
+    found = []
+    while ends[0].poll(0):
+        found.append(wire.unpack(ends[0].recv_bytes())[0])
+    return found
+
+
+def test_a_damaged_latest_run_is_passed_over_and_named(checkpoints):
+    damage(copy_run(checkpoints / "cnn-1"))
+    copy_run(checkpoints / "default")
+    (checkpoints / "latest").write_text("cnn-1", encoding="utf-8")
+    ready, notice = first_messages()
+    assert ready["kind"] == "ready" and ready["info"]["path"] == str(checkpoints / "default")
+    assert notice["kind"] == "notice" and "cnn-1" in notice["text"] and "damaged" in notice["text"]
+    (failed,) = first_messages("cnn-1")
+    assert failed["kind"] == "failed" and "damaged" in failed["message"]
+
+
+def test_where_none_is_left_every_reason_is_given(checkpoints, monkeypatch):
+    monkeypatch.setattr(runs, "SHIPPED", ())
+    (checkpoints / "latest").write_text("gone", encoding="utf-8")
+    damage(copy_run(checkpoints / "default"))
+    (failed,) = first_messages()
+    assert "names no run" in failed["message"] and "damaged" in failed["message"] and not failed["missing"]
+
+
+def test_runs_without_a_default_are_not_called_no_checkpoint(checkpoints, monkeypatch):
+    runs_shipped = runs.SHIPPED
+    copy_run(checkpoints / "cnn-1")
+    monkeypatch.setattr(runs, "SHIPPED", ())
+    (failed,) = first_messages()
+    assert "no default" in failed["message"] and "Models" in failed["message"] and not failed["missing"]
+    monkeypatch.setattr(runs, "SHIPPED", runs_shipped)
+    assert first_messages()[0]["kind"] == "ready"
+
+
+def test_a_run_that_lost_its_config_is_listed_as_broken(checkpoints):
+    (copy_run(checkpoints / "cnn-1") / "config.json").unlink()
+    (error,) = (model.error for model in worker.list_models() if model.name == "cnn-1")
+    assert "config.json" in error
+
+
+def test_the_same_run_in_both_slots_follows_its_new_step_in_both(checkpoints, monkeypatch):
+    run = copy_run(checkpoints / "cnn-1")
+    process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
+    loaded = types.SimpleNamespace(run=run, step=-1)
+    process._slots = {slot: worker.Slot(loaded, None, True) for slot in (0, 1)}
+    asked = []
+    monkeypatch.setattr(process, "_load", lambda path, slot, follow: asked.append(slot))
+    seen = {}
+    process._watch(seen)
+    process._watch(seen)
+    assert asked == [0, 1]
 
 
 def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(checkpoints, monkeypatch):
