@@ -88,12 +88,22 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False, told: Sequenc
             trainer.steps(sharding.replicate(state, mesh), start)
     finally:
         metrics_file.close()
+    if stop.number is not None:  # it came after the last step had been looked at
+        raise _stopped(run, config.total_steps, config, stop.number)
     return Trained(pipeline.specs, metrics_file.seconds)
 
 
 def fresh_state(config: TrainConfig) -> TrainState:
     """The state that a run of this configuration begins with."""
     return init_state(jax.random.key(config.seed), make_model(config.model), make_optimizer(config))
+
+
+def _stopped(run: Path, step: int, config: TrainConfig, number: int) -> Interrupted:
+    return Interrupted(
+        f"stopped and saved at step {step} of {config.total_steps}; go on with "
+        f"`{this_python()} -m digitjax train --out {quoted(run)} --resume`",
+        number,
+    )
 
 
 class _Trainer:
@@ -182,12 +192,7 @@ class _Trainer:
         if not saved:
             self._saver.save(state, _record(None), full=True, keep_params=False)
         self._saver.wait()
-        number = self._stop.number or 0
-        raise Interrupted(
-            f"stopped and saved at step {step} of {self._config.total_steps}; go on with "
-            f"`{this_python()} -m digitjax train --out {quoted(self._run)} --resume`",
-            number,
-        )
+        raise _stopped(self._run, step, self._config, self._stop.number or 0)
 
     def _write_pending(self) -> None:
         """Writes the metrics that were left on the device while the steps after them ran."""

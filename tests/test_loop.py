@@ -209,6 +209,22 @@ def test_signals_save_and_the_resumed_run_is_the_run_that_never_stopped(
     assert "has finished" in capfd.readouterr().err
 
 
+def test_a_signal_after_the_last_step_was_looked_at_stops_before_the_report(checkpoints, monkeypatch, capfd):
+    steps = loop._Trainer.steps
+
+    def stopped_late(*args):
+        steps(*args)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Trainer, "steps", stopped_late)
+        assert cli.main(["train", *ARGUMENTS]) == 130
+    assert f"stopped and saved at step {STEPS} of {STEPS}" in capfd.readouterr().err
+    assert not runs.is_finished(checkpoints / "cnn-0")
+    assert cli.main(["train", "--resume"]) == 0
+    assert runs.is_finished(checkpoints / "cnn-0")
+
+
 def test_kill_minus_nine_and_resume_is_the_run_that_never_stopped(finished, checkpoints, abstract_state):
     run = checkpoints / "cnn-0"
     killed = subprocess.run(
