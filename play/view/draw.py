@@ -17,6 +17,8 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
         return answer_block(state, answer), _saving_block(state, card)
     if state.missing:
         return (missing_block(state, panel),)
+    if state.problem:
+        return (problem_block(state, panel),)
     if panel.w > 1.15 * panel.h:
         left, right = panel.columns(2, gap)
         upper = left.top(round(left.h * 0.5))
@@ -93,6 +95,22 @@ def missing_block(state: PlayState, rect: Rect) -> Block:
         painter.paragraph("It is taken up by itself as soon as it is trained.", rest, palette.muted)
 
     return Block(rect, "missing", paint)
+
+
+def problem_block(state: PlayState, rect: Rect) -> Block:
+    """Why no network could be loaded, and where to choose another."""
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.ground)
+        painter.box(rect, palette.surface, 12)
+        inner = rect.inset(painter.px(18))
+        inner = inner.below(painter.paragraph("No network", inner, palette.text, size=1.7, bold=True))
+        inner = inner.below(painter.px(10))
+        inner = inner.below(painter.paragraph(state.problem, inner, palette.second)).below(painter.px(14))
+        painter.paragraph("You can draw, and choose a network in Models.", inner, palette.muted)
+
+    return Block(rect, ("problem", state.problem), paint)
 
 
 SCREEN = Screen(blocks, controls)

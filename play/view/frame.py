@@ -45,7 +45,7 @@ class Frame:
         palette = PALETTES[state.settings.theme]
         painter = Painter(surface, palette, layout.unit, layout.text)
         places = layout._replace(controls=())
-        look = (id(surface), state.settings.theme, places, state.screen, state.help, state.missing)
+        look = (id(surface), state.settings.theme, places, state.screen, state.help, state.problem)
         dirty: list[pygame.Rect] = []
         if look != self._look:
             surface.fill(palette.ground)

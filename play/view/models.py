@@ -9,7 +9,7 @@ from play.state import PlayState
 from play.verdict import NOT_A_DIGIT
 from play.view import parts
 from play.view.answer import image_block, probabilities_block
-from play.view.painter import Block, Painter, wrap
+from play.view.painter import Block, Painter, text_width, wrap
 from play.view.screen import Screen
 
 
@@ -243,7 +243,11 @@ def _run_block(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) ->
             if _lines(painter, info.error, below, 0.85) <= below.h:
                 painter.paragraph(info.error, below, palette.muted, size=0.85)
             else:
-                parts.note(painter, ("Press to read the reason.", "Press: why?"), below, palette.muted)
+                reason = info.error.removeprefix(info.path).lstrip("/ ")
+                pixels = max(6, round(painter.text_size * 0.85))
+                width = below.w - text_width(" …", pixels)
+                first = f"{wrap(reason, pixels, False, width)[0]} …"
+                parts.note(painter, (first, "Press: why?"), below, palette.muted)
             return
         painter.text(name, title, palette.text, bold=True, smallest=0.75)
         parts.note(painter, _facts(info), below, palette.muted)

@@ -7,10 +7,11 @@ import pygame
 import pytest
 
 from play import view
-from play.events import KeyPress, ModelReady, PenDown, PenMove, PenUp, Press, Tick
+from play.events import KeyPress, ModelFailed, ModelReady, PenDown, PenMove, PenUp, Press, Tick
 from play.layout import Rect, arrange, first_size, from_canvas, hit, to_canvas
 from play.state import SCREENS, TEXT_SIZES, PlayState, Settings
 from play.update import update
+from play.view import draw
 from play.view.frame import Frame, controls_of
 from play.view.painter import Painter
 from play.view.theme import PALETTES, contrast, mix
@@ -194,3 +195,11 @@ def test_every_screen_has_a_view_and_help_names_every_key():
     for screen in SCREENS:
         state = update(PlayState(width=800, height=600), Press(f"screen:{screen}"))
         assert painted([state], (800, 600)).std() > 5
+
+
+def test_what_is_wrong_with_the_network_takes_the_draw_panel():
+    state = update(PlayState(), ModelFailed("/there/cnn-1/5 is damaged: take another step"))
+    (block,) = draw.blocks(state, arrange(state))
+    assert "cnn-1/5 is damaged" in str(block.key)
+    ready = update(state, ModelReady(MODEL))
+    assert len(draw.blocks(ready, arrange(ready))) == 3
