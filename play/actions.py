@@ -205,9 +205,9 @@ def _label(state: PlayState, word: str) -> PlayState:
         return say(state, "Draw something first, then press its digit to save it.")
     if state.labelled == word:
         return state
-    if state.labelled is not None:
-        return with_effect(state, Relabel(None, word))._replace(labelled=word)
     answer, model = state.answers[0], state.models[0]
+    if answer is not None and (answer.revision != state.revision or state.off):
+        answer = None  # it is of other ink, or of an image broken on purpose
     said = state.shown.word if answer is not None else ""
     name = "" if model is None else f"{model.name}/{model.step}"
     probabilities = () if answer is None else answer.probabilities

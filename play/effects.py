@@ -6,7 +6,7 @@ from play.ink import Ink
 
 
 class Record(NamedTuple):
-    """Append a drawing to the user's file.
+    """Append a drawing to the user's file; the same ink again gets another word there.
 
     Attributes:
         word: "0" to "9", or another word for what is not a digit.
@@ -26,9 +26,9 @@ class Record(NamedTuple):
 
 
 class Relabel(NamedTuple):
-    """Give a recorded drawing another word; `key` None means the one recorded last by this program."""
+    """Give a recorded drawing another word."""
 
-    key: str | None
+    key: str
     word: str
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from play import effects
 from play.events import Event, FilesListed, Notice, Recorded, RecordsListed
-from play.gallery import IMPORTS
+from play.gallery import EXPORTS, IMPORTS
 from play.record import Recorder, RecordError
 from play.state import PENS, TEXT_SIZES, THEMES, Settings
 
@@ -24,6 +24,7 @@ class Outside:
         self.recorder = Recorder(folder)
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "files")
         self._waiting: list[concurrent.futures.Future] = []
+        self._pool.submit(_guarded, lambda: _mended(self.recorder))
 
     def do(self, effect: effects.Effect) -> None:
         """Begins what the effect asks for; effects that are not for files are passed over."""
@@ -48,7 +49,7 @@ class Outside:
         recorder = self.recorder
         match effect:
             case effects.Record():
-                return lambda: [_recorded(recorder, effect)]
+                return lambda: _recorded(recorder, effect)
             case effects.Relabel(key, word):
                 return lambda: _relabel(recorder, key, word)
             case effects.Delete(key):
@@ -96,26 +97,37 @@ def _guarded(job: Callable[[], list[Event]]) -> list[Event]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return [Notice(f"{where}{error.strerror or error}: make it writable or give --user-dir.")]
+    except Exception as error:  # whatever is in the files, the drawing goes on
+        return [Notice(f"That failed ({type(error).__name__}: {error}): please report it.")]
 
 
-def _recorded(recorder: Recorder, effect: effects.Record) -> Event:
+def _mended(recorder: Recorder) -> list[Event]:
+    recorder.mend()
+    return []
+
+
+def _recorded(recorder: Recorder, effect: effects.Record) -> list[Event]:
+    """The same ink again is another label for it, unless the drawing was deleted meanwhile."""
     try:
-        return Recorded(effect.word, recorder.append(effect))
+        key = recorder.key_of(effect.ink)
+        if key is not None and any(record["key"] == key for record in recorder.records()):
+            return _relabel(recorder, key, effect.word)
+        return [Recorded(effect.word, recorder.append(effect))]
     except RecordError as error:
-        return Recorded(effect.word, 0, str(error))
+        return [Recorded(effect.word, 0, str(error))]
 
 
-def _relabel(recorder: Recorder, key: str | None, word: str) -> list[Event]:
-    key = key or recorder.last
-    if key is None:
-        return [Notice("There is no drawing to change.")]
+def _relabel(recorder: Recorder, key: str, word: str) -> list[Event]:
     recorder.relabel(key, word)
     return [Notice(f"Changed to {word}."), _listed(recorder)]
 
 
 def _delete(recorder: Recorder, key: str) -> list[Event]:
     recorder.delete(key)
-    return [Notice("Deleted."), _listed(recorder)]
+    exports = recorder.folder / EXPORTS
+    kept = exports.is_dir() and any(exports.iterdir())
+    notice = f"Deleted. Earlier exports may still hold it: {exports}" if kept else "Deleted."
+    return [Notice(notice), _listed(recorder)]
 
 
 def _export(recorder: Recorder, form: str, times: bool) -> list[Event]:

@@ -1,14 +1,14 @@
 """The user's drawings on their own machine: one NDJSON file that is a data spec as it stands.
 
 Appending is one write to a file opened for appending, synced, under a lock of the operating system, so that
-neither `kill -9` nor a second program loses or mixes drawings; the next writer cuts off a torn last line.
+neither `kill -9` nor a second program loses or mixes drawings; the next start or writer cuts off a torn line.
 Relabelling and deleting write the file anew and put it in the old one's place. Nothing leaves the machine.
 """
 
 import contextlib
 import datetime
+import hashlib
 import json
-import math
 import os
 import sys
 import time
@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from digitjax.errors import InputError
 from play.effects import Record
 from play.events import RecordEntry
 from play.ink import Ink, bounds
@@ -35,12 +36,12 @@ class Recorder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.last: str | None = None
+        self._keys: dict[bytes, str] = {}
 
     @property
     def path(self) -> Path:
-        """The file; it need not exist yet."""
-        return self.folder / FILE
+        """The file, behind a link too; it need not exist yet."""
+        return (self.folder / FILE).resolve()
 
     def append(self, record: Record) -> int:
         """Adds a drawing and returns how many there are; it is on the disk when this returns.
@@ -49,11 +50,28 @@ class Recorder:
             RecordError: the folder cannot be written or is locked for long.
         """
         key = uuid.uuid4().hex
-        line = json.dumps(to_json(record, key), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         with self._errors(), self._locked():
-            total = self._append(line.encode() + b"\n") + 1
-        self.last = key
+            total = self._append(_line(to_json(record, key))) + 1
+        self._keys[_digest(repr(record.ink).encode())] = key
         return total
+
+    def key_of(self, ink: Ink) -> str | None:
+        """The key under which this program has recorded this very ink; None where it has not."""
+        return self._keys.get(_digest(repr(ink).encode()))
+
+    def mend(self) -> None:
+        """Makes the file a data spec again where a program was killed while it wrote; else does nothing.
+
+        Raises:
+            RecordError: the file is torn and cannot be written, or is locked for long.
+        """
+        with self._errors():
+            if not self._part.exists() and not _is_torn(self.path):
+                return
+            with self._locked():
+                self._part.unlink(missing_ok=True)
+                if self.path.exists():
+                    self._append(b"")
 
     def relabel(self, key: str, word: str) -> None:
         """Gives a drawing another word.
@@ -73,21 +91,17 @@ class Recorder:
 
     def entries(self) -> tuple[RecordEntry, ...]:
         """What is in the file, for the gallery; lines that are no drawings are left out."""
-        with self._errors():
+        with self._errors("read"):
             return tuple(entry_of(number, record) for number, record in self._records())
 
     def records(self) -> list[dict]:
         """The drawings as JSON values, in order."""
-        with self._errors():
+        with self._errors("read"):
             return [record for _, record in self._records()]
 
     def import_lines(self, lines: list[dict]) -> int:
         """Adds drawings that `digitjax.strokes.from_json` has checked; returns how many there are now."""
-        text = b"".join(
-            json.dumps(record | {"key": uuid.uuid4().hex}, ensure_ascii=False, separators=(",", ":")).encode()
-            + b"\n"
-            for record in lines
-        )
+        text = b"".join(_line(record | {"key": uuid.uuid4().hex}) for record in lines)
         with self._errors(), self._locked():
             return self._append(text) + len(lines)
 
@@ -110,36 +124,42 @@ class Recorder:
             os.close(descriptor)
 
     def _records(self) -> Iterator[tuple[int, dict]]:
+        from digitjax.strokes import from_json
+
         if not self.path.exists():
             return
         with open(self.path, "rb") as file:
             for number, line in enumerate(file):
-                with contextlib.suppress(ValueError, RecursionError):
-                    record = json.loads(line)
-                    if isinstance(record, dict) and isinstance(record.get("drawing"), list):
-                        yield number, record
+                record = _parsed(line)
+                if record is not None:
+                    with contextlib.suppress(InputError):
+                        from_json(record)
+                        yield number, record | {"key": _key(record, line)}
 
     def _rewrite(self, key: str, change: Callable[[dict], dict | None]) -> None:
         with self._errors(), self._locked():
-            if not self.path.exists():
-                raise RecordError("The drawing is not in the file any more.")
             found, lines = False, []
-            for line in self.path.read_bytes().splitlines(keepends=True):
+            if self.path.exists():
+                self._append(b"")  # or the end of a torn line would become one for good
+                lines = self.path.read_bytes().split(b"\n")[:-1]
+            for number, line in enumerate(lines):
                 record = _parsed(line)
-                if record is None or record.get("key") != key:
-                    lines.append(line if line.endswith(b"\n") else line + b"\n")
+                if record is None or _key(record, line) != key:
+                    lines[number] = line + b"\n"
                     continue
                 found = True
-                changed = change(record)
-                if changed is not None:
-                    text = json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
-                    lines.append(text.encode() + b"\n")
+                changed = change(record | {"key": key})
+                lines[number] = b"" if changed is None else _line(changed)
             if not found:
                 raise RecordError("The drawing is not in the file any more.")
             self._replace(b"".join(lines))
 
+    @property
+    def _part(self) -> Path:
+        return self.path.with_suffix(".part")
+
     def _replace(self, text: bytes) -> None:
-        part = self.path.with_suffix(".part")
+        part = self._part
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         try:
             with open(descriptor, "wb") as file:
@@ -150,7 +170,7 @@ class Recorder:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        _sync_folder(self.folder)
+        _sync_folder(part.parent)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -169,13 +189,14 @@ class Recorder:
             os.close(descriptor)  # the lock goes with it, also when the program is killed
 
     @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, verb: str = "written") -> Iterator[None]:
         try:
             yield
         except OSError as error:
             reason = error.strerror or str(error)
+            begin, able = ("Not saved: ", "writable") if verb == "written" else ("", "readable")
             raise RecordError(
-                f"Not saved: {self.path} cannot be written ({reason}): make it writable or give --user-dir."
+                f"{begin}{self.path} cannot be {verb} ({reason}): make it {able} or give --user-dir."
             ) from error
 
 
@@ -204,22 +225,20 @@ def to_json(record: Record, key: str) -> dict:
 
 
 def entry_of(number: int, record: dict) -> RecordEntry:
-    """A line of the file for the gallery, its ink fitted to the unit square."""
-    strokes = []
-    for stroke in record["drawing"]:
-        with contextlib.suppress(TypeError, ValueError, LookupError, OverflowError):
-            pairs = zip(stroke[0], stroke[1], strict=False)
-            points = tuple((float(x), float(y)) for x, y in pairs)
-            if points and all(math.isfinite(x) and math.isfinite(y) for x, y in points):
-                strokes.append(points)
+    """A line that `digitjax.strokes.from_json` takes, for the gallery, its ink fitted to the unit square."""
+    strokes = [
+        tuple((float(x), float(y)) for x, y in zip(stroke[0], stroke[1], strict=True))
+        for stroke in record["drawing"]
+        if stroke[0]
+    ]
     return RecordEntry(
-        str(record.get("key") or f"line-{number}"),
+        record["key"],
         number,
-        str(record.get("word") or "")[:64],
-        str(record.get("said") or "")[:64],
+        _shown(record.get("word"), 64),
+        _shown(record.get("said"), 64),
         _fitted(strokes),
-        str(record.get("model") or "")[:200],
-        str(record.get("date") or "")[:16].replace("T", " "),
+        _shown(record.get("model"), 200),
+        _shown(record.get("date"), 16).replace("T", " "),
     )
 
 
@@ -240,10 +259,41 @@ def _fitted(strokes: list) -> tuple:
     box = bounds(tuple(Stroke(points, ()) for points in strokes))
     if box is None:
         return ()
+    largest = max(map(abs, box))
+    if largest > 1e100:  # differences of such numbers may be infinite
+        return _fitted([tuple((x / largest, y / largest) for x, y in points) for points in strokes])
     left, top, right, bottom = box
     extent = max(right - left, bottom - top) or 1.0
     x0, y0 = (left + right - extent) / 2, (top + bottom - extent) / 2
     return tuple(tuple(((x - x0) / extent, (y - y0) / extent) for x, y in points) for points in strokes)
+
+
+def _shown(value: object, length: int) -> str:
+    return str(value or "")[:length].encode("utf-8", "replace").decode()
+
+
+def _line(record: dict) -> bytes:
+    """Half of a surrogate pair stays the escape as which it came."""
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _key(record: dict, line: bytes) -> str:
+    """A drawing's key; of a line that somebody else wrote without one, a name that follows from it."""
+    key = record.get("key")
+    return key if isinstance(key, str) and key.isalnum() else f"line{_digest(line.strip()).hex()}"
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def _is_torn(path: Path) -> bool:
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def _parsed(line: bytes) -> dict | None:

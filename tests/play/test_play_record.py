@@ -12,7 +12,9 @@ import pytest
 
 from digitjax.strokes import read_drawings
 from play.effects import Record
+from play.events import Recorded
 from play.ink import Stroke
+from play.outside import Outside
 from play.record import LOCK, Recorder, RecordError
 
 INK = (Stroke(((1.0, 2.0), (3.5, 4.25)), (10.0, 10.25)), Stroke(((7.0, 8.0),), (11.0,)))
@@ -150,3 +152,90 @@ def test_two_programs_and_a_kill_lose_and_mix_nothing(tmp_path):
     assert len(kept) == total and total - 61 in (surely, surely + 1)
     assert len({line["key"] for line in kept}) == total
     assert len(list(read_drawings(recorder.path))) == total
+
+
+def test_relabel_and_delete_cut_a_torn_tail_off_and_every_line_stays_a_drawing(tmp_path):
+    recorder = Recorder(tmp_path)
+    recorder.append(record("1"))
+    recorder.append(record("2"))
+    first, second = (line["key"] for line in lines(recorder))
+    for change in (lambda: recorder.relabel(second, "7"), lambda: recorder.delete(first)):
+        with open(recorder.path, "ab") as file:
+            file.write(b'{"word": "3", "draw')
+        change()
+        list(read_drawings(recorder.path))
+    assert [drawing.word for drawing in read_drawings(recorder.path)] == ["7"]
+
+
+def test_a_torn_tail_is_cut_off_when_the_program_starts(tmp_path):
+    recorder = Recorder(tmp_path)
+    recorder.append(record("1"))
+    with open(recorder.path, "ab") as file:
+        file.write(b'{"word": "3", "draw')
+    (tmp_path / "drawings.part").write_bytes(b"a rewrite that was killed")
+    outside = Outside(tmp_path)
+    outside.close()
+    assert [drawing.word for drawing in read_drawings(recorder.path)] == ["1"]
+    assert not (tmp_path / "drawings.part").exists()
+
+
+def test_a_label_after_a_failed_saving_leaves_the_drawing_before_alone(tmp_path, monkeypatch):
+    outside = Outside(tmp_path)
+    outside.do(record("1"))
+    outside.poll(wait=True)
+    other = record("2")._replace(ink=INK[:1])
+    with monkeypatch.context() as patched:
+        patched.setattr("play.record.LOCK_SECONDS", 0.02)
+        with outside.recorder._locked():
+            outside.do(other)
+            (failed,) = outside.poll(wait=True)
+    assert isinstance(failed, Recorded) and failed.error
+    outside.do(other._replace(word="3"))
+    outside.poll(wait=True)
+    assert [(d.word, len(d.strokes)) for d in read_drawings(outside.recorder.path)] == [("1", 2), ("3", 1)]
+
+
+def test_the_same_ink_is_one_drawing_until_it_is_deleted(tmp_path):
+    outside = Outside(tmp_path)
+    for word in "45":
+        outside.do(record(word))
+        outside.poll(wait=True)
+    assert [line["word"] for line in lines(outside.recorder)] == ["5"]
+    outside.recorder.delete(lines(outside.recorder)[0]["key"])
+    outside.do(record("6"))
+    assert outside.poll(wait=True) == [Recorded("6", 1)]
+    assert [line["word"] for line in lines(outside.recorder)] == ["6"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_what_is_deleted_goes_from_the_file_behind_a_link(tmp_path):
+    target = tmp_path / "elsewhere" / "mine.ndjson"
+    target.parent.mkdir()
+    folder = tmp_path / "user"
+    folder.mkdir()
+    (folder / "drawings.ndjson").symlink_to(target)
+    recorder = Recorder(folder)
+    recorder.append(record("1"))
+    recorder.append(record("2"))
+    recorder.delete(lines(recorder)[0]["key"])
+    assert (folder / "drawings.ndjson").is_symlink()
+    assert [drawing.word for drawing in read_drawings(target)] == ["2"]
+
+
+def test_lines_without_a_key_are_relabelled_and_deleted_too(tmp_path):
+    recorder = Recorder(tmp_path)
+    recorder.path.write_text('{"word": "1", "drawing": [[[0], [0]]]}\n{"drawing": [[[1], [2]]], "key": 5}\n')
+    one, two = recorder.entries()
+    recorder.delete(one.key)
+    recorder.relabel(two.key, "7")
+    (entry,) = recorder.entries()
+    assert (entry.word, entry.key) == ("7", two.key)
+    recorder.delete(entry.key)
+    assert recorder.path.read_bytes() == b""
+
+
+def test_an_unreadable_file_is_not_told_as_unwritable(tmp_path):
+    recorder = Recorder(tmp_path)
+    recorder.path.mkdir()
+    with pytest.raises(RecordError, match="cannot be read"):
+        recorder.entries()
