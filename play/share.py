@@ -45,9 +45,11 @@ def export(recorder: Recorder, form: str, *, times: bool = False) -> str:
         for record in records
     )
     part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.chmod(0o600)
-    part.replace(path)
+    part.unlink(missing_ok=True)
+    binary = getattr(os, "O_BINARY", 0)
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o600), "wb") as file:
+        file.write(text.encode())
+    os.replace(part, path)
     return f"{len(records)} drawings are in {path}"
 
 

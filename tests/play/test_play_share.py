@@ -11,7 +11,7 @@ from PIL import Image
 
 from digitjax.strokes import read_drawings
 from play import share
-from play.effects import Export, Import, ListFiles, Record
+from play.effects import Delete, Export, Import, ListFiles, Record
 from play.events import FilesListed, Notice
 from play.ink import Stroke
 from play.outside import Outside
@@ -91,7 +91,7 @@ def test_a_line_of_somebody_elses_hand_does_not_stop_an_import(outside, tmp_path
         file.write('{"drawing": [7, null, [[1], [[2]]], {}], "word": ["x"]}\n')
         file.write('{"drawing": [[[NaN, 1], [Infinity, 2]], [[1%s], [1]]]}\n' % ("0" * 400))
     entries = outside.recorder.entries()
-    assert [len(entry.strokes) for entry in entries] == [1, 1, 0, 0]
+    assert [len(entry.strokes) for entry in entries] == [1, 1]
     (tmp_path / "a.ndjson").write_text('{"drawing": [[[0, 1], [0, 1]]]}\n')
     assert said(outside, Import(str(tmp_path / "a.ndjson"))) == "1 drawing added."
 
@@ -138,7 +138,7 @@ def test_pictures_of_what_was_deleted_go_with_the_next_export(outside, tmp_path)
     said(outside, Export("png"))
     mine = tmp_path / "export" / "png" / "7" / "mine.png"
     mine.write_bytes(b"mine")
-    outside.recorder.delete(outside.recorder.last)
+    outside.recorder.delete(outside.recorder.records()[-1]["key"])
     said(outside, Export("png"))
     names = sorted(file.name for file in (tmp_path / "export" / "png").rglob("*.png"))
     assert names == ["00001.png", "mine.png"]
@@ -153,3 +153,55 @@ def test_an_export_that_cannot_be_written_is_a_sentence(outside, tmp_path, form)
 
 def test_nothing_to_export_is_said(tmp_path):
     assert said(Outside(tmp_path), Export("ndjson")) == "There is nothing to export yet."
+
+
+BAD = (
+    '{"drawing":[1]}',
+    '{"drawing":[{"x":1}]}',
+    '{"drawing":[[[1],[2]]],"word":"\\ud800"}',
+    '{"drawing":[[[-1e308,1e308],[0,1e308]]],"word":"4","said":"\\ud800"}',
+)
+
+
+@pytest.mark.parametrize("form", ["ndjson", "png"])
+@pytest.mark.parametrize("line", BAD)
+def test_no_line_of_the_file_stops_an_export(outside, tmp_path, form, line):
+    with open(outside.recorder.path, "a") as file:
+        file.write(line + "\n")
+    assert str(tmp_path / "export") in said(outside, Export(form))
+    for entry in outside.recorder.entries():
+        assert all(0 <= v <= 1 for stroke in entry.strokes for point in stroke for v in point)
+        entry.said.encode()
+
+
+def test_what_nobody_foresaw_is_a_sentence_too(outside, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(share, "export", fail)
+    assert "odd" in said(outside, Export("png"))
+
+
+def test_a_deletion_says_that_earlier_exports_keep_the_drawing(outside, tmp_path):
+    key, other = (record["key"] for record in outside.recorder.records())
+    assert said(outside, Delete(key)) == "Deleted."
+    said(outside, Export("ndjson"))
+    text = said(outside, Delete(other))
+    assert "export" in text and str(tmp_path / "export") in text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+def test_an_export_is_private_from_its_first_byte(outside, monkeypatch):
+    modes = []
+    replace = os.replace
+    monkeypatch.setattr(share.os, "chmod", lambda *args, **kwargs: None)
+    monkeypatch.setattr(share.Path, "chmod", lambda *args, **kwargs: None)
+    monkeypatch.setattr(
+        share.os, "replace", lambda a, b: (modes.append(stat.S_IMODE(os.stat(a).st_mode)), replace(a, b))
+    )
+    before = os.umask(0)
+    try:
+        said(outside, Export("ndjson"))
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
