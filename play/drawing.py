@@ -7,11 +7,11 @@ from play.verdict import Shown
 
 
 def pen_down(state: PlayState, x: float, y: float, time: float) -> PlayState:
-    """A stroke begins, or the eraser sets to work; after a label it is a new drawing's."""
+    """A stroke begins, after a label that of a new drawing, or the eraser sets to work."""
     state = pen_up(state)._replace(help=False, saving=False)
     if state.screen == "gallery":
         return state
-    if state.labelled is not None:
+    if state.labelled is not None and state.tool != "eraser":
         state = replace_ink(state, ())
     if state.tool == "eraser":
         state = state._replace(pen_down=True, erasing_from=(x, y), past=_remember(state), future=())
@@ -49,6 +49,21 @@ def pen_up(state: PlayState) -> PlayState:
     if state.erasing_from is not None and state.past and state.past[-1] is state.strokes:
         state = state._replace(past=state.past[:-1])
     return show(state._replace(pen_down=False, erasing_from=None))
+
+
+def pen_dropped(state: PlayState) -> PlayState:
+    """What the touch under way has done is taken back, out of undo's reach too."""
+    if not state.pen_down or not state.past:
+        return pen_up(state)
+    strokes = state.past[-1]
+    state = state._replace(
+        strokes=strokes,
+        past=state.past[:-1],
+        pen_down=False,
+        erasing_from=None,
+        revision=state.revision + 1,
+    )
+    return show(state) if strokes else _empty(state)
 
 
 def undo(state: PlayState) -> PlayState:
@@ -96,7 +111,7 @@ def _erase_to(state: PlayState, x: float, y: float) -> PlayState:
     state = state._replace(erasing_from=(x, y))
     if left is state.strokes:
         return state
-    state = state._replace(strokes=left, revision=state.revision + 1)
+    state = state._replace(strokes=left, revision=state.revision + 1, labelled=None)
     return state if left else _empty(state)
 
 

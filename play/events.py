@@ -41,6 +41,12 @@ class PenLost(NamedTuple):
     time: float
 
 
+class PenDropped(NamedTuple):
+    """The touch was a palm's, for a pen came: its stroke goes as if it had not been."""
+
+    time: float
+
+
 class KeyPress(NamedTuple):
     """A key by its name: "z", "0", "?", "left", "return", "f11"; `shift` and `ctrl` as they were."""
 
@@ -268,6 +274,7 @@ Event = (
     | PenMove
     | PenUp
     | PenLost
+    | PenDropped
     | KeyPress
     | Press
     | Focus

@@ -1,9 +1,11 @@
 """pygame's events to ours: mouse, finger and pen are one pointer; a second finger and the palm are none.
 
 A finger's touch comes as finger events and again as mouse events that SDL makes up (`event.touch`); those are
-dropped. While one finger is down no other counts, nor does the mouse. A list follows whoever holds it.
+dropped. While a finger draws no other counts; one that rests elsewhere does not keep another from drawing. A
+mouse or pen takes over from a finger, and what that had only dotted was a palm's. A list follows its holder.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +19,8 @@ MOUSE = -1
 """The mouse among the pointers, which otherwise are fingers' ids."""
 TREMBLE = 0.2
 """Part of a row by which a finger may move and still press."""
+STILL = 12.0
+"""Pixels within which a finger has hardly moved, and within which a mouse's press is the finger's own."""
 KEY_NAMES = {
     pygame.K_RETURN: "return",
     pygame.K_KP_ENTER: "return",
@@ -45,6 +49,9 @@ class Pointer(NamedTuple):
         held: the finger or the mouse that is down, None for none.
         drawing: it went down on the canvas.
         pressed: the control on which it went down.
+        began: where on the window it went down on the canvas.
+        at: where it is now.
+        strayed: it has moved farther than `STILL` from where it went down.
         held_at: y on the list that it holds, up to which the list has followed; None for no list.
     """
 
@@ -52,6 +59,9 @@ class Pointer(NamedTuple):
     drawing: bool = False
     pressed: str | None = None
     held_at: float | None = None
+    began: tuple[float, float] = (0.0, 0.0)
+    at: tuple[float, float] = (0.0, 0.0)
+    strayed: bool = False
 
 
 def translate(
@@ -85,7 +95,7 @@ def translate(
     if place is None:
         return pointer, found
     x, y = place
-    if before.held is None:
+    if before.held is None or before.held != pointer.held:
         return (pointer._replace(held_at=y) if sliding.area.contains(x, y) else pointer), found
     if pointer.held_at is None or _pointer_of(event) != pointer.held:
         return pointer, found
@@ -116,7 +126,7 @@ def _translate(
         if pointer.held != finger:
             return pointer, ()
         if kind == pygame.FINGERMOTION:
-            return pointer, _move(pointer, x, y, layout, time)
+            return _moved(pointer, x, y), _move(pointer, x, y, layout, time)
         return _up(pointer, x, y, controls, time)
     if kind == pygame.KEYDOWN:
         return pointer, _key(event, controls, focus)
@@ -185,7 +195,7 @@ def _mouse(
         return pointer, ()
     if not event.buttons[0]:  # the button went up where we could not see it
         return _up(pointer, -1, -1, controls, time)
-    return pointer, _move(pointer, x, y, layout, time)
+    return _moved(pointer, x, y), _move(pointer, x, y, layout, time)
 
 
 def _down(
@@ -198,14 +208,31 @@ def _down(
     time: float,
     covered: bool,
 ) -> tuple[Pointer, tuple[events.Event, ...]]:
-    if pointer.held is not None:
-        return pointer, ()
     control = hit(controls, x, y)
+    on_canvas = control is None and layout.canvas.contains(x, y) and not covered
+    ended: tuple[events.Event, ...] = ()
+    if pointer.drawing:
+        if held != MOUSE or pointer.held == MOUSE or _near(pointer.at, x, y):
+            return pointer, ()
+        ended = (events.PenLost(time),) if pointer.strayed else (events.PenDropped(time),)
+    elif not on_canvas and (pointer.pressed is not None or pointer.held_at is not None):
+        return pointer, ()
     if control is not None:
-        return Pointer(held, False, control.action), ()
-    if layout.canvas.contains(x, y) and not covered:
-        return Pointer(held, True, None), (events.PenDown(*to_canvas(layout, x, y), time),)
-    return Pointer(held, False, None), ()
+        return Pointer(held, False, control.action), ended
+    if on_canvas:
+        down = events.PenDown(*to_canvas(layout, x, y), time)
+        return Pointer(held, True, began=(x, y), at=(x, y)), (*ended, down)
+    return Pointer(held), ended
+
+
+def _near(place: tuple[float, float], x: float, y: float) -> bool:
+    return math.hypot(x - place[0], y - place[1]) <= STILL
+
+
+def _moved(pointer: Pointer, x: float, y: float) -> Pointer:
+    if not pointer.drawing:
+        return pointer
+    return pointer._replace(at=(x, y), strayed=pointer.strayed or not _near(pointer.began, x, y))
 
 
 def _move(pointer: Pointer, x: float, y: float, layout: Layout, time: float) -> tuple[events.Event, ...]:

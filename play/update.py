@@ -5,7 +5,7 @@ import math
 from play import gallery as galleries
 from play import verdict
 from play.actions import key, press, scroll
-from play.drawing import pen_down, pen_move, pen_up, show
+from play.drawing import pen_down, pen_dropped, pen_move, pen_up, show
 from play.effects import Import
 from play.events import (
     Answered,
@@ -24,6 +24,7 @@ from play.events import (
     ModelsListed,
     Notice,
     PenDown,
+    PenDropped,
     PenLost,
     PenMove,
     PenUp,
@@ -46,12 +47,16 @@ def update(state: PlayState, event: Event) -> PlayState:
             return pen_move(state, x, y, time) if _finite(x, y, time) else state
         case PenUp() | PenLost():
             return pen_up(state)
+        case PenDropped():
+            return pen_dropped(state)
         case Tick(time):
             return _tick(state, time) if _finite(time) else state
         case Answered():
-            return _answered(state, event)
+            numbers = (*event.probabilities, event.is_digit or 0.0, *(event.fit or ()))
+            return _answered(state, event) if _finite(*numbers) else state
         case Explained():
-            return state if event.revision < state.ground else state._replace(explained=event)
+            sound = _finite(*event.heat, *(part for row in event.without for part in row[1:]))
+            return state._replace(explained=event) if sound and event.revision >= state.ground else state
         case KeyPress():
             return key(state, event)
         case Press(action):
@@ -141,7 +146,7 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
 
 def _recorded(state: PlayState, word: str, total: int, error: str) -> PlayState:
     if error:
-        return say(state, error)._replace(labelled=None)
+        return say(state, error)._replace(labelled=None if state.labelled == word else state.labelled)
     state = state._replace(recorded=total)
     name = "not a digit" if word == verdict.OTHER_WORD else word
     return say(state, f"Saved as {name}. {total} drawing{'' if total == 1 else 's'} on this machine.")

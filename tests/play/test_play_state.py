@@ -30,6 +30,7 @@ from play.events import (
     ModelsListed,
     Notice,
     PenDown,
+    PenDropped,
     PenLost,
     PenMove,
     PenUp,
@@ -201,13 +202,47 @@ def test_label_records_what_was_drawn_and_said_once():
     assert isinstance(record, Record)
     assert (record.word, record.ink, record.model, record.said) == ("1", state.strokes, "cnn-7/42", "7")
     state = after(KeyPress("n"), state=state._replace(effects=()))
-    assert state.effects == (Relabel(None, "not-a-digit"),)
+    assert state.effects == (record._replace(word="not-a-digit"),)
 
 
 def test_the_stroke_after_a_label_begins_a_new_drawing():
     state = after(*LINE, KeyPress("1"), *BAR)
     assert [s.points[0] for s in state.strokes] == [(100, 500)]
     assert len(after(KeyPress("z"), KeyPress("z"), state=state).strokes) == 1
+
+
+def test_a_label_says_only_what_the_network_has_said_about_this_ink_as_it_is():
+    state = after(ModelReady(MODEL), *LINE)
+    state = after(answer(state.revision, 7), state=state)
+    for late in (BAR, [Press("stage:mass")], [ModelReady(MODEL._replace(step=43))]):
+        (record,) = after(*late, KeyPress("1"), state=state).effects
+        assert isinstance(record, Record)
+        assert (record.said, record.probabilities, record.is_digit) == ("", (), None)
+    broken = after(Press("stage:mass"), state=state)
+    (record,) = after(answer(broken.revision, 3), KeyPress("1"), state=broken).effects
+    assert isinstance(record, Record) and record.said == "" and record.probabilities == ()
+
+
+def test_label_undo_redo_label_names_the_same_ink():
+    first, second = after(*LINE, KeyPress("4"), KeyPress("z"), KeyPress("y"), KeyPress("5")).effects
+    assert isinstance(first, Record) and isinstance(second, Record)
+    assert (first.word, second.word) == ("4", "5") and first.ink == second.ink
+
+
+def test_the_eraser_after_a_label_takes_only_what_it_touches():
+    state = after(*LINE, *BAR, KeyPress("4"), KeyPress("e"), *stroke((900, 900), (950, 950)))
+    assert len(state.strokes) == 2 and state.labelled == "4"
+    cut = after(*stroke((200, 500), (200, 510)), state=state)
+    assert len(cut.strokes) == 3 and cut.labelled is None
+
+
+@pytest.mark.parametrize("tool", ["pen", "eraser"])
+def test_a_dropped_touch_is_as_if_it_had_not_been(tool):
+    drawn = after(*LINE, Press(tool))
+    state = after(PenDown(200, 100, 1), PenMove(210, 100, 1), PenDropped(2), state=drawn)
+    assert (state.strokes, state.past, state.pen_down) == (drawn.strokes, drawn.past, False)
+    assert state.revision > drawn.revision
+    assert after(PenDropped(3), state=drawn) == drawn
 
 
 def test_label_without_ink_and_failed_saving_are_said():

@@ -64,15 +64,13 @@ def test_a_finger_and_its_synthetic_mouse_are_one_stroke():
     assert found[0].x == pytest.approx(500, abs=1)
 
 
-def test_second_finger_palm_and_mouse_are_ignored_while_one_draws():
+def test_second_finger_and_palm_are_ignored_while_one_draws():
     found = run(
         finger("down", MIDDLE, 5),
         finger("down", (400, 400), 6),
         finger("move", (410, 400), 6),
-        mouse("down", (420, 420)),
         finger("up", (410, 400), 6),
         finger("move", (300, 300), 5),
-        mouse("up", (420, 420)),
         finger("up", (300, 300), 5),
     )
     assert [type(event).__name__ for event in found] == ["PenDown", "PenMove", "PenUp"]
@@ -187,3 +185,41 @@ def test_unknown_events_and_the_close_button():
     assert run(pygame.Event(pygame.USEREVENT), pygame.Event(pygame.JOYBUTTONDOWN)) == []
     assert run(pygame.Event(pygame.QUIT)) == [events.Closed()]
     assert run(pygame.Event(pygame.DROPFILE, file="/a/b.ndjson")) == [events.Dropped("/a/b.ndjson")]
+
+
+def names(*given, **options) -> list[str]:
+    return [type(event).__name__ for event in run(*given, **options)]
+
+
+AWAY = (MIDDLE[0] + 150, MIDDLE[1] - 120)
+
+
+def test_a_pen_after_a_resting_palm_takes_its_dot_away_and_draws():
+    rest = [mouse("down", MIDDLE), mouse("move", AWAY), finger("up", AWAY, 5), mouse("up", AWAY)]
+    palm = [finger("down", AWAY, 5), finger("move", (AWAY[0] + 2, AWAY[1]), 5)]
+    assert names(*palm, *rest) == ["PenDown", "PenMove", "PenDropped", "PenDown", "PenMove", "PenUp"]
+
+
+def test_a_pen_after_a_finger_that_has_drawn_ends_its_stroke_and_draws():
+    drawn = [finger("down", AWAY, 5), finger("move", MIDDLE, 5), finger("move", AWAY, 5)]
+    found = names(*drawn, mouse("down", MIDDLE), finger("move", AWAY, 5), mouse("up", MIDDLE))
+    assert found == ["PenDown", "PenMove", "PenMove", "PenLost", "PenDown", "PenUp"]
+
+
+def test_a_mouse_press_where_the_finger_is_belongs_to_the_finger():
+    assert names(finger("down", MIDDLE), mouse("down", MIDDLE), finger("up", MIDDLE)) == ["PenDown", "PenUp"]
+
+
+def test_a_palm_after_the_pen_changes_nothing():
+    given = [mouse("down", MIDDLE), finger("down", AWAY), mouse("move", AWAY), finger("up", AWAY)]
+    assert names(*given, mouse("up", MIDDLE)) == ["PenDown", "PenMove", "PenUp"]
+
+
+@pytest.mark.parametrize("hand", [mouse, finger])
+def test_a_finger_that_rests_beside_the_canvas_or_on_a_button_blocks_no_drawing(hand):
+    theme = next(control for control in LAYOUT.controls if control.action == "theme").rect
+    for place in ((CANVAS.x // 2, CANVAS.y + CANVAS.h + 2), (theme.x + 4, theme.y + 4)):
+        assert not CANVAS.contains(*place)
+        given = [hand("down", MIDDLE), finger("up", place, 9), hand("up", MIDDLE)]
+        found = names(finger("down", place, 9), *given)
+        assert found == ["PenDown", "PenUp"]
