@@ -23,6 +23,7 @@ from play.launch import Link
 from play.verdict import THRESHOLD
 
 CLOSE_SECONDS = 1.0
+NO_NUMBER = "The network's answer is no number: choose another network in Models."
 
 
 class Query(NamedTuple):
@@ -165,8 +166,17 @@ class ProcessClassifier:
                 return [ModelsListed(tuple(ModelInfo(**model) for model in header["models"]))]
             case "answer":
                 self._due = not header["last"]
-                return [] if header["slot"] < 0 else [answer_of(header, arrays[0])]
+                if header["slot"] < 0:
+                    return []
+                vector = arrays[0]
+                sound = np.isfinite(vector[:10]).all() and np.isfinite(vector[14:]).all()
+                if not sound or np.isinf(vector).any():
+                    return [Notice(NO_NUMBER)]
+                return [answer_of(header, vector)]
             case "why":
+                heat, without = arrays[:2]
+                if not (np.isfinite(heat).all() and np.isfinite(without[:, :10]).all()):
+                    return [Notice(NO_NUMBER)]
                 return [explanation_of(header, *arrays)]
             case "stats":
                 self.stats = header

@@ -52,10 +52,12 @@ def update(state: PlayState, event: Event) -> PlayState:
         case Tick(time):
             return _tick(state, time) if _finite(time) else state
         case Answered():
-            numbers = (*event.probabilities, event.is_digit or 0.0, *(event.fit or ()))
-            return _answered(state, event) if _finite(*numbers) else state
+            parts = (*event.probabilities, event.is_digit or 0.0)
+            sound = all(0 <= part < 1.01 for part in parts) and all(abs(x) < 1e6 for x in event.fit or ())
+            return _answered(state, event) if sound else state
         case Explained():
-            sound = _finite(*event.heat, *(part for row in event.without for part in row[1:]))
+            parts = (*event.heat, *(part for row in event.without for part in row[1:]))
+            sound = all(-1.01 < part < 1.01 for part in parts)
             return state._replace(explained=event) if sound and event.revision >= state.ground else state
         case KeyPress():
             return key(state, event)

@@ -11,7 +11,9 @@ from digitjax.runs import SHIPPED
 from digitjax.strokes import Drawing
 from play import ink
 from play.app import WindowSource
-from play.events import Closed, KeyPress, PenDown, PenMove, PenUp, Press
+from play.classify import ProcessClassifier
+from play.events import Answered, Closed, KeyPress, Notice, PenDown, PenMove, PenUp, Press
+from play.launch import Link
 from play.layout import arrange, from_canvas
 from play.outside import SETTINGS, load_settings
 from play.replay import Replay, script
@@ -189,6 +191,26 @@ def test_ink_of_any_extent_is_replayed_at_once_and_in_full_size(far):
     events = list(script(Drawing((ink,))))
     assert events[-1][0] < 2.0
     assert np.allclose([(e.x, e.y) for _, e in events[:-1]], [[200, 200], [800, 800]])
+
+
+def test_an_answer_that_is_no_number_becomes_a_notice():
+    header = {"kind": "answer", "revision": 1, "slot": 0, "last": True, "ms": 1.0, "side": 28}
+    header["origin"] = [0.0, 0.0]
+    vector = np.zeros(14 + 784, np.float32)
+    vector[0], vector[10:14] = 1.0, np.nan
+    classifier = ProcessClassifier(Link(None, None, None))  # type: ignore[arg-type]
+    (sound,) = classifier._event(dict(header), [vector])
+    assert isinstance(sound, Answered) and sound.is_digit is None and sound.fit is None
+    for place, wrong in [(3, np.nan), (0, np.inf), (10, np.inf), (11, np.inf), (12, -np.inf), (20, np.nan)]:
+        bad = vector.copy()
+        bad[11:14] = 1.0
+        bad[place] = wrong
+        (event,) = classifier._event(dict(header), [bad])
+        assert isinstance(event, Notice) and "no number" in event.text
+    why = {"kind": "why", "revision": 1, "digit": 3, "layers": []}
+    arrays = [np.full((28, 28), np.nan, np.float32), np.zeros((1, 11), np.float32)]
+    (event,) = classifier._event(why, arrays)
+    assert isinstance(event, Notice)
 
 
 def test_no_socket_is_opened(tmp_path, monkeypatch):

@@ -8,10 +8,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from play.actions import KEYS
 from play.events import (
     Closed,
+    Dropped,
+    Explained,
+    FeatureMap,
+    FilesListed,
     Focus,
+    FoundFile,
+    Hover,
     KeyPress,
+    Measured,
     ModelFailed,
     ModelReady,
+    ModelsListed,
     Notice,
     PenDown,
     PenLost,
@@ -19,6 +27,8 @@ from play.events import (
     PenUp,
     Press,
     Recorded,
+    RecordEntry,
+    RecordsListed,
     Resize,
     Scroll,
     Tick,
@@ -55,7 +65,47 @@ actions = st.sampled_from(
         "x:y",
     ]
 )
+number = st.floats() | st.floats(0, 1)
+
+
+def odd_answer(revision, one, is_digit, fit, slot):
+    """An answer of which any number may be none."""
+    sound = answer(revision, 3)
+    probabilities = (*sound.probabilities[:9], one)
+    return sound._replace(probabilities=probabilities, is_digit=is_digit, fit=fit, slot=slot)
+
+
+def explained(revision, digit, heat, without):
+    """An explanation whose heat is `heat` everywhere, and of so many strokes."""
+    rows = tuple((str(digit), one, one) for one in without)
+    maps = (FeatureMap("conv", 2, 4, 4, bytes(range(32))),)
+    return Explained(revision, digit, (heat,) * 784, 28, rows, maps)
+
+
+entry = st.builds(
+    RecordEntry,
+    st.sampled_from(["zz", "a"]),
+    st.integers(0, 99),
+    st.sampled_from(["7", "not-a-digit", "cat"]),
+    st.sampled_from(["", "7", "not a digit"]),
+    st.just((((0.0, 0.0), (1.0, 0.5)), ((0.2, 0.2),))),
+)
 events = st.one_of(
+    st.builds(
+        odd_answer,
+        st.integers(0, 9),
+        number,
+        st.none() | number,
+        st.tuples(number, number, number) | st.none(),
+        st.integers(0, 1),
+    ),
+    st.builds(explained, st.integers(0, 9), st.integers(0, 9), number, st.lists(number, max_size=4)),
+    st.builds(RecordsListed, st.lists(entry, max_size=4).map(tuple), st.just("/x")),
+    st.builds(ModelsListed, st.just((MODEL, MODEL._replace(name="x", path="/x", error="it is damaged")))),
+    st.builds(FilesListed, st.just((FoundFile("/x", 9, "2026"),))),
+    st.builds(Dropped, st.text(max_size=5)),
+    st.builds(Measured, number, st.none() | number, st.integers(0, 9)),
+    st.builds(Hover, st.none() | actions),
     st.builds(PenDown, coordinate, coordinate, seconds),
     st.builds(PenMove, coordinate, coordinate, seconds),
     st.builds(PenUp, seconds),
@@ -108,6 +158,31 @@ def test_any_state_can_be_painted(sequence):
     controls_of(state, arrange(state))
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.sampled_from(["draw", "sees", "why", "models"]),
+    st.builds(
+        odd_answer,
+        st.just(1),
+        number,
+        st.none() | number,
+        st.tuples(number, number, number) | st.none(),
+        st.integers(0, 1),
+    ),
+    st.builds(explained, st.just(1), st.integers(0, 9), number, st.lists(number, max_size=2)),
+)
+def test_numbers_that_are_none_reach_no_painter(screen, said, why):
+    pygame.font.init()
+    surface, state = pygame.Surface((420, 330)), PlayState(width=420, height=330)
+    begin = [ModelReady(MODEL), Press(f"screen:{screen}"), PenDown(1, 1, 0.0), PenMove(600, 600, 0.0)]
+    for event in [*begin, PenUp(0.0)]:
+        state = update(state, event)
+    here = state.revision
+    for event in (said._replace(revision=here), why._replace(revision=here), Tick(1.0)):
+        state = update(state, event)
+    Frame().draw(surface, state)
+
+
 class Strokes(RuleBasedStateMachine):
     """Drawing, undoing, redoing, clearing, labelling against a list of pictures with a cursor."""
 
@@ -139,6 +214,37 @@ class Strokes(RuleBasedStateMachine):
         self.history = [*self.history[: self.at + 1], (*self.history[self.at], tuple(points))]
         self.at += 1
         self.labelled = False
+
+    @rule(x=st.floats(0, 400), end=st.sampled_from(["label", "lost", "resize"]))
+    def interrupted(self, x, end):
+        """A label or a lost pen ends the stroke where it is; another window's size does not."""
+        size = Resize(700, 500)
+        between = {"label": KeyPress("5"), "lost": PenLost(0.0), "resize": size}[end]
+        for event in [PenDown(x, x, 0.0), between, PenMove(x + 500, x, 0.0), PenUp(0.0)]:
+            self.state = update(self.state, event)
+        if self.labelled:
+            self._push(())
+        points = ((x, x), (x + 500, x)) if end == "resize" else ((x, x),)
+        self.history = [*self.history[: self.at + 1], (*self.history[self.at], points)]
+        self.at += 1
+        self.labelled = end == "label"
+
+    @rule(x=st.floats(0, 1000))
+    def rub(self, x):
+        """The eraser takes ink away or leaves it; one undo brings all back."""
+        if self.labelled:
+            return
+        for event in [Press("eraser"), PenDown(x, x, 0.0), PenMove(x, 0, 0.0), PenUp(0.0), Press("pen")]:
+            self.state = update(self.state, event)
+        left = tuple(stroke.points for stroke in self.state.strokes)
+        self.history = self.history[: self.at + 1]
+        if left == self.history[self.at]:
+            return
+        self.state = update(self.state, KeyPress("z"))
+        assert tuple(stroke.points for stroke in self.state.strokes) == self.history[self.at]
+        self.state = update(self.state, KeyPress("y"))
+        self.history = [*self.history, left]
+        self.at += 1
 
     @rule()
     def undo(self):
