@@ -80,11 +80,10 @@ class Scroll(NamedTuple):
 
 
 class Resize(NamedTuple):
-    """The window has another size, in pixels; `scale` is pixels a point on a high-DPI display."""
+    """The window has another size, in pixels."""
 
     width: int
     height: int
-    scale: float = 1.0
 
 
 class Tick(NamedTuple):

@@ -98,7 +98,6 @@ class PlayState(NamedTuple):
     fullscreen: bool = False
     width: int = 1280
     height: int = 800
-    scale: float = 1.0
     focus: str | None = None
     hover: str | None = None
     off: frozenset[str] = frozenset()

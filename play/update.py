@@ -69,10 +69,10 @@ def update(state: PlayState, event: Event) -> PlayState:
             return state._replace(hover=control)
         case Scroll(rows):
             return scroll(state, rows) if _finite(rows) else state
-        case Resize(width, height, scale):
-            if not (width > 0 and height > 0 and scale > 0):
+        case Resize(width, height):
+            if not (width > 0 and height > 0):
                 return state
-            return state._replace(width=width, height=height, scale=scale, hover=None)
+            return state._replace(width=width, height=height, hover=None)
         case Measured(frame, ink_to_answer, dropped):
             last = state.numbers.ink_to_answer if ink_to_answer is None else ink_to_answer
             return state._replace(numbers=Numbers(frame, last, dropped))
