@@ -6,7 +6,7 @@
 #   make check         lint, typecheck and test, as CI does
 #   make lint          ruff: rules and formatting
 #   make typecheck     pyright
-#   make pictures      the README's pictures of the drawing program
+#   make pictures      the README's pictures of the drawing program, and the tests' reference pictures
 #   make bench         measure the drawing program: start, latency, frames, memory
 #   make setup         .venv alone
 #   make constraints   resolve the pinned versions in .constraints/ anew
@@ -61,6 +61,7 @@ bench: setup
 	$(VENV)/python -m play --bench
 
 pictures: setup
+	$(VENV)/python -m tests.play.pictures
 	$(VENV)/python -m tests.play.pictures --readme
 
 constraints:

@@ -76,9 +76,11 @@ def _run(options: argparse.Namespace) -> int:
         raise InputError(f"--frames {options.frames} is out of range: give 1 or more")
     if options.json and not options.bench:
         raise InputError("--json belongs to --bench: give both")
-    screens = ("draw", "sees", "why", "models", "gallery")
-    if options.screen is not None and options.screen not in screens:
-        raise InputError(f"--screen {options.screen} is unknown: give one of {', '.join(screens)}")
+    if options.screen is not None:
+        from play.state import SCREENS
+
+        if options.screen not in SCREENS:
+            raise InputError(f"--screen {options.screen} is unknown: give one of {', '.join(SCREENS)}")
     if options.bench:
         from play import bench
 
