@@ -125,11 +125,11 @@ class Worker:
                     raise InputError("; ".join(passed)) from error
                 continue
             self._take(0, found)
-            break
-        if passed:
-            text = f"{'; '.join(passed)}. {found.loaded.run.name} is used in its place."
-            print(f"digitjax-play: {text}", file=sys.stderr, flush=True)
-            self._send({"kind": "notice", "text": text})
+            if passed:
+                text = f"{'; '.join(passed)}. {found.loaded.run.name} is used in its place."
+                print(f"digitjax-play: {text}", file=sys.stderr, flush=True)
+                self._send({"kind": "notice", "text": text})
+            return
 
     def _prepare(self, step: Path) -> None:
         """Compiles the reading in a thread while the checkpoint's files are checked and read.
