@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json and not options.bench:
         raise InputError("--json belongs to --bench: give both")
     if options.screen is not None:
-        from play.state import SCREENS
+        from play.screens import SCREENS
 
         if options.screen not in SCREENS:
             raise InputError(f"--screen {options.screen} is unknown: give one of {', '.join(SCREENS)}")

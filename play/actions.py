@@ -14,9 +14,9 @@ from play.effects import (
     UnloadModel,
 )
 from play.events import KeyPress
+from play.screens import SCREENS
 from play.state import (
     PENS,
-    SCREENS,
     STAGES,
     TEXT_SIZES,
     THEMES,
@@ -118,7 +118,8 @@ def press(state: PlayState, action: str) -> PlayState:
             return _to_screen(state, argument)
         case "screen-before" | "screen-after":
             step = 1 if name == "screen-after" else -1
-            return _to_screen(state, SCREENS[(SCREENS.index(state.screen) + step) % len(SCREENS)])
+            names = tuple(SCREENS)
+            return _to_screen(state, names[(names.index(state.screen) + step) % len(names)])
         case "label" if argument in verdict.WORDS:
             return _label(state, argument)._replace(saving=False)
         case "save":

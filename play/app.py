@@ -15,6 +15,7 @@ from play.classify import Classifier, Query
 from play.layout import Control, Layout, arrange, first_size
 from play.outside import Outside
 from play.places import sliding
+from play.screens import SCREENS
 from play.state import PlayState
 from play.translate import Pointer, translate
 from play.update import update
@@ -106,7 +107,7 @@ class WindowSource:
     ) -> list[events.Event]:
         found: list[events.Event] = []
         focus = state.focus
-        covered = state.screen == "gallery" or state.help
+        covered = state.help or not SCREENS[state.screen].has_canvas
         slides = sliding(state, layout)
         for event in pygame.event.get():
             if event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED, pygame.WINDOWSHOWN):

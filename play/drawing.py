@@ -2,6 +2,7 @@
 
 from play import ink, verdict
 from play.ink import Ink
+from play.screens import SCREENS
 from play.state import ERASER, MAX_HISTORY, PlayState, say
 from play.verdict import Shown
 
@@ -9,7 +10,7 @@ from play.verdict import Shown
 def pen_down(state: PlayState, x: float, y: float, time: float) -> PlayState:
     """A stroke begins, after a label that of a new drawing, or the eraser sets to work."""
     state = pen_up(state)._replace(help=False, saving=False)
-    if state.screen == "gallery":
+    if not SCREENS[state.screen].has_canvas:
         return state
     if state.labelled is not None and state.tool != "eraser":
         state = replace_ink(state, ())

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from play.events import CANVAS
-from play.state import SCREENS, PlayState
+from play.screens import SCREENS
+from play.state import PlayState
 
 TEXT_SCALE = {"small": 0.85, "normal": 1.0, "large": 1.25}
 SMALLEST = 320
 """Side of the smallest window, in pixels, for which anything is laid out."""
-SHORT = {"sees": "Sees"}
-"""Titles where the tabs are narrow."""
 BARS = 80
 """Pixels of a small screen that are left to the desktop's bars."""
-TITLES = {"draw": "Draw", "sees": "What it sees", "why": "Why", "models": "Models", "gallery": "Gallery"}
 
 
 class Rect(NamedTuple):
@@ -168,7 +166,7 @@ def arrange(state: PlayState) -> Layout:
         panel = Rect(
             margin, tools.bottom + margin, width - 2 * margin, max(0, bottom - tools.bottom - margin)
         )
-    if state.screen == "gallery":
+    if not SCREENS[state.screen].has_canvas:
         panel = Rect(margin, top, width - 2 * margin, bottom - top)
     layout = Layout(window, unit, text, margin, header, tools, canvas, panel, status, wide, ())
     return layout._replace(controls=_controls(state, layout))
@@ -220,13 +218,14 @@ def _controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
         Control("fullscreen", corner[3], "", "⛶", "F11", on=state.fullscreen, tip="Full screen"),
         Control("help", corner[4], "", "?", "?", on=state.help, tip="Help and all keys"),
     ]
-    if state.screen != "gallery":
+    if SCREENS[state.screen].has_canvas:
         controls += _tools(state, layout, gap)
     return tuple(controls)
 
 
 def _title(name: str, width: int, text: int) -> str:
-    return SHORT.get(name, TITLES[name]) if width < 7.5 * text else TITLES[name]
+    about = SCREENS[name]
+    return about.short if about.short and width < 7.5 * text else about.title
 
 
 def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:

@@ -12,8 +12,6 @@ from play.events import Answered, Explained, ModelInfo
 from play.ink import Ink
 from play.verdict import Shown
 
-SCREENS = ("draw", "sees", "why", "models", "gallery")
-"""Names of the screens in the order of their tabs; `play.view.SCREENS` has a module for each."""
 THEMES = ("dark", "light")
 TEXT_SIZES = ("small", "normal", "large")
 STAGES = ("box", "scale", "mass")

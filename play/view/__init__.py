@@ -1,13 +1,12 @@
-"""The views: they read the state and write pixels. A screen is one module and one line in `SCREENS`."""
+"""The views: they read the state and write pixels. A screen is one module and one line in `play.screens`."""
 
-from play.view import draw, gallery, models, sees, why
+import importlib
+
+from play import screens
 from play.view.screen import Screen
 
-SCREENS: dict[str, Screen] = {
-    "draw": draw.SCREEN,
-    "sees": sees.SCREEN,
-    "why": why.SCREEN,
-    "models": models.SCREEN,
-    "gallery": gallery.SCREEN,
-}
-"""Screens by name, in `play.state.SCREENS`' order."""
+
+def screen(name: str) -> Screen:
+    """How the screen of that name is painted."""
+    assert name in screens.SCREENS
+    return importlib.import_module(f"play.view.{name}").SCREEN

@@ -6,6 +6,7 @@ import pygame
 
 from play import view
 from play.layout import Control, Layout, Rect, arrange
+from play.screens import SCREENS
 from play.state import PlayState
 from play.view import chrome, help
 from play.view.ink_layer import InkLayer
@@ -20,7 +21,7 @@ def controls_of(state: PlayState, layout: Layout) -> tuple[Control, ...]:
 
 
 def _all_controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
-    return (*layout.controls, *view.SCREENS[state.screen].controls(state, layout))
+    return (*layout.controls, *view.screen(state.screen).controls(state, layout))
 
 
 class Frame:
@@ -41,7 +42,7 @@ class Frame:
             The rectangles that changed.
         """
         layout = layout or arrange(state)
-        screen = view.SCREENS[state.screen]
+        screen = view.screen(state.screen)
         palette = PALETTES[state.settings.theme]
         painter = Painter(surface, palette, layout.unit, layout.text)
         places = layout._replace(controls=())
@@ -52,7 +53,7 @@ class Frame:
             self._look, self._painted, self._overlay = look, {}, None
             self._ink = InkLayer()
             dirty.append(pygame.Rect(layout.window))
-        if state.screen != "gallery":
+        if SCREENS[state.screen].has_canvas:
             dirty += self._canvas(painter, state, layout, screen.overlay(state, layout))
         blocks = [*screen.blocks(state, layout)]
         tip = ""

@@ -1,17 +1,11 @@
 """Help: what this screen shows and all keys, over everything; a press anywhere closes it."""
 
-from play.layout import TITLES, Control, Layout, Rect
+from play.layout import Control, Layout, Rect
+from play.screens import SCREENS
 from play.state import PlayState
 from play.view import parts
 from play.view.painter import Block, Painter, text_width, wrap
 
-ABOUT = {
-    "draw": "Draw a digit with mouse, finger or pen. The network answers while you draw.",
-    "sees": "The ink on its way to the 28 × 28 image. Switch a stage off and watch the answer break.",
-    "why": "Which ink speaks for the answer, what it would be without a stroke, what each layer sees.",
-    "models": "Every trained network. Use one, or put a second beside it on the same drawing.",
-    "gallery": "What you have saved, wrong answers first. It stays on this machine, in one file.",
-}
 KEYS = (
     ("Z  Y", "undo, redo"),
     ("C", "clear"),
@@ -29,16 +23,6 @@ KEYS = (
     ("Esc", "back to drawing"),
     ("Ctrl Q", "leave"),
 )
-OWN_KEYS = {
-    "sees": (("J", "watch the ink on its way"),),
-    "models": (("↑  ↓", "scroll the list"),),
-    "gallery": (
-        ("↑  ↓", "scroll"),
-        ("←  →", "choose a drawing"),
-        ("Del Del", "delete it"),
-        ("X", "export the strokes"),
-    ),
-}
 
 
 def controls(layout: Layout) -> tuple[Control, ...]:
@@ -49,10 +33,10 @@ def controls(layout: Layout) -> tuple[Control, ...]:
 def block(state: PlayState, layout: Layout) -> Block:
     """The card in the middle of the window."""
     window, text = layout.window, layout.text
-    keys = (*OWN_KEYS.get(state.screen, ()), *KEYS)
+    keys = (*SCREENS[state.screen].keys, *KEYS)
     width = min(window.w - 2 * layout.margin, round(text * 44))
     inner = width - 2 * max(1, round(22 * layout.unit))
-    about = len(wrap(ABOUT[state.screen], text, False, inner))
+    about = len(wrap(SCREENS[state.screen].help, text, False, inner))
     rows = -(-len(keys) // 2)
     wanted = round(text * (6.6 + 1.35 * about + rows * 1.75)) + 2 * max(1, round(22 * layout.unit))
     height = min(window.h - 2 * layout.margin, wanted)
@@ -64,11 +48,11 @@ def block(state: PlayState, layout: Layout) -> Block:
         inside = rect.inset(painter.px(22))
         title = inside.top(round(painter.text_size * 2.2))
         close = round(painter.text_size * 2)
-        painter.text(TITLES[state.screen], title, palette.text, size=1.5, bold=True)
+        painter.text(SCREENS[state.screen].title, title, palette.text, size=1.5, bold=True)
         corner = Rect(title.right - close, title.y, close, title.h)
         painter.text("✕", corner, palette.muted, size=1.4, align="right")
         rest = inside.below(title.h + painter.px(4))
-        rest = rest.below(painter.paragraph(ABOUT[state.screen], rest, palette.text) + painter.px(14))
+        rest = rest.below(painter.paragraph(SCREENS[state.screen].help, rest, palette.text) + painter.px(14))
         foot = round(painter.text_size * 1.8)
         table = rest.top(rest.h - foot)
         for half, column in zip((keys[:rows], keys[rows:]), table.columns(2, painter.px(20)), strict=True):

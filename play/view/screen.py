@@ -1,4 +1,4 @@
-"""What a screen is. A screen is one module that makes one, and one line in `play.view.SCREENS`."""
+"""What a screen is. A screen is one module that makes one, and one line in `play.screens`."""
 
 from collections.abc import Callable, Hashable
 from typing import NamedTuple

@@ -31,7 +31,8 @@ from play.events import (
     Tick,
 )
 from play.layout import arrange, from_canvas
-from play.state import JOURNEY_SECONDS, SCREENS, STAGES, PlayState
+from play.screens import SCREENS
+from play.state import JOURNEY_SECONDS, STAGES, PlayState
 from play.translate import Pointer, next_focus, translate
 from play.update import update
 from play.view import help as help_view
@@ -566,14 +567,14 @@ def test_what_is_drawn_and_labelled_is_in_the_gallery_until_it_is_deleted(tmp_pa
 
 
 def test_help_names_every_key_and_covers_every_control():
-    for screen in help_view.ABOUT:
+    for screen in SCREENS:
         state = update(scene("empty"), Press(f"screen:{screen}"))
         shown = update(state, KeyPress("?"))
         controls = controls_of(shown, arrange(shown))
         assert [control.action for control in controls] == ["help"]
         assert update(shown, Press("help")).help is False
     named = " ".join(
-        keys for keys, _ in (*help_view.KEYS, *itertools.chain(*help_view.OWN_KEYS.values()))
+        keys for keys, _ in (*help_view.KEYS, *(one for about in SCREENS.values() for one in about.keys))
     ).lower()
     names = {"-": "−", "pageup": "page ↑", "pagedown": "↓", "delete": "del", "?": "", "f1": ""}
     for key in KEYS:

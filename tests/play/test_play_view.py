@@ -1,6 +1,8 @@
 """What is painted: places, contrast, and that a frame by frame picture is the one painted at once."""
 
 import itertools
+import sys
+import types
 
 import numpy as np
 import pygame
@@ -9,7 +11,8 @@ import pytest
 from play import view
 from play.events import KeyPress, ModelFailed, ModelReady, PenDown, PenMove, PenUp, Press, Tick
 from play.layout import Rect, arrange, first_size, from_canvas, hit, to_canvas
-from play.state import SCREENS, TEXT_SIZES, PlayState, Settings
+from play.screens import SCREENS, About
+from play.state import TEXT_SIZES, PlayState, Settings
 from play.update import update
 from play.view import draw
 from play.view.frame import Frame, controls_of
@@ -191,10 +194,21 @@ def test_a_click_is_a_dot():
 
 
 def test_every_screen_has_a_view_and_help_names_every_key():
-    assert tuple(view.SCREENS) == SCREENS
     for screen in SCREENS:
         state = update(PlayState(width=800, height=600), Press(f"screen:{screen}"))
         assert painted([state], (800, 600)).std() > 5
+
+
+def test_a_screen_is_one_module_and_one_line(monkeypatch):
+    module = types.ModuleType("play.view.clock")
+    vars(module)["SCREEN"] = view.screen("draw")
+    monkeypatch.setitem(sys.modules, "play.view.clock", module)
+    monkeypatch.setitem(SCREENS, "clock", About("Clock", "What the time is."))
+    state = update(PlayState(width=800, height=600), Press("screen:clock"))
+    assert state.screen == "clock"
+    assert "screen:clock" in [control.action for control in controls_of(state, arrange(state))]
+    assert painted([state, update(state, Press("help"))], (800, 600)).std() > 5
+    assert update(state, KeyPress("pagedown")).screen == "draw"
 
 
 def test_what_is_wrong_with_the_network_takes_the_draw_panel():

@@ -1,0 +1,55 @@
+"""The registry of screens: a line a screen, in the order of the tabs. Pure.
+
+To add one, write `play/view/NAME.py` with a `SCREEN` (`play.view.screen.Screen`) and add its line here.
+"""
+
+from typing import NamedTuple
+
+
+class About(NamedTuple):
+    """What everybody needs to know of a screen without painting it.
+
+    Attributes:
+        title: on its tab and over its help.
+        help: what it shows, a sentence or two.
+        short: its title where the tabs are narrow; "" for the same.
+        keys: keys of its own and what they do.
+        has_canvas: whether the canvas is there to draw on; else the panel takes its place.
+    """
+
+    title: str
+    help: str
+    short: str = ""
+    keys: tuple[tuple[str, str], ...] = ()
+    has_canvas: bool = True
+
+
+SCREENS = {
+    "draw": About("Draw", "Draw a digit with mouse, finger or pen. The network answers while you draw."),
+    "sees": About(
+        "What it sees",
+        "The ink on its way to the 28 × 28 image. Switch a stage off and watch the answer break.",
+        short="Sees",
+        keys=(("J", "watch the ink on its way"),),
+    ),
+    "why": About(
+        "Why", "Which ink speaks for the answer, what it would be without a stroke, what each layer sees."
+    ),
+    "models": About(
+        "Models",
+        "Every trained network. Use one, or put a second beside it on the same drawing.",
+        keys=(("↑  ↓", "scroll the list"),),
+    ),
+    "gallery": About(
+        "Gallery",
+        "What you have saved, wrong answers first. It stays on this machine, in one file.",
+        keys=(
+            ("↑  ↓", "scroll"),
+            ("←  →", "choose a drawing"),
+            ("Del Del", "delete it"),
+            ("X", "export the strokes"),
+        ),
+        has_canvas=False,
+    ),
+}
+"""Screens by name, which is also the name of the module in `play.view`."""
