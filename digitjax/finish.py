@@ -18,6 +18,9 @@ from digitjax.metrics import read_metrics
 from digitjax.progress import duration, quoted, say, this_python
 from digitjax.report import Measured, write_report
 
+LEARNT = 0.15
+"""Validation accuracy below which a network has hardly learnt anything."""
+
 
 def finish(config: TrainConfig, run: Path, data: Sequence[str], seconds: float) -> str:
     """Evaluates the run's best step, writes report.png and summary.json, and says what there is to know.
@@ -46,6 +49,12 @@ def finish(config: TrainConfig, run: Path, data: Sequence[str], seconds: float) 
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         },
     )
+    learnt = loaded.record.get("accuracy")
+    if isinstance(learnt, float) and learnt < LEARNT:
+        say(
+            f"warning: {learnt:.0%} right in validation is hardly better than guessing: train for longer "
+            f"or with a lower --optim.learning-rate (it is {config.optim.learning_rate:g})"
+        )
     if config.preset.startswith("cnn"):
         runs.set_latest(run)
     return _summary(loaded, evaluations, seconds)

@@ -294,6 +294,7 @@ def _restore(run: Path, fresh: TrainState) -> TrainState | None:
     if steps:
         raise InputError(f"{run} has no sound step to resume from: train anew without --resume")
     clear_unfinished(run, after=-1)
+    say(f"{quoted(run)} had saved nothing to go on from: it begins again at step 0")
     return None
 
 

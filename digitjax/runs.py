@@ -192,8 +192,8 @@ def near_misses(text: str, folder: Path, *words: str) -> list[str]:
             for run in list_runs(place):
                 typed.setdefault(run.name, str(run))
     named = path.parent.name if _is_number(path.name) else path.name
-    near = difflib.get_close_matches(text, typed, n=3, cutoff=0.5)
-    near += difflib.get_close_matches(named, typed, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(text, typed, n=3, cutoff=0.6)
+    near += difflib.get_close_matches(named, typed, n=3, cutoff=0.6)
     return [typed[name] for name in dict.fromkeys(near)][:3]
 
 

@@ -121,7 +121,7 @@ def show(
     if mistakes:
         first = mistakes[0]
         text = f"{first.word} read as {first.answer}, {first.probability:.2%} sure"
-        console.print(f"\nsurest mistake: {text}; --out FILE.png shows {len(mistakes)} of them", markup=False)
+        console.print(f"\nsurest mistake: {text}; --out FILE.png draws {len(mistakes)} of them", markup=False)
 
 
 def _parser() -> Parser:

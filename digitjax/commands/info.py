@@ -133,11 +133,17 @@ def _checkpoint(run: Path) -> dict:
     return {
         "run": run.name,
         "step": int(step.name),
-        "finished": runs.is_finished(run),
+        "state": _state_of(run),
         "validation": runs.validation_text(record),
         "parameters": record.get("parameters"),
         "date": record.get("date"),
     }
+
+
+def _state_of(run: Path) -> str:
+    if runs.is_finished(run):
+        return "finished"
+    return "unfinished" if (run / runs.METRICS).is_file() else "parameters alone"
 
 
 def _default() -> str:
@@ -162,7 +168,7 @@ def _lines(found: dict) -> list[str]:
         if "error" in one:
             lines.append(f"checkpoint   {one['run']}: broken, {one['error']}")
             continue
-        state = "finished" if one["finished"] else "parameters alone, or unfinished"
+        state = one["state"]
         about = f"step {one['step']}, {state}, {one['parameters'] or 0:,} parameters, {one['date']}"
         lines.append(f"checkpoint   {one['run']}: {about}{one['validation'] and ', ' + one['validation']}")
     return [*lines, f"default      {found['default']}"]

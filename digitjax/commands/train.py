@@ -29,7 +29,8 @@ Every field of the configuration can be given; what is not given is the preset's
 
 _EXAMPLES = """
 data specs, NAME[:PATH][@SPLIT][=WEIGHT]:
-  mnist, synthetic, digits8x8, strokes:FILE.ndjson[.gz], images:DIR or images:FILE.npz
+  mnist, synthetic, nondigits, digits8x8, strokes:FILE.ndjson[.gz], pendigits:FILE, unipen:PATH,
+  images:DIR or images:FILE.npz
 
 examples:
   digitjax train                                         on MNIST, or on what is at hand
@@ -37,7 +38,8 @@ examples:
   digitjax train --data mnist=3 strokes:mine.ndjson=1    three quarters MNIST, one quarter your drawings
   digitjax train --model.channels 32 64 128              a larger network
   digitjax train --resume                                go on where Ctrl-C stopped it
-Ctrl-C saves and leaves, a second one leaves at once. Exit codes: 0 done, 1 failed, 2 bad usage, 130 stopped.
+Ctrl-C saves and leaves, a second one leaves at once. Exit codes: 0 done, 1 failed, 2 bad usage,
+130 and 143 saved after Ctrl-C and SIGTERM.
 """
 
 
