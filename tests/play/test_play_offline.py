@@ -1,4 +1,4 @@
-"""Nothing ever leaves the machine: neither the window's process nor the network's opens a socket to anywhere."""
+"""Nothing leaves the machine: neither the window's process nor the network's opens a socket to anywhere."""
 
 import json
 import os
