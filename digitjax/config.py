@@ -92,7 +92,7 @@ class AugmentConfig:
     bend: float = 0.0
     """How far a smooth random field bends people's ink, in units of its longest side."""
     unfinished: float = 0.0
-    """Fraction of the ink, 0 to 1, that is shown as it was at 60 to 99 % of its length."""
+    """Fraction of the drawings, 0 to 1, that are cut off where 60 to 100 % of their ink was written."""
 
     def __post_init__(self) -> None:
         for name in ("rotate", "scale", "shear", "shift", "elastic", "pen", "bend"):

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 _EVERY = 0.1
 
@@ -43,6 +44,21 @@ class Line:
             print("\r" + " " * width + "\r", end="", file=self._stream, flush=True)
             if well:
                 print(self.text, file=self._stream, flush=True)
+
+
+def build(builder: Any) -> None:
+    """Lets a TFDS builder write its records.
+
+    Raises:
+        OSError: they could not be written, as on a full disk.
+    """
+    failure = None
+    try:
+        builder.download_and_prepare()
+    except RuntimeError as error:  # ArrayRecord's own, wrapped by TFDS
+        failure = " ".join(str(error).split())[:160]
+    if failure is not None:  # raised here, so that no frame keeps TFDS's progress bars open
+        raise OSError(failure)
 
 
 @contextlib.contextmanager

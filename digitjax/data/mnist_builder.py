@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
-from digitjax.data.line import Line, progress_line
+from digitjax.data.line import Line, build, progress_line
 from digitjax.data.mnist import Images
 
 
@@ -56,13 +56,7 @@ def write_records(splits: Mapping[str, Images], folder: Path) -> None:
     total = sum(len(split.images) for split in splits.values())
     with progress_line(f"preparing MNIST: {total:,} images", total) as line:
         builder = DigitjaxMnist(splits=splits, line=line, data_dir=folder, file_format="array_record")
-        failure = None
-        try:
-            builder.download_and_prepare()
-        except RuntimeError as error:  # ArrayRecord's own, wrapped by TFDS
-            failure = " ".join(str(error).split())[:160]
-        if failure is not None:  # raised here, so that no frame keeps TFDS's progress bars open
-            raise OSError(failure)
+        build(builder)
 
 
 def read_records(split: str, folder: Path) -> Images:

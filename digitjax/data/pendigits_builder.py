@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
-from digitjax.data.line import Line, progress_line
+from digitjax.data.line import Line, build, progress_line
 from digitjax.data.pendigits import Strokes
 
 
@@ -60,13 +60,7 @@ def write_records(digits: Sequence[Strokes], folder: Path) -> None:
     """
     with progress_line(f"preparing the pen digits: {len(digits):,}", len(digits)) as line:
         builder = DigitjaxPendigits(digits=digits, line=line, data_dir=folder, file_format="array_record")
-        failure = None
-        try:
-            builder.download_and_prepare()
-        except RuntimeError as error:  # ArrayRecord's own, wrapped by TFDS
-            failure = " ".join(str(error).split())[:160]
-        if failure is not None:  # raised here, so that no frame keeps TFDS's progress bars open
-            raise OSError(failure)
+        build(builder)
 
 
 def read_records(folder: Path) -> list[Strokes]:
