@@ -15,7 +15,7 @@ def pen_down(state: PlayState, x: float, y: float, time: float) -> PlayState:
     if state.labelled is not None and state.tool != "eraser":
         state = replace_ink(state, ())
     if state.tool == "eraser":
-        state = state._replace(pen_down=True, erasing_from=(x, y), past=_remember(state), future=())
+        state = state._replace(pen_down=True, erasing_from=(x, y), past=_remember(state))
         return _erase_to(state, x, y)
     if ink.count_points(state.strokes) >= ink.MAX_POINTS:
         return say(state, "This drawing is full: clear it with C to go on.")
@@ -112,7 +112,7 @@ def _erase_to(state: PlayState, x: float, y: float) -> PlayState:
     state = state._replace(erasing_from=(x, y))
     if left is state.strokes:
         return state
-    state = state._replace(strokes=left, revision=state.revision + 1, labelled=None)
+    state = state._replace(strokes=left, future=(), revision=state.revision + 1, labelled=None)
     return state if left else _empty(state)
 
 

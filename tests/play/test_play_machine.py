@@ -237,9 +237,9 @@ class Strokes(RuleBasedStateMachine):
         for event in [Press("eraser"), PenDown(x, x, 0.0), PenMove(x, 0, 0.0), PenUp(0.0), Press("pen")]:
             self.state = update(self.state, event)
         left = tuple(stroke.points for stroke in self.state.strokes)
-        self.history = self.history[: self.at + 1]
         if left == self.history[self.at]:
             return
+        self.history = self.history[: self.at + 1]
         self.state = update(self.state, KeyPress("z"))
         assert tuple(stroke.points for stroke in self.state.strokes) == self.history[self.at]
         self.state = update(self.state, KeyPress("y"))

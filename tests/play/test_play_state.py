@@ -388,3 +388,10 @@ def test_a_rival_waits_a_moment_while_the_pen_is_down():
         == "6"
     )
     assert verdict.show(waiting, six, refused=False, under_way=False, time=0.11).word == "6"
+
+
+def test_an_eraser_that_touches_nothing_leaves_what_can_be_redone():
+    drawn = after(PenDown(100, 100, 0.0), PenMove(100, 300, 0.1), PenUp(0.2))
+    undone = update(drawn, KeyPress("z"))
+    rubbed = after(Press("eraser"), PenDown(800, 800, 1.0), PenMove(900, 900, 1.1), PenUp(1.2), state=undone)
+    assert update(rubbed, KeyPress("y")).strokes == drawn.strokes
