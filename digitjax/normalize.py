@@ -152,7 +152,7 @@ def ink_to_image(segments: Segments, geometry: str = "mnist28") -> Float[Array, 
 
     Args:
         segments: without a batch axis; `vmap` it, or use `inks_to_images`. The unit is any, but the
-            origin should be near the ink (`strokes.pack` sees to it), for float32's sake.
+            origin should be near the ink (`segments.pack` sees to it), for float32's sake.
         geometry: "mnist28" or "uci8". Static.
 
     Returns:

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from digitjax.errors import DigitjaxError
 from digitjax.evaluate import THRESHOLD, apply_in_batches, sigmoid
 from digitjax.normalize import geometry_shape, inks_to_images
-from digitjax.strokes import MAX_SEGMENTS, Drawing, pack_all
+from digitjax.segments import MAX_SEGMENTS, pack_all
+from digitjax.strokes import Drawing
 from digitjax.types import Model, Params, Segments
 
 BATCH = 64

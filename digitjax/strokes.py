@@ -1,4 +1,4 @@
-"""Drawings as strokes of points: reading and writing NDJSON, simplifying, packing into fixed shapes.
+"""Drawings as strokes of points, and the NDJSON files that hold them.
 
 The format is QuickDraw's, one drawing a line, y pointing down, plain or gzip:
 `{"word": "7", "drawing": [[[x0, x1, ...], [y0, y1, ...]], ...], "source": "...", "writer": "..."}`.
@@ -8,24 +8,18 @@ A stroke may carry a third list, milliseconds. Unknown keys are ignored.
 import difflib
 import gzip
 import json
-import math
 import os
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from digitjax.errors import InputError
 
-if TYPE_CHECKING:  # JAX comes with it, and who only reads drawings needs none
-    import digitjax.types
-
-MAX_SEGMENTS = 128
-"""Straight pieces of ink that a drawing is packed into at most."""
 MAX_WORD = 64
 """Characters of a word."""
 MAX_LINE_BYTES = 8 * 2**20
@@ -137,162 +131,6 @@ def from_json(record: Any) -> Drawing:
     strokes, times = _strokes(record["drawing"])
     word, source, writer = (_text(record, name) for name in ("word", "source", "writer"))
     return Drawing(strokes, times, word or None, source or None, writer or None)
-
-
-def pack(
-    strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SEGMENTS
-) -> "digitjax.types.Segments":
-    """Ink as a fixed number of straight pieces; the one simplifier of the project.
-
-    Repeated points are dropped; a stroke of a single place is a dot, a piece with equal ends. Ink of
-    more than `max_segments` pieces is simplified by Ramer-Douglas-Peucker, one tolerance for all
-    strokes, the smallest that fits. Of more than `max_segments` strokes, those with the longest boxes
-    stay. The box's corner of lowest x and y moves to (0, 0), in float64, before the cast to float32;
-    the unit stays the source's, except that an extent outside 2**-6 to 2**20 is brought by a power of
-    two to 128-256, so that nothing later can overflow.
-
-    Args:
-        strokes: (x, y) points of each stroke, any unit, y down.
-        max_segments: rows of the result.
-
-    Returns:
-        `ends` float32 [max_segments, 4] and `mask` bool [max_segments]; no ink gives a mask of False.
-
-    Raises:
-        InputError: a coordinate is not finite.
-    """
-    from digitjax.types import Segments
-
-    ends = np.zeros((max_segments, 4), np.float32)
-    mask = np.zeros(max_segments, bool)
-    strokes = [stroke for stroke in strokes if len(stroke)]
-    if not strokes:
-        return Segments(ends, mask)
-    points = _comfortable(np.concatenate(strokes).astype(np.float64, copy=False))
-    first = np.zeros(len(points), bool)
-    first[np.cumsum([0, *map(len, strokes[:-1])])] = True
-    fresh = first.copy()
-    fresh[1:] |= (points[1:] != points[:-1]).any(1)
-    points, first = points[fresh], first[fresh]
-    if first.sum() > max_segments:
-        points, first = _longest(points, first, max_segments)
-    last = np.append(first[1:], True)
-    if len(points) - np.count_nonzero(first & ~last) > max_segments:
-        kept = _simplify(points, first, max_segments)
-        points, first = points[kept], first[kept]
-        last = np.append(first[1:], True)
-    begin = np.flatnonzero(~last | first)
-    ends[: len(begin), :2] = points[begin]
-    ends[: len(begin), 2:] = points[begin + ~last[begin]]
-    mask[: len(begin)] = True
-    return Segments(ends, mask)
-
-
-def pack_all(drawings: Iterable[Drawing], max_segments: int = MAX_SEGMENTS) -> "digitjax.types.Segments":
-    """`pack` of every drawing: `ends` float32 [n, max_segments, 4] and `mask` bool [n, max_segments]."""
-    return stack([pack(drawing.strokes, max_segments) for drawing in drawings], max_segments)
-
-
-def stack(
-    packed: Sequence["digitjax.types.Segments"], max_segments: int = MAX_SEGMENTS
-) -> "digitjax.types.Segments":
-    """What `pack` made of several drawings as one, with a leading batch axis; of none, too."""
-    from digitjax.types import Segments
-
-    if not packed:
-        return Segments(np.zeros((0, max_segments, 4), np.float32), np.zeros((0, max_segments), bool))
-    return Segments(np.stack([p.ends for p in packed]), np.stack([p.mask for p in packed]))
-
-
-def _comfortable(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
-    low, high = points.min(0), points.max(0)
-    largest = max(abs(float(v)) for v in (*low, *high))
-    if not (math.isfinite(largest) and np.isfinite(low).all() and np.isfinite(high).all()):
-        raise InputError("a coordinate of the ink is not finite: give finite numbers")
-    if largest > 2.0**500:
-        points = np.ldexp(points, -600)
-        low, high = points.min(0), points.max(0)
-    points = points - low
-    extent = float((high - low).max())
-    if extent and not 2.0**-6 <= extent <= 2.0**20:
-        points = np.ldexp(points, 8 - math.frexp(extent)[1])
-    return points
-
-
-def _longest(
-    points: Float[np.ndarray, "points 2"], first: Bool[np.ndarray, " points"], count: int
-) -> tuple[Float[np.ndarray, "kept 2"], Bool[np.ndarray, " kept"]]:
-    starts = np.flatnonzero(first)
-    extent = (np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)).max(1)
-    chosen = np.zeros(len(starts), bool)
-    chosen[np.argsort(-extent, kind="stable")[:count]] = True
-    kept = chosen[np.cumsum(first) - 1]
-    return points[kept], first[kept]
-
-
-def _simplify(
-    points: Float[np.ndarray, "points 2"], first: Bool[np.ndarray, " points"], max_segments: int
-) -> Bool[np.ndarray, " points"]:
-    """Ramer-Douglas-Peucker for every tolerance at once, level by level.
-
-    A point's significance is the largest tolerance at which it stays: its distance from the chord
-    that it splits, but never more than that of the point which made the chord. Keeping the most
-    significant ones is the recursion at the smallest tolerance that fits. Chords whose points can no
-    longer be among them are left unsplit, so there are at most `max_segments` levels.
-    """
-    points = _on_grid(points)
-    starts = np.flatnonzero(first)
-    stops = np.append(starts[1:], len(points)) - 1
-    kept = np.zeros(len(points), bool)
-    kept[starts] = kept[stops] = True
-    room = max_segments - len(starts)
-    found, worth = np.zeros(0, np.intp), np.zeros(0)
-    left, right, cap = starts, stops, np.full(len(starts), np.inf)
-    while room:
-        open_ = right - left > 1
-        left, right, cap = left[open_], right[open_], cap[open_]
-        if not len(left):
-            break
-        middle, distance = _farthest(points, left, right)
-        value = np.minimum(distance, cap)
-        found, worth = np.concatenate([found, middle]), np.concatenate([worth, value])
-        cutoff = 0.0
-        if len(worth) >= room:
-            best = np.argsort(-worth, kind="stable")[:room]
-            found, worth = found[best], worth[best]
-            cutoff = worth[-1]
-        go = value > cutoff
-        left, right = np.concatenate([left[go], middle[go]]), np.concatenate([middle[go], right[go]])
-        cap = np.concatenate([value[go], value[go]])
-    kept[found[worth > 0]] = True
-    return kept
-
-
-def _on_grid(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
-    """Whole numbers up to 2^24: moved or resized ink has the same ones, so near-ties fall alike."""
-    low = points.min(0)
-    extent = float((points.max(0) - low).max())
-    return np.round((points - low) * (2.0**24 / extent)) if extent > 0 else points - low
-
-
-def _farthest(
-    points: Float[np.ndarray, "points 2"], left: np.ndarray, right: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Index and squared distance of the point farthest from the chord of each left and right."""
-    plane = points.view(np.complex128)[:, 0]
-    inner = right - left - 1
-    offset = np.cumsum(inner) - inner
-    chord = np.repeat(np.arange(len(left)), inner)
-    index = np.arange(len(chord)) + np.repeat(left + 1 - offset, inner)
-    direction = plane[right] - plane[left]
-    length = np.abs(direction)
-    turn = np.where(length > 0, direction.conj() / np.where(length > 0, length, 1.0), 1.0)
-    turned = (plane[index] - np.repeat(plane[left], inner)) * np.repeat(turn, inner)
-    beyond = np.maximum(turned.real - np.repeat(length, inner), np.maximum(-turned.real, 0.0))
-    distance = turned.imag**2 + beyond**2
-    most = np.maximum.reduceat(distance, offset)
-    candidates = np.flatnonzero(distance == np.repeat(most, inner))
-    return index[candidates[np.searchsorted(chord[candidates], np.arange(len(left)))]], most
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

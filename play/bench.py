@@ -197,7 +197,7 @@ def _ink(work: dict) -> dict:
     import numpy as np
 
     from digitjax.checkpoint import load_model
-    from digitjax.strokes import pack
+    from digitjax.segments import pack
     from play.reader import make_reader
 
     loaded = load_model(work["checkpoint"])

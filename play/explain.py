@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, UInt8
 from digitjax import normalize
 from digitjax.config import ModelConfig
 from digitjax.models import feature_maps
-from digitjax.strokes import MAX_SEGMENTS, pack
+from digitjax.segments import MAX_SEGMENTS, pack
 from digitjax.types import Model, Params, Segments
 
 STROKES = 8

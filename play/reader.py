@@ -101,7 +101,7 @@ def _read_staged(
     """As `_read` for mnist28, with stages off: the ink stays where the canvas, shrunk to 28 x 28, has it.
 
     Args:
-        origin: the box's corner on the canvas, which `strokes.pack` took away.
+        origin: the box's corner on the canvas, which `segments.pack` took away.
         stages: box (move its middle to the centre), scale (to 20 px), mass (to index 14).
     """
     segments = Segments(ends, mask)

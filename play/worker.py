@@ -199,7 +199,7 @@ class Worker:
         self._send({"kind": "ready", "slot": slot, "info": info_of(found.loaded)._asdict()})
 
     def _answer(self, header: dict, arrays: list[np.ndarray]) -> None:
-        from digitjax.strokes import pack
+        from digitjax.segments import pack
 
         points, lengths = arrays
         strokes = np.split(points, np.cumsum(lengths)[:-1]) if len(lengths) else []
@@ -368,7 +368,7 @@ def _compile(lowered: Any) -> None:
 
 def _dot() -> tuple[np.ndarray, np.ndarray]:
     """Ink to warm up with, packed."""
-    from digitjax.strokes import MAX_SEGMENTS
+    from digitjax.segments import MAX_SEGMENTS
 
     ends, mask = np.zeros((MAX_SEGMENTS, 4), np.float32), np.zeros(MAX_SEGMENTS, bool)
     ends[0], mask[0] = (0, 0, 3, 4), True

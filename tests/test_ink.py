@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitjax.ink import bend, cut_off
-from digitjax.strokes import pack
+from digitjax.segments import pack
 from digitjax.types import Segments
 
 SEVEN = [np.array([[0.0, 0.0], [10.0, 0.0], [4.0, 20.0]]), np.array([[2.0, 10.0], [9.0, 10.0]])]

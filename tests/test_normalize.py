@@ -23,7 +23,8 @@ from digitjax.normalize import (
     inks_to_images,
     render,
 )
-from digitjax.strokes import Drawing, pack, read_drawings
+from digitjax.segments import pack
+from digitjax.strokes import Drawing, read_drawings
 from digitjax.types import Segments
 
 SAMPLES = 16

@@ -25,7 +25,8 @@ from digitjax.data.pipeline import (
 from digitjax.errors import InputError
 from digitjax.normalize import inks_to_images
 from digitjax.pixels import picture_to_image
-from digitjax.strokes import Drawing, pack_all, write_drawings
+from digitjax.segments import pack_all
+from digitjax.strokes import Drawing, write_drawings
 from digitjax.types import Segments
 
 BATCH = 12

@@ -23,7 +23,8 @@ from digitjax.pixels import (
     stroke_width,
     to_ink,
 )
-from digitjax.strokes import Drawing, pack, pack_all, read_drawings
+from digitjax.segments import pack, pack_all
+from digitjax.strokes import Drawing, read_drawings
 from digitjax.types import Segments
 
 PENS = [(100, 2.6, 3), (280, 2.6, 12), (900, 2.6, 80), (280, 1.0, 20)]

@@ -18,7 +18,8 @@ from digitjax.errors import DigitjaxError, InputError
 from digitjax.normalize import ink_to_image
 from digitjax.pixels import picture_to_image
 from digitjax.predict import BATCH, Prediction, drawings_to_images, predict
-from digitjax.strokes import Drawing, pack, write_drawings
+from digitjax.segments import pack
+from digitjax.strokes import Drawing, write_drawings
 from digitjax.types import Logits, Model
 
 SEVEN = ((40, 40), (160, 60), (100, 220))  # its mass is far from where the whole-pixel shift jumps

@@ -11,7 +11,7 @@ from digitjax.data.skeletons import CORNER, LAST, PATHS, SMOOTH, load_skeletons
 from digitjax.data.synthetic import PER_PIECE, Hand, sample, sample_pens
 from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.normalize import inks_to_images
-from digitjax.strokes import MAX_SEGMENTS
+from digitjax.segments import MAX_SEGMENTS
 
 N = 512
 STEADY = Hand(

@@ -9,7 +9,8 @@ from digitjax.data.labels import label_of
 from digitjax.data.spec import Kind, Source, Spec
 from digitjax.data.splits import in_split, ink_digest, writer_digest
 from digitjax.errors import InputError
-from digitjax.strokes import Drawing, pack, read_drawings, stack
+from digitjax.segments import pack, stack
+from digitjax.strokes import Drawing, read_drawings
 
 MAX_DRAWINGS = 1_000_000
 """Drawings held in memory at most; packed, one takes 2.2 kB."""

@@ -13,7 +13,7 @@ from digitjax.data import load, unipen
 from digitjax.data.splits import in_split, writer_digest
 from digitjax.data.unipen import read_unipen
 from digitjax.errors import InputError
-from digitjax.strokes import pack
+from digitjax.segments import pack
 
 HEAD = """.VERSION 1.0
 .DATA_SOURCE Lab_of

@@ -8,7 +8,7 @@ import scipy.signal
 
 from digitjax.config import ModelConfig
 from digitjax.models import feature_maps, make_model
-from digitjax.strokes import pack
+from digitjax.segments import pack
 from digitjax.types import Logits, Model
 from play import explain
 from play.classify import explanation_of

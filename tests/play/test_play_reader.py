@@ -15,7 +15,8 @@ from digitjax.models import make_model
 from digitjax.normalize import bounding_box, fit_ink, ink_to_image
 from digitjax.optim import make_optimizer
 from digitjax.predict import drawings_to_images, predict
-from digitjax.strokes import Drawing, pack
+from digitjax.segments import pack
+from digitjax.strokes import Drawing
 from digitjax.train import init_state
 from play import launch, wire, worker
 from play.classify import ProcessClassifier, Query

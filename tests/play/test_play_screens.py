@@ -158,7 +158,7 @@ def test_frame_by_frame_is_the_picture_painted_at_once(screen):
 
 def test_stages_are_those_of_the_normaliser():
     normalize = pytest.importorskip("digitjax.normalize")
-    from digitjax.strokes import pack
+    from digitjax.segments import pack
 
     state = scene("sees")
     segments = pack([np.array(stroke.points) for stroke in state.strokes])
