@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pygame
 
-from play import effects, events
+from play import effects, events, ink
 from play.classify import Classifier, Query
 from play.layout import Control, Layout, arrange, first_size
 from play.outside import Outside
@@ -25,6 +25,8 @@ FRAME = 1 / 60
 """Seconds of a frame."""
 PATIENCE = 0.008
 """Seconds for which a frame waits for its answer; one that is later comes in the next frame."""
+MANY_POINTS, PART = 4096, 64
+"""A line under way that has more points is asked again when it is longer by this part of what exceeds them."""
 NAME = "digitjax"
 
 
@@ -209,6 +211,7 @@ class Loop:
         self.frame = Frame()
         self.dropped = 0
         self._asked = -1
+        self._asked_points = 0
         self._asked_at: float | None = None
         self._arranged: tuple[Any, Layout] | None = None
 
@@ -275,8 +278,11 @@ class Loop:
             if not state.strokes:
                 self._asked_at = None
             return
+        points = ink.count_points(state.strokes)
+        if state.pen_down and abs(points - self._asked_points) * PART < points - MANY_POINTS:
+            return  # else very long ink costs the square of its length
         if self.classifier.ask(Query(state.revision, state.strokes, state.off, state.screen == "why")):
-            self._asked, self._asked_at = state.revision, begin
+            self._asked, self._asked_points, self._asked_at = state.revision, points, begin
 
     def _layout(self) -> Layout:
         state = self.state

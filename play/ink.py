@@ -1,9 +1,11 @@
 """Ink on the canvas as immutable strokes, and what the pen and the eraser do to it. Pure."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from play.events import CANVAS
+from play.track import Track
 
 MAX_POINTS = 100_000
 """Points of one drawing; what is drawn beyond is not taken (a file's line has a limit too)."""
@@ -13,12 +15,12 @@ class Stroke(NamedTuple):
     """Pen down to pen up.
 
     Attributes:
-        points: x and y in canvas units, at least one.
-        times: seconds of the program's clock, one a point, never falling.
+        points: x and y in canvas units, at least one; immutable.
+        times: seconds of the program's clock, one a point, never falling; immutable.
     """
 
-    points: tuple[tuple[float, float], ...]
-    times: tuple[float, ...]
+    points: Sequence[tuple[float, float]]
+    times: Sequence[float]
 
 
 Ink = tuple[Stroke, ...]
@@ -31,16 +33,18 @@ def clamp(x: float, y: float) -> tuple[float, float]:
 
 def begin(ink: Ink, x: float, y: float, time: float) -> Ink:
     """Ink with a new stroke of one point."""
-    return (*ink, Stroke((clamp(x, y),), (time,)))
+    return (*ink, Stroke(Track((clamp(x, y),)), Track((time,))))
 
 
 def extend(ink: Ink, x: float, y: float, time: float) -> Ink:
     """Ink whose last stroke goes on to a point; the same ink where the pen has not moved."""
-    last = ink[-1]
+    points, times = ink[-1]
     point = clamp(x, y)
-    if point == last.points[-1]:
+    if point == points[-1]:
         return ink
-    return (*ink[:-1], Stroke((*last.points, point), (*last.times, max(time, last.times[-1]))))
+    if not isinstance(points, Track) or not isinstance(times, Track):
+        points, times = Track(points), Track(times)
+    return (*ink[:-1], Stroke(points.plus(point), times.plus(max(time, times[-1]))))
 
 
 def count_points(ink: Ink) -> int:

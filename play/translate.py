@@ -2,7 +2,8 @@
 
 A finger's touch comes as finger events and again as mouse events that SDL makes up (`event.touch`); those are
 dropped. While a finger draws no other counts; one that rests elsewhere does not keep another from drawing. A
-mouse or pen takes over from a finger, and what that had only dotted was a palm's. A list follows its holder.
+mouse or pen takes over from a finger, and what that had only dotted was a palm's. Of two fingers that have
+only touched, the first that moves is the pen and the other the palm. A list follows its holder.
 """
 
 import math
@@ -52,6 +53,7 @@ class Pointer(NamedTuple):
         began: where on the window it went down on the canvas.
         at: where it is now.
         strayed: it has moved farther than `STILL` from where it went down.
+        rival: another finger that touched the canvas before this one had strayed, and where it did.
         held_at: y on the list that it holds, up to which the list has followed; None for no list.
     """
 
@@ -62,6 +64,7 @@ class Pointer(NamedTuple):
     began: tuple[float, float] = (0.0, 0.0)
     at: tuple[float, float] = (0.0, 0.0)
     strayed: bool = False
+    rival: tuple[int, tuple[float, float]] | None = None
 
 
 def translate(
@@ -123,6 +126,9 @@ def _translate(
         finger = int(event.finger_id)
         if kind == pygame.FINGERDOWN:
             return _down(pointer, finger, x, y, layout, controls, time, covered)
+        if pointer.rival is not None and pointer.rival[0] == finger:
+            moved = kind == pygame.FINGERMOTION
+            return _rival_moved(pointer, x, y, layout, time) if moved else (pointer._replace(rival=None), ())
         if pointer.held != finger:
             return pointer, ()
         if kind == pygame.FINGERMOTION:
@@ -212,6 +218,8 @@ def _down(
     on_canvas = control is None and layout.canvas.contains(x, y) and not covered
     ended: tuple[events.Event, ...] = ()
     if pointer.drawing:
+        if held != MOUSE and pointer.held not in (MOUSE, held) and on_canvas and not pointer.strayed:
+            return pointer._replace(rival=(held, (x, y))), ()
         if held != MOUSE or pointer.held == MOUSE or _near(pointer.at, x, y):
             return pointer, ()
         ended = (events.PenLost(time),) if pointer.strayed else (events.PenDropped(time),)
@@ -232,7 +240,21 @@ def _near(place: tuple[float, float], x: float, y: float) -> bool:
 def _moved(pointer: Pointer, x: float, y: float) -> Pointer:
     if not pointer.drawing:
         return pointer
-    return pointer._replace(at=(x, y), strayed=pointer.strayed or not _near(pointer.began, x, y))
+    strayed = pointer.strayed or not _near(pointer.began, x, y)
+    return pointer._replace(at=(x, y), strayed=strayed, rival=None if strayed else pointer.rival)
+
+
+def _rival_moved(
+    pointer: Pointer, x: float, y: float, layout: Layout, time: float
+) -> tuple[Pointer, tuple[events.Event, ...]]:
+    """The second finger turns out to be the pen as soon as it moves: the first was a palm's dot."""
+    if pointer.rival is None or _near(pointer.rival[1], x, y):
+        return pointer, ()
+    finger, began = pointer.rival
+    down = events.PenDown(*to_canvas(layout, *began), time)
+    move = events.PenMove(*to_canvas(layout, x, y), time)
+    pen = Pointer(finger, True, began=began, at=(x, y), strayed=True)
+    return pen, (events.PenDropped(time), down, move)
 
 
 def _move(pointer: Pointer, x: float, y: float, layout: Layout, time: float) -> tuple[events.Event, ...]:

@@ -53,7 +53,7 @@ def update(state: PlayState, event: Event) -> PlayState:
             return _tick(state, time) if _finite(time) else state
         case Answered():
             parts = (*event.probabilities, event.is_digit or 0.0)
-            sound = all(0 <= part < 1.01 for part in parts) and all(abs(x) < 1e6 for x in event.fit or ())
+            sound = all(0 <= part < 1.01 for part in parts) and _usable(event.fit)
             return _answered(state, event) if sound else state
         case Explained():
             parts = (*event.heat, *(part for row in event.without for part in row[1:]))
@@ -107,6 +107,11 @@ def update(state: PlayState, event: Event) -> PlayState:
 
 def _finite(*values: float) -> bool:
     return all(math.isfinite(value) for value in values)
+
+
+def _usable(fit: tuple[float, float, float] | None) -> bool:
+    """Whether places on the image have places on the canvas: a scale may be 0 (a dot), but not next to it."""
+    return fit is None or (all(abs(x) < 1e6 for x in fit) and (fit[0] == 0 or fit[0] > 1e-6))
 
 
 def _answered(state: PlayState, answer: Answered) -> PlayState:

@@ -1,13 +1,14 @@
 """The ink as pixels: a round, smooth pen, drawn once and kept; a frame adds only what is new.
 
 The pen is a disc with soft edges stamped at quarter pixels; stamps are joined by taking the greater (or, dark
-on light, the lesser) value, so overlaps leave no seams. Between points runs a Catmull-Rom curve. The newest
-piece is still open at its end, so it is drawn on the window alone until the next point settles it.
+on light, the lesser) value, so overlaps leave no seams. Between points runs a Catmull-Rom curve; corners stay
+corners. The newest piece is still open at its end, so it is drawn on the window alone until the next point
+settles it.
 """
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pygame
@@ -180,7 +181,7 @@ def _extends(before: Ink, now: Ink) -> bool:
     return new.points[0] == old.points[0] and new.points[last] == old.points[last]
 
 
-def _piece(points: tuple[tuple[float, float], ...], i: int) -> list[tuple[float, float]]:
+def _piece(points: Sequence[tuple[float, float]], i: int) -> list[tuple[float, float]]:
     """The curve from point i to i + 1, first point included."""
     p1, p2 = points[i], points[i + 1]
     p0, p3 = points[max(0, i - 1)], points[min(len(points) - 1, i + 2)]
@@ -207,7 +208,17 @@ def _tangent(
     x, y = (after[0] - before[0]) / 2, (after[1] - before[1]) / 2
     size = math.hypot(x, y)
     part = min(1.0, length / size) if size > 0 else 0.0
+    part *= _smoothness(before, at, after)
     return x * part, y * part
+
+
+def _smoothness(before: tuple[float, float], at: tuple[float, float], after: tuple[float, float]) -> float:
+    """1 where the line turns by 60 degrees at most, as fast curves do; 0 from a right angle on: a corner."""
+    x0, y0, x1, y1 = at[0] - before[0], at[1] - before[1], after[0] - at[0], after[1] - at[1]
+    lengths = math.hypot(x0, y0) * math.hypot(x1, y1)
+    if lengths == 0:
+        return 1.0  # an end of the stroke
+    return min(1.0, max(0.0, 2 * (x0 * x1 + y0 * y1) / lengths))
 
 
 @functools.lru_cache(maxsize=8)

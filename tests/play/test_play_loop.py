@@ -10,9 +10,9 @@ import pytest
 from digitjax.runs import SHIPPED
 from digitjax.strokes import Drawing
 from play import ink
-from play.app import WindowSource
+from play.app import MANY_POINTS, WindowSource
 from play.classify import ProcessClassifier
-from play.events import Answered, Closed, KeyPress, Notice, PenDown, PenMove, PenUp, Press
+from play.events import Answered, Closed, Event, KeyPress, Notice, PenDown, PenMove, PenUp, Press
 from play.launch import Link
 from play.layout import arrange, from_canvas
 from play.outside import SETTINGS, load_settings
@@ -51,6 +51,25 @@ def test_a_slow_answer_comes_later_and_belongs_to_the_newest_ink(tmp_path):
     answer = loop.state.answers[0]
     assert answer is not None and answer.revision == loop.state.revision == classifier.asked[-1].revision
     assert not loop.state.provisional and len(classifier.asked) < 4
+
+
+def test_of_very_long_ink_only_parts_are_asked_and_the_end_at_once(tmp_path):
+    count, each = 12_000, 20
+    points: list[Event] = [
+        PenMove(500 + 400 * np.sin(0.031 * i), 500 + 400 * np.sin(0.0173 * i), 0.0) for i in range(count)
+    ]
+    frames = [points[i : i + each] for i in range(0, count, each)]
+    classifier = FakeClassifier()
+    loop = make_loop(tmp_path, Script([], DRAW[:1], *frames, [PenUp(1.0)]), classifier=classifier)
+    for _ in range(2 + len(frames)):
+        loop.step()
+    asked = [ink.count_points(query.strokes) for query in classifier.asked]
+    short = [points for points in asked if points <= MANY_POINTS]
+    assert len(short) == MANY_POINTS // each + 1  # every frame's
+    assert len(asked) - len(short) < 250 < len(frames) - len(short)
+    loop.step()
+    assert ink.count_points(classifier.asked[-1].strokes) == count + 1
+    assert loop.state.answers[0] is not None and not loop.state.provisional
 
 
 @pytest.mark.parametrize(("is_digit", "said"), [(None, "1"), (0.49, "not a digit"), (0.5, "1")])

@@ -1,6 +1,7 @@
 """The reading process: the same path as everywhere else, compiled once, newer steps while drawing."""
 
 import json
+import math
 import multiprocessing
 import time
 from pathlib import Path
@@ -20,9 +21,10 @@ from digitjax.strokes import Drawing
 from digitjax.train import init_state
 from play import launch, wire, worker
 from play.classify import ProcessClassifier, Query
-from play.events import Answered, Explained, ModelFailed, ModelReady, ModelsListed
+from play.events import Answered, Explained, ModelFailed, ModelReady, ModelsListed, PenDown, PenMove
 from play.ink import Stroke
 from play.reader import make_reader, reading
+from tests.play.fakes import make_loop
 
 CONFIG = TrainConfig(preset="cnn", model=ModelConfig(channels=(2, 3), hidden=(4,), rejects=True))
 ZED = [np.array([[100.0, 200.0], [420.0, 210.0], [130.0, 800.0]]), np.array([[200.0, 500.0], [400.0, 500.0]])]
@@ -126,8 +128,8 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-def save(run: Path, *steps: int) -> None:
-    state = init_state(jax.random.key(3), make_model(CONFIG.model), make_optimizer(CONFIG))
+def save(run: Path, *steps: int, seed: int = 3) -> None:
+    state = init_state(jax.random.key(seed), make_model(CONFIG.model), make_optimizer(CONFIG))
     run.mkdir(parents=True, exist_ok=True)
     runs.write_config(run, CONFIG)
     with checkpoint.Saver(run) as saver:
@@ -190,6 +192,58 @@ def test_the_process_reads_explains_lists_and_takes_a_newer_step(
         assert failures[0].slot == 1 and "damaged" in failures[0].message
     finally:
         classifier.close()
+
+
+def test_a_newer_step_is_taken_up_in_the_middle_of_a_stroke(model, monkeypatch, tmp_path):
+    run = tmp_path / "cnn-0"
+    save(run, 1)
+    (tmp_path / "latest").write_text(run.name)
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
+    classifier = ProcessClassifier(launch.start(launch.Options(cache=str(tmp_path / "cache"))))
+    drawn: list[tuple[float, float]] = []
+
+    class Pen:
+        """Draws on and on, a point a frame."""
+
+        def take(self, state, layout, controls, time):
+            if state.models[0] is None:
+                return []
+            place = 500 + 300 * math.sin(0.1 * len(drawn)), 500 + 300 * math.cos(0.07 * len(drawn))
+            drawn.append(place)
+            return [PenDown(*place, time) if len(drawn) == 1 else PenMove(*place, time)]
+
+        def frame_done(self, state, numbers):
+            if state.answers[0] is not None:  # a frame's ink has its answer, but when the network came in it
+                assert state.revision - state.answers[0].revision <= 1
+
+    loop = make_loop(tmp_path / "user", Pen(), classifier=classifier)
+    loop.patience = 30.0
+    try:
+        run_until(loop, lambda state: state.answers[0] is not None)
+        points = len(drawn)
+        save(run, 2, seed=8)
+        run_until(loop, lambda state: state.models[0].step == 2)
+        loop.step()
+    finally:
+        loop.outside.close()
+        classifier.close()
+    assert loop.state.pen_down and len(drawn) > points
+    assert [list(stroke.points) for stroke in loop.state.strokes] == [drawn]
+    params = init_state(jax.random.key(8), model, make_optimizer(CONFIG)).params
+    (image,) = drawings_to_images([Drawing((np.array(drawn),))], "mnist28")
+    (said,) = predict(model, params, image[None])
+    found = loop.state.answers[0]
+    assert found is not None
+    np.testing.assert_allclose(found.probabilities, said.probabilities, atol=1e-5)
+
+
+def run_until(loop, condition, seconds: float = 120.0) -> None:
+    """Frames until the state is such."""
+    end = time.monotonic() + seconds
+    while not condition(loop.state):
+        loop.step()
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 def test_one_program_is_compiled_before_the_first_answer(folder, monkeypatch):

@@ -223,3 +223,32 @@ def test_a_finger_that_rests_beside_the_canvas_or_on_a_button_blocks_no_drawing(
         given = [hand("down", MIDDLE), finger("up", place, 9), hand("up", MIDDLE)]
         found = names(finger("down", place, 9), *given)
         assert found == ["PenDown", "PenUp"]
+
+
+STYLUS, PALM = 6, 5
+
+
+def test_a_stylus_that_reports_itself_as_a_second_finger_draws_beside_a_resting_palm():
+    palm = [finger("down", AWAY, PALM), finger("move", (AWAY[0] + 3, AWAY[1]), PALM)]
+    line = [(MIDDLE[0] + 30, MIDDLE[1]), (MIDDLE[0] + 60, MIDDLE[1])]
+    drawn = [finger("down", MIDDLE, STYLUS), *(finger("move", at, STYLUS) for at in line)]
+    found = run(
+        *palm, *drawn, finger("move", AWAY, PALM), finger("up", line[1], STYLUS), finger("up", AWAY, PALM)
+    )
+    kinds = [type(event).__name__ for event in found]
+    assert kinds == ["PenDown", "PenMove", "PenDropped", "PenDown", "PenMove", "PenMove", "PenUp"]
+    assert found[3].x == pytest.approx(500, abs=1) == found[3].y
+
+
+def test_the_finger_that_moves_first_is_the_pen_whichever_came_first():
+    both = [finger("down", MIDDLE, STYLUS), finger("down", AWAY, PALM)]
+    line = (MIDDLE[0] + 60, MIDDLE[1])
+    found = names(
+        *both, finger("move", line, STYLUS), finger("move", MIDDLE, PALM), finger("up", line, STYLUS)
+    )
+    assert found == ["PenDown", "PenMove", "PenUp"]
+
+
+def test_a_second_finger_that_only_taps_draws_nothing():
+    tap = [finger("down", MIDDLE, STYLUS), finger("up", MIDDLE, STYLUS), finger("move", AWAY, STYLUS)]
+    assert names(finger("down", AWAY, PALM), *tap, finger("up", AWAY, PALM)) == ["PenDown", "PenUp"]

@@ -1,6 +1,7 @@
 """What is painted: places, contrast, and that a frame by frame picture is the one painted at once."""
 
 import itertools
+import math
 import sys
 import types
 
@@ -10,12 +11,14 @@ import pytest
 
 from play import view
 from play.events import KeyPress, ModelFailed, ModelReady, PenDown, PenMove, PenUp, Press, Tick
+from play.ink import Stroke
 from play.layout import Rect, arrange, first_size, from_canvas, hit, to_canvas
 from play.screens import SCREENS, About
 from play.state import TEXT_SIZES, PlayState, Settings
 from play.update import update
 from play.view import draw
 from play.view.frame import Frame, controls_of
+from play.view.ink_layer import InkLayer
 from play.view.painter import Painter
 from play.view.theme import PALETTES, contrast, mix
 from tests.play.fakes import MODEL, answer
@@ -169,6 +172,35 @@ def test_the_pen_is_round_smooth_and_without_gaps():
     area = cover[behind & near].sum()
     assert area == pytest.approx(np.pi * radius**2 / 2, rel=0.06)
     assert ((cover > 0.2) & (cover < 0.8) & near).sum() > 10
+
+
+@pytest.mark.parametrize("turn", [(700, 900), (420, 300), (300, 340)])
+def test_a_corner_stays_a_corner_and_a_fast_circle_stays_round(turn):
+    side, pen = 1000, 18.0
+    layer = InkLayer()
+    layer.update((Stroke(((300, 300), (700, 300), turn), ()),), side, pen, (255, 255, 255), (0, 0, 0))
+    surface = pygame.Surface((side, side))
+    layer.blit(surface, Rect(0, 0, side, side), pygame.Rect(0, 0, side, side))
+    dark = np.argwhere(pygame.surfarray.array3d(surface)[:, :, 0] < 128).astype(float)
+    lines = [((300, 300), (700, 300)), ((700, 300), turn)]
+    assert np.min([to_line(dark, *line) for line in lines], axis=0).max() < pen / 2 + 2
+
+    angles = [number * math.tau / 8 for number in range(9)]
+    around = [(500 + 300 * math.cos(angle), 500 + 300 * math.sin(angle)) for angle in angles]
+    layer.update((Stroke(tuple(around), ()),), side, pen, (255, 255, 255), (0, 0, 0))
+    layer.blit(surface, Rect(0, 0, side, side), pygame.Rect(0, 0, side, side))
+    dark = np.argwhere(pygame.surfarray.array3d(surface)[:, :, 0] < 128)
+    dark = dark[dark[:, 0] < 480]  # its two ends are on the right
+    far = np.abs(np.hypot(*(dark - 500).T) - 300) - pen / 2
+    flat = 300 * (1 - math.cos(math.tau / 16))
+    assert far.max() < 0.5 * flat  # chords would be `flat` away from the circle
+
+
+def to_line(points: np.ndarray, a, b) -> np.ndarray:
+    """Distance of points from a piece of a line."""
+    a, way = np.array(a, float), np.subtract(b, a).astype(float)
+    along = np.clip((points - a) @ way / (way @ way), 0, 1)
+    return np.hypot(*(points - a - along[:, None] * way).T)
 
 
 def test_boxes_have_round_corners_and_a_border_where_asked():
