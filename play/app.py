@@ -26,7 +26,7 @@ FRAME = 1 / 60
 PATIENCE = 0.008
 """Seconds for which a frame waits for its answer; one that is later comes in the next frame."""
 MANY_POINTS, PART = 4096, 64
-"""A line under way that has more points is asked again when it is longer by this part of what exceeds them."""
+"""A line under way that has more points is asked again when longer by this part of what exceeds them."""
 NAME = "digitjax"
 
 

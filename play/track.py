@@ -1,4 +1,4 @@
-"""An immutable sequence that goes on in constant time: a stroke costs its length, not the square of it. Pure."""
+"""An immutable sequence that goes on in constant time: strokes cost their length, not its square. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice

@@ -1,7 +1,9 @@
 """What it sees: the ink on its way to the 28 x 28 image, each stage live, each with a switch to break it."""
 
 import functools
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pygame
@@ -262,28 +264,62 @@ def _paint_guides(painter: Painter, *, state: PlayState, layout: Layout) -> None
     x1, y1 = _to_pixels(canvas, box[2] + radius, box[3] + radius)
     pygame.draw.rect(painter.surface, palette.accent, pygame.Rect(x0, y0, x1 - x0, y1 - y0), width)
     middle = (x0 + x1) / 2, (y0 + y1) / 2
-    radius = painter.px(10)
+    ring = painter.px(10)
     pygame.draw.aacircle(
-        painter.surface, palette.paper, middle, radius + painter.px(2), 2 * width + painter.px(2)
+        painter.surface, palette.paper, middle, ring + painter.px(2), 2 * width + painter.px(2)
     )
-    pygame.draw.aacircle(painter.surface, palette.accent, middle, radius, width)
+    pygame.draw.aacircle(painter.surface, palette.accent, middle, ring, width)
     mass = stages.mass_on_canvas(answer)
-    labels = [("middle of the box", middle, palette.accent)]
+    labels = [(("middle of the box", "middle"), middle, palette.accent)]
     if mass is not None:
         place = _to_pixels(canvas, *mass)
         parts.cross(painter.surface, *place, painter.px(13), painter.px(3), palette.second, palette.paper)
-        labels.append(("centre of mass", place, palette.second))
+        labels.append((("centre of mass", "mass"), place, palette.second))
+    away = max(radius, state.pen / 2) * canvas.w / CANVAS + painter.px(8)
+    x0, y0 = (math.floor(v - away) for v in _to_pixels(canvas, box[0], box[1]))
+    x1, y1 = (math.ceil(v + away) for v in _to_pixels(canvas, box[2], box[3]))
+    taken = Rect(x0, y0, x1 - x0, y1 - y0)
     labels.sort(key=lambda label: label[1][1])
-    height = round(painter.text_size * 1.5)
-    wide = round(painter.text_size * 10)
-    for i, (text, (_, y), color) in enumerate(labels):
-        left = x1 + painter.px(8) + wide <= canvas.right
-        x = x1 + painter.px(8) if left else max(canvas.x, x0 - painter.px(8) - wide)
-        top = round(y - height / 2)
-        if len(labels) == 2 and abs(labels[0][1][1] - labels[1][1][1]) < height:
-            top = round((labels[0][1][1] + labels[1][1][1]) / 2) + (i - 1) * height
-        align = "left" if left else "right"
-        painter.text(text, Rect(round(x), top, wide, height), color, size=0.9, align=align)
+    marks, height = [y for _, (_, y), _ in labels], round(painter.text_size * 1.5)
+    for short, wide in enumerate(round(painter.text_size * part) for part in (9, 4)):
+        places = label_places(canvas.inset(painter.px(8)), taken, marks, wide, height)
+        for (names, _, color), rect in zip(labels, places, strict=False):
+            align = "right" if rect.right <= taken.x else "left"
+            painter.text(names[short], rect, color, size=0.9, align=align)
+        if places:
+            return
+
+
+def label_places(canvas: Rect, ink: Rect, heights: Sequence[float], wide: int, height: int) -> list[Rect]:
+    """Where the marks' names stand: beside the ink, else below or above it; nowhere when it fills the canvas.
+
+    Args:
+        canvas: in pixels, as all here.
+        ink: what the names must not lie on.
+        heights: y of each mark, falling never.
+        wide: width of a name.
+        height: of a name.
+    """
+    block = height * len(heights)
+    right, left = max(ink.right, canvas.x), min(ink.x, canvas.right) - wide
+    if right + wide <= canvas.right or left >= canvas.x:
+        x = right if right + wide <= canvas.right else left
+        tops = [y - height / 2 for y in heights]
+        if any(below - above < height for above, below in itertools.pairwise(tops)):
+            middle = sum(heights) / len(heights) - block / 2
+            tops = [middle + i * height for i in range(len(heights))]
+    else:
+        y = next((y for y in (ink.bottom, ink.y - block) if canvas.y <= y <= canvas.bottom - block), None)
+        if y is None:
+            return []
+        x = min(max(canvas.x, ink.x), canvas.right - wide)
+        tops = [float(y + i * height) for i in range(len(heights))]
+    places: list[Rect] = []
+    for i, top in enumerate(tops):
+        first = places[-1].bottom if places else canvas.y
+        last = canvas.bottom - height * (len(heights) - i)
+        places.append(Rect(x, min(max(round(top), first), last), wide, height))
+    return places
 
 
 def _to_pixels(canvas: Rect, x: float, y: float) -> tuple[float, float]:

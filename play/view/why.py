@@ -8,12 +8,12 @@ import numpy as np
 import pygame
 
 from play import stages
-from play.events import CANVAS, Explained, FeatureMap
+from play.events import CANVAS, Explained
 from play.layout import Control, Layout, Rect
 from play.places import gap_of, wide_panel
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT
-from play.view import parts
+from play.view import layers, parts
 from play.view.ink_layer import InkLayer
 from play.view.painter import Block, Painter
 from play.view.screen import Overlay, Screen
@@ -38,7 +38,7 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     why = _explained(state)
     found = [_head_block(state, places.head, why), _strokes_block(state, places.strokes, why)]
     found += [_row_block(state, rect, i, why) for i, rect in enumerate(places.rows) if why is not None]
-    return (*found, _layers_block(places.layers, why))
+    return (*found, layers.block(places.layers, () if why is None else why.layers))
 
 
 def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
@@ -82,7 +82,7 @@ def _places(state: PlayState, layout: Layout) -> Places:
     count = 0 if why is None else len(why.without)
     if wide_panel(panel):
         left = panel._replace(w=round(panel.w * 0.52))
-        layers = Rect(left.right + gap, panel.y, panel.w - left.w - gap, panel.h)
+        maps = Rect(left.right + gap, panel.y, panel.w - left.w - gap, panel.h)
         head = left.top(round(min(text * 6.4, left.h * 0.4)))
         strokes = left.below(head.h + gap)
     else:
@@ -90,14 +90,14 @@ def _places(state: PlayState, layout: Layout) -> Places:
         rest = panel.below(head.h + gap)
         wanted = round(text * 2.6) + round(text * 3.4) * max(1, count)
         strokes = rest.top(min(wanted, round(rest.h * 0.45)))
-        layers = rest.below(strokes.h + gap)
+        maps = rest.below(strokes.h + gap)
     inner = strokes.inset(max(4, round(10 * layout.unit))).below(
         round(text * 1.5) + max(1, round(4 * layout.unit))
     )
     small = max(1, round(3 * layout.unit))
     height = min(round(text * 3.2), (inner.h + small) // max(1, count) - small)
     rows = tuple(Rect(inner.x, inner.y + i * (height + small), inner.w, height) for i in range(count))
-    return Places(head, strokes, rows, layers)
+    return Places(head, strokes, rows, maps)
 
 
 def _head_block(state: PlayState, rect: Rect, why: Explained | None) -> Block:
@@ -215,84 +215,6 @@ def _row_block(state: PlayState, rect: Rect, number: int, why: Explained) -> Blo
             painter.text(effect, other, palette.muted, size=0.85, align="right", smallest=0.7)
 
     return Block(rect, key, paint)
-
-
-def _layers_block(rect: Rect, why: Explained | None) -> Block:
-    layers = () if why is None else why.layers
-
-    def paint(painter: Painter, rect: Rect) -> None:
-        parts.card(painter, rect)
-        inner = parts.heading(painter, "What each layer lets through", rect.inset(painter.px(10)))
-        if not layers:
-            texts = ("The layers' pictures appear while you draw.", "Draw, and they appear.")
-            parts.note(painter, texts, inner, painter.palette.muted)
-            return
-        line, gap = round(painter.text_size * 1.35), painter.px(5)
-        times = _times(layers, inner, line, gap, round(painter.text_size * 0.8))
-        y = inner.y
-        for number, (layer, scale) in enumerate(zip(layers, times, strict=True), start=1):
-            place = Rect(inner.x, y, inner.w, line)
-            if scale < 1 or place.bottom + gap > inner.bottom:
-                return
-            maps = f"{layer.maps} maps, {layer.height} × {layer.width}"
-            text = f"{number}  {maps if layer.height > 1 else f'{layer.width} numbers'}"
-            painter.text(text, place, painter.palette.text, size=0.85, smallest=0.75)
-            grid = _composed(layer, inner.w, scale)
-            size = (grid.shape[1] * scale, grid.shape[0] * scale) if layer.height > 1 else (inner.w, scale)
-            _blit(painter, grid, Rect(inner.x, place.bottom, *size))
-            y = place.bottom + size[1] + gap
-
-    return Block(rect, (tuple(layer.pixels for layer in layers),), paint)
-
-
-def _times(layers: tuple[FeatureMap, ...], rect: Rect, line: int, gap: int, strip: int) -> list[int]:
-    """Pixels of a map's pixel, for each layer as large as all together fit; a dense layer is one strip."""
-    times = [1 if layer.height > 1 else strip for layer in layers]
-
-    def height() -> int:
-        sizes = [
-            _rows(layer, rect.w, scale) * (layer.height + 1) * scale if layer.height > 1 else scale
-            for layer, scale in zip(layers, times, strict=True)
-        ]
-        return sum(sizes) + len(layers) * (line + gap)
-
-    growing = [i for i, layer in enumerate(layers) if layer.height > 1]
-    growing.sort(key=lambda i: (i > 0, -i))  # the first is the easiest to read, the last are the smallest
-    while growing:
-        for i in tuple(growing):
-            times[i] += 1
-            if times[i] > 12 or not _rows(layers[i], rect.w, times[i]) or height() > rect.h:
-                times[i] -= 1
-                growing.remove(i)
-    return times
-
-
-def _rows(layer: FeatureMap, width: int, times: int) -> int:
-    columns = width // ((layer.width + 1) * times)
-    return -(-layer.maps // columns) if columns else 0
-
-
-def _composed(layer: FeatureMap, width: int, times: int) -> np.ndarray:
-    """All maps of a layer in one picture of 0 to 255, -1 between them."""
-    values = np.frombuffer(layer.pixels, np.uint8).astype(np.int16).reshape(-1, layer.height, layer.width)
-    if layer.height == 1:
-        return values[0]
-    rows = max(1, _rows(layer, width, times))
-    columns = -(-layer.maps // rows)
-    cells = np.full((rows * columns, layer.height + 1, layer.width + 1), -1, np.int16)
-    cells[: len(values), :-1, :-1] = values
-    grid = cells.reshape(rows, columns, layer.height + 1, layer.width + 1).swapaxes(1, 2)
-    return grid.reshape(rows * (layer.height + 1), columns * (layer.width + 1))
-
-
-def _blit(painter: Painter, grid: np.ndarray, rect: Rect) -> None:
-    palette = painter.palette
-    part = np.maximum(grid, 0).astype(np.float32)[:, :, None] / 255
-    low, high = np.array(palette.raised, np.float32), np.array(palette.text, np.float32)
-    pixels = (low + (high - low) * part).astype(np.uint8)
-    pixels[grid < 0] = palette.surface
-    small = pygame.surfarray.make_surface(np.ascontiguousarray(pixels.swapaxes(0, 1)))
-    painter.surface.blit(pygame.transform.scale(small, (rect.w, rect.h)), rect)
 
 
 def colors(values: np.ndarray, palette: Palette) -> np.ndarray:

@@ -30,14 +30,16 @@ from play.events import (
     Scroll,
     Tick,
 )
-from play.layout import arrange, from_canvas
+from play.layout import Rect, arrange, from_canvas
 from play.screens import SCREENS
 from play.state import JOURNEY_SECONDS, STAGES, PlayState
 from play.translate import Pointer, next_focus, translate
 from play.update import update
 from play.view import help as help_view
+from play.view import layers as layers_view
 from play.view import painter as painters
 from play.view.frame import Frame, controls_of
+from play.view.sees import label_places
 from play.view.theme import PALETTES
 from tests.play import pictures
 from tests.play.fakes import Script, make_loop
@@ -52,6 +54,7 @@ from tests.play.scenes import (
     answer,
     drawn,
     entries,
+    explained,
     scene,
     strokes_events,
 )
@@ -604,3 +607,47 @@ def test_a_finger_saves_what_a_key_saves():
     away = update(scene("why"), Press("save"))
     assert away.saving and away.screen == "draw"
     assert not update(scene("empty"), Press("save")).saving
+
+
+@pytest.mark.parametrize("text", [9, 13, 17, 34])
+@pytest.mark.parametrize("size", [(200, 120), (290, 250), (460, 380), (1000, 900)])
+def test_feature_maps_are_readable_and_inside_their_card(size, text):
+    layers = explained(scene("why", *SIZES[0])).layers
+    rect, heading = Rect(0, 0, *size), round(1.6 * text)
+    shown = layers_view.fit(layers, rect, text, heading)
+    height = 0
+    for layer, grid in shown:
+        if layer.height == 1:
+            height += grid.scale + heading
+            continue
+        rows = -(-grid.maps // grid.columns)
+        assert 1 <= grid.maps <= layer.maps and (layer.width + 1) * grid.scale >= round(
+            layers_view.READABLE * text
+        )
+        assert grid.columns * (layer.width + 1) * grid.scale <= rect.w
+        height += rows * (layer.height + 1) * grid.scale + heading
+    assert height <= rect.h
+    if size == (1000, 900) and text <= 17:
+        assert [grid.maps for layer, grid in shown] == [layer.maps for layer in layers] and shown[0][
+            1
+        ].scale > 3
+
+
+def test_the_names_of_the_marks_never_lie_on_the_ink():
+    canvas, random = Rect(10, 20, 480, 480), np.random.default_rng(0)
+    found = 0
+    for _ in range(2000):
+        x, y, w, h, wide, height = random.integers([-10, -10, 1, 1, 10, 8], [500, 500, 500, 500, 200, 40])
+        ink = Rect(int(x), int(y), int(w), int(h))
+        marks = sorted([ink.y + float(random.random()) * ink.h, ink.y + ink.h / 2])
+        places = label_places(canvas, ink, marks, int(wide), int(height))
+        for rect in places:
+            assert not rect.overlaps(ink)
+            assert canvas.x <= rect.x and rect.right <= canvas.right
+            assert canvas.y <= rect.y and rect.bottom <= canvas.bottom
+        if places:
+            assert not places[0].overlaps(places[1]) and places[0].y < places[1].y
+            found += 1
+        else:
+            assert ink.right + wide > canvas.right and ink.x - wide < canvas.x
+    assert 1000 < found < 2000
