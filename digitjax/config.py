@@ -1,4 +1,4 @@
-"""Everything that can be chosen about a training run, as frozen dataclasses, and the named presets.
+"""Everything that can be chosen about a training run, as frozen dataclasses.
 
 Nothing here but the standard library, so that `--help` and a configuration check cost no time.
 """
@@ -149,105 +149,6 @@ class TrainConfig:
 def _require(condition: bool, name: str, value: object, allowed: str) -> None:
     if not condition:
         raise InputError(f"--{name} {value} is out of range: give {allowed}")
-
-
-def cnn() -> TrainConfig:
-    """A small convolutional network for MNIST-shaped images; what `make train` trains.
-
-    digitjax train cnn
-
-    With MNIST: 2 min 30 s on two CPU cores (jax 0.12.0, 2026-11-21), 99.54 +- 0.05 % of MNIST's test split
-    over seeds 0, 1 and 2; 140,282 parameters.
-    """
-    return TrainConfig(preset="cnn")
-
-
-def cnn_shipped() -> TrainConfig:
-    """The network that comes with the program: digits of many hands, and whether it is one at all.
-
-    digitjax train cnn-shipped --data mnist=52 strokes:PENDIGITS=16 strokes:UNIPEN-DIGITS=24
-        strokes:UNIPEN-OTHERS=16 synthetic=12 nondigits=8
-
-    The files are the corpora named in checkpoints/README.md; without `--data` it learns from MNIST and
-    procedural ink alone. 140,379 parameters.
-    """
-    return TrainConfig(
-        preset="cnn-shipped",
-        data=("mnist=52", "synthetic=52", "nondigits=24"),
-        epochs=75,
-        model=ModelConfig(rejects=True),
-        augment=AugmentConfig(bend=0.02, unfinished=0.1),
-    )
-
-
-def mlp_8x8() -> TrainConfig:
-    """64-32-10 on 8 x 8 images, the UCI digits that come with the program; trains anywhere in seconds.
-
-    digitjax train mlp-8x8
-    """
-    return TrainConfig(
-        preset="mlp-8x8",
-        data=("digits8x8=3", "synthetic=1"),
-        epochs=8,
-        epoch_examples=20_000,
-        model=ModelConfig(kind="mlp", hidden=(32,), dropout=0.0, geometry="uci8"),
-        augment=AugmentConfig(rotate=3.0, scale=0.03, shear=0.05, shift=0.3),
-    )
-
-
-def mlp_28x28() -> TrainConfig:
-    """784-128-128-10, the perceptron of many a first course.
-
-    digitjax train mlp-28x28
-    """
-    return TrainConfig(
-        preset="mlp-28x28",
-        data=("mnist",),
-        epochs=20,
-        model=ModelConfig(kind="mlp", hidden=(128, 128), dropout=0.1),
-        optim=OptimConfig(learning_rate=3e-3),
-        augment=AugmentConfig(rotate=4.0, scale=0.05, shear=0.08, shift=0.5),
-    )
-
-
-def mlp_tiny() -> TrainConfig:
-    """784-28-28-10 with sigmoids; `--model.hidden 28 28` takes any number and width of layers.
-
-    digitjax train mlp-tiny
-    """
-    return TrainConfig(
-        preset="mlp-tiny",
-        data=("mnist",),
-        epochs=20,
-        model=ModelConfig(kind="mlp", hidden=(28, 28), activation="sigmoid", dropout=0.0),
-        optim=OptimConfig(learning_rate=1e-2, weight_decay=0.0, label_smoothing=0.0),
-        augment=AugmentConfig(rotate=2.0, scale=0.02, shear=0.03, shift=0.2),
-    )
-
-
-def cnn_valid() -> TrainConfig:
-    """Two convolutions with L2 on MNIST alone, chosen on its validation split, reported on its test split.
-
-    digitjax train cnn-valid
-    """
-    return TrainConfig(
-        preset="cnn-valid",
-        data=("mnist",),
-        epochs=10,
-        model=ModelConfig(channels=(32, 64), hidden=(128,), dropout=0.4),
-        optim=OptimConfig(label_smoothing=0.0),
-    )
-
-
-PRESETS = {
-    "cnn": cnn,
-    "cnn-shipped": cnn_shipped,
-    "cnn-valid": cnn_valid,
-    "mlp-8x8": mlp_8x8,
-    "mlp-28x28": mlp_28x28,
-    "mlp-tiny": mlp_tiny,
-}
-"""Preset names and the functions that make them."""
 
 
 def to_dict(config: TrainConfig) -> dict:

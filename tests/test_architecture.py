@@ -91,6 +91,7 @@ GROUPS: tuple[dict[str, Rule], ...] = (
         "digitjax": Rule(HEAVY, only=set()),
         "digitjax.errors": Rule(HEAVY, only=set()),
         "digitjax.config": Rule(HEAVY, only=set()),
+        "digitjax.presets.registry": Rule(HEAVY, only={"digitjax.presets"}),
         "digitjax.cli": Rule(HEAVY, only=set()),
     },
     {

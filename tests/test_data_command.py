@@ -6,9 +6,9 @@ from PIL import Image
 
 from digitjax import cli
 from digitjax.commands import data
-from digitjax.data import mnist_files
+from digitjax.data import mnist_files, registry
 from digitjax.data.pipeline import Examples
-from digitjax.strokes import Drawing, write_drawings
+from digitjax.strokes import Drawing, read_drawings, write_drawings
 
 
 @pytest.fixture
@@ -29,7 +29,8 @@ def test_list_names_every_source_with_its_state_and_licence(capfd):
     assert cli.main(["data", "list"]) == 0
     out, err = capfd.readouterr()
     lines = out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == [
+    assert len(lines) == 1 + len(registry.MODULES)
+    assert [line.split()[0] for line in lines[1:9]] == [
         "mnist",
         "synthetic",
         "nondigits",
@@ -98,7 +99,7 @@ def test_a_sheet_holds_the_images_themselves():
     [
         ([], "digitjax data --help"),
         (["lst"], "action 'lst' is unknown, did you mean list?"),
-        (["xyz"], "give one of list, prepare, show"),
+        (["xyz"], "give one of list, prepare, show, split"),
         (["list", "mnist"], "takes no spec"),
         (["prepare"], "needs a data spec"),
         (["prepare", "minst"], "did you mean 'mnist'"),
@@ -110,6 +111,12 @@ def test_a_sheet_holds_the_images_themselves():
         (["show", "digits8x8", "--out", "a.png", "--count", "0"], "1 to 10000"),
         (["show", "digits8x8", "--out", "a.png", "--cuont", "5"], "--count"),
         (["show", "digits8x8", "--out", "a.png", "--geometry", "mnist29"], "did you mean mnist28?"),
+        (["split", "digits8x8", "--out", "d"], "takes one strokes:FILE"),
+        (["split", "strokes:none.ndjson@test", "--out", "d"], "without a split"),
+        (["split", "strokes:none.ndjson"], "--out DIR"),
+        (["split", "strokes:none.ndjson", "--out", "d"], "does not exist"),
+        (["split", "strokes:none.ndjson", "--out", "d", "--sizes", "0", "3"], "--sizes 0 3"),
+        (["split", "strokes:none.ndjson", "--out", "d", "--seed", "-1"], "--seed -1"),
         (["show", "strokes:none.ndjson", "--out", "a.png"], "does not exist"),
     ],
 )
@@ -119,3 +126,11 @@ def test_wrong_use_is_one_sentence_and_writes_nothing(arguments, says, tmp_path,
     out, err = capfd.readouterr()
     assert out == "" and says in err and len(err.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_split_writes_two_files_and_names_them(drawn, tmp_path, capfd):
+    out = tmp_path / "held"
+    assert cli.main(["data", "split", drawn, "--out", str(out), "--sizes", "7", "3"]) == 0
+    text = capfd.readouterr()
+    assert text.out == "" and f"7 drawings: {out / 'train.ndjson.gz'}" in text.err
+    assert len(list(read_drawings(out / "test.ndjson.gz"))) == 3

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from jax import lax
 
-from digitjax.config import PRESETS, ModelConfig
+from digitjax.config import ModelConfig
 from digitjax.convolution import convolve, patches
 from digitjax.models import count_params, feature_maps, make_model, max_pool
+from digitjax.presets.registry import PRESETS, preset
 
 TINY = ModelConfig(channels=(2, 3, 4), hidden=(8,), dropout=0.5, rejects=True)
 LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -78,9 +79,8 @@ def test_pooling_and_its_gradient_are_those_of_reduce_window(size):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_are_small_and_init_is_what_they_say(name):
-    shapes = jax.eval_shape(make_model(PRESETS[name]().model).init, jax.random.key(0))
-    limit = 450_000 if name == "cnn-valid" else 150_000  # its dense layer follows 7 x 7 x 64
-    assert count_params(shapes) <= limit
+    shapes = jax.eval_shape(make_model(preset(name).model).init, jax.random.key(0))
+    assert count_params(shapes) <= 450_000
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(shapes))
 
 
@@ -147,11 +147,11 @@ def test_a_perceptron_is_its_matrix_products():
 
 
 @pytest.mark.parametrize(
-    ("preset", "widths"),
+    ("name", "widths"),
     [("mlp-8x8", (64, 32, 10)), ("mlp-28x28", (784, 128, 128, 10)), ("mlp-tiny", (784, 28, 28, 10))],
 )
-def test_the_perceptrons_have_the_widths_in_their_names(preset, widths):
-    model = make_model(PRESETS[preset]().model)
+def test_the_perceptrons_have_the_widths_in_their_names(name, widths):
+    model = make_model(preset(name).model)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     kernels = [shapes[name]["kernel"].shape for name in ("hidden", "hidden1", "digits") if name in shapes]
     assert kernels == list(itertools.pairwise(widths))

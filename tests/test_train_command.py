@@ -8,7 +8,8 @@ import pytest
 
 from digitjax import claim, cli, runs
 from digitjax.commands import train as command
-from digitjax.config import PRESETS, TrainConfig
+from digitjax.config import TrainConfig
+from digitjax.presets.registry import PRESETS, preset
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_every_field_can_be_given(asked, checkpoints):
     )
     assert cli.main(["train", *words]) == 0
     ((config, folder, resume),) = asked
-    base = PRESETS["cnn"]()
+    base = preset("cnn")
     assert config == dataclasses.replace(
         base,
         data=("mnist=3", "strokes:a.ndjson", "synthetic", "digits8x8"),
@@ -50,12 +51,12 @@ def test_every_field_can_be_given(asked, checkpoints):
 
 def test_nothing_given_is_the_first_preset(asked, checkpoints):
     assert cli.main(["train"]) == 0
-    assert asked == [(PRESETS["cnn"](), checkpoints / "cnn-0", False)]
+    assert asked == [(preset("cnn"), checkpoints / "cnn-0", False)]
 
 
 def test_the_preset_may_stand_after_data_with_an_equals_sign(asked):
     assert cli.main(["train", "--data=digits8x8", "cnn", "--data=synthetic=2"]) == 0
-    assert asked[0][0] == dataclasses.replace(PRESETS["cnn"](), data=("digits8x8", "synthetic=2"))
+    assert asked[0][0] == dataclasses.replace(preset("cnn"), data=("digits8x8", "synthetic=2"))
     assert cli.main(["train", "--data=digits8x8", "mnist"]) == 2  # no second spec, and no preset
 
 
@@ -63,7 +64,7 @@ def test_the_preset_may_stand_among_the_specs(asked):
     words = "--model.channels 8 16 --data digits8x8 cnn-shipped synthetic=2 --epochs 3"
     assert "cnn-shipped" in PRESETS and cli.main(["train", *words.split()]) == 0
     ((config, _, _),) = asked
-    base = PRESETS["cnn-shipped"]()
+    base = preset("cnn-shipped")
     model = dataclasses.replace(base.model, channels=(8, 16))
     assert config == dataclasses.replace(base, data=("digits8x8", "synthetic=2"), epochs=3, model=model)
     assert cli.main(["train", "cnn", "--data", "digits8x8", "cnn-shipped"]) == 2
@@ -112,7 +113,7 @@ def test_help_names_presets_options_defaults_and_examples(capfd):
         "--resume",
         "--optim.learning-rate",
         "examples:",
-        f"default: {PRESETS['cnn']().epochs}",
+        f"default: {preset('cnn').epochs}",
     ):
         assert word in text, word
     for field in dataclasses.fields(TrainConfig):

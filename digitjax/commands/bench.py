@@ -7,6 +7,7 @@ from digitjax.errors import InputError
 
 BENCHES = {
     "drawn": "accuracy on other people's drawings, by source, writer and digit",
+    "squeezed": "accuracy through our normaliser, and as earlier programs squeezed the ink",
 }
 """Names of the measurements and a line about each; the code is in `digitjax.commands.bench_NAME`."""
 
@@ -20,7 +21,7 @@ def run(argv: list[str]) -> int:
     if argv and argv[0] in ("-h", "--help"):
         print("usage: digitjax bench NAME ...\n\nmeasurements:")
         for name, about in BENCHES.items():
-            print(f"  {name:<8} {about}")
+            print(f"  {name:<10} {about}")
         print("\n`digitjax bench NAME --help` tells what each takes.")
         return 0
     known = ", ".join(BENCHES)

@@ -1,4 +1,4 @@
-"""`digitjax data`: what data there is, preparing it, and looking at it as the network does."""
+"""`digitjax data`: what data there is, preparing it, looking at it as networks do, holding a part out."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from digitjax.commands.arguments import Parser
-from digitjax.data import load, parse_spec, registry
+from digitjax.data import holdout, load, parse_spec, registry
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.spec import SPLITS, EmptySplit, Kind, Spec
 from digitjax.errors import InputError
@@ -20,6 +20,8 @@ DESCRIPTION = """\
   digitjax data prepare mnist               fetch and prepare now what a training would
   digitjax data prepare strokes:FILE        read a file of your own and count what it holds
   digitjax data show SPEC --out FILE.png    a sheet of what the network sees
+  digitjax data split strokes:FILE --out DIR
+                                            two files, one to train on and one held out, whoever drew them
 """
 MAX_TILES = 10_000
 """Tiles on a sheet at most."""
@@ -38,13 +40,27 @@ def run(argv: list[str]) -> int:
         DigitjaxError: one sentence, and the exit code.
     """
     parser = Parser(prog="digitjax data", description=DESCRIPTION)
-    parser.add_argument("action", choices=("list", "prepare", "show"), help="what to do")
+    parser.add_argument("action", choices=("list", "prepare", "show", "split"), help="what to do")
     parser.add_argument("specs", nargs="*", metavar="SPEC", help="NAME[:PATH][@train|@validation|@test]")
-    parser.add_argument("--out", metavar="FILE.png", help="where `show` writes the sheet")
-    parser.add_argument("--count", type=int, default=200, metavar="N", help="tiles on the sheet (200)")
     parser.add_argument(
+        "--out", metavar="PATH", help="show: FILE.png for the sheet; split: DIR for the files"
+    )
+    sheet = parser.add_argument_group("show")
+    sheet.add_argument("--count", type=int, default=200, metavar="N", help="tiles on the sheet (200)")
+    sheet.add_argument(
         "--geometry", choices=tuple(GEOMETRIES), default="mnist28", help="input geometry (mnist28)"
     )
+    split = parser.add_argument_group("split")
+    split.add_argument("--source", metavar="NAME", help="take only the drawings that name this source")
+    split.add_argument(
+        "--sizes",
+        type=int,
+        nargs=2,
+        default=holdout.SIZES,
+        metavar="N",
+        help=f"drawings to train on and held out ({' '.join(map(str, holdout.SIZES))})",
+    )
+    split.add_argument("--seed", type=int, default=0, metavar="N", help="of the random choice (0)")
     arguments = parser.parse(argv)
     specs = [parse_spec(text) for text in arguments.specs]
     if arguments.action == "list":
@@ -56,6 +72,10 @@ def run(argv: list[str]) -> int:
     elif arguments.action == "prepare":
         for spec in specs:
             prepare(spec)
+    elif arguments.action == "split":
+        if len(specs) > 1 or specs[0].name != "strokes" or specs[0].split or not arguments.out:
+            raise InputError("`data split` takes one strokes:FILE without a split, and --out DIR: give both")
+        split_file(specs[0], Path(arguments.out), arguments.source, tuple(arguments.sizes), arguments.seed)
     elif len(specs) > 1 or not arguments.out:
         raise InputError("`data show` takes one data spec and --out FILE.png: give both")
     else:
@@ -124,6 +144,17 @@ def show(spec: Spec, out: Path, *, count: int = 200, geometry: str = "mnist28") 
     contact_sheet(examples, count).save(out)
     print(describe(examples.name, examples.words, examples.skipped), file=sys.stderr)
     print(f"sheet of {min(count, len(examples.labels))}: {out}", file=sys.stderr)
+
+
+def split_file(spec: Spec, out: Path, source: str | None, sizes: tuple[int, int], seed: int) -> None:
+    """Writes a file to train on and one held out, and names them on standard error.
+
+    Raises:
+        InputError: as `holdout.hold_out`.
+    """
+    files = holdout.hold_out(Path(spec.path or ""), out, source=source, sizes=sizes, seed=seed)
+    for file, size in zip(files, sizes, strict=True):
+        print(f"{size} drawings: {file}", file=sys.stderr)
 
 
 def contact_sheet(examples: Examples, count: int) -> Image.Image:

@@ -14,9 +14,11 @@ from typing import Annotated, Any
 import tyro
 
 from digitjax import claim, runs
-from digitjax.config import PRESETS, TrainConfig
+from digitjax.config import TrainConfig
+from digitjax.data import registry
 from digitjax.data.mnist_files import asking_early
 from digitjax.errors import InputError
+from digitjax.presets.registry import PRESETS, about, preset
 from digitjax.progress import say
 
 _DESCRIPTION = """\
@@ -28,9 +30,9 @@ PRESET is one of:
 Every field of the configuration can be given; what is not given is the preset's."""
 
 _EXAMPLES = """
-data specs, NAME[:PATH][@SPLIT][=WEIGHT]:
-  mnist, synthetic, nondigits, digits8x8, strokes:FILE.ndjson[.gz], pendigits:FILE, unipen:PATH,
-  images:DIR or images:FILE.npz
+data specs, NAME[:PATH][@SPLIT][=WEIGHT], with NAME one of
+  {sources}
+  `digitjax data list` tells what each is, and which of them take a file or a folder
 
 examples:
   digitjax train                                         on MNIST, or on what is at hand
@@ -69,15 +71,15 @@ def run(argv: list[str]) -> int:
         DigitjaxError: one sentence, and the exit code.
     """
     argv = _join_data(argv)
-    first = _parse(argv, PRESETS["cnn"]())
+    first = _parse(argv, TrainConfig())
     if first.resume:
         if first.out is None:
-            _preset(first.config.preset)
+            preset(first.config.preset)  # a wrong name is refused by its sentence
         folder = claim.run_to_resume(first.config.preset, first.config.seed, first.out)
         config = _resumed_config(argv, folder)
         with claim.locked(folder):
             return _train(config, folder, resume=True)
-    config = _config(_parse(argv, _preset(first.config.preset)))
+    config = _config(_parse(argv, preset(first.config.preset)))
     with claim.new_run(config, first.out, anew=first.anew) as folder:
         return _train(config, folder, resume=False)
 
@@ -113,20 +115,10 @@ def _resumed_config(argv: list[str], folder: Path) -> TrainConfig:
     return config
 
 
-def _preset(name: str) -> TrainConfig:
-    if name in PRESETS:
-        return PRESETS[name]()
-    near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"give one of {', '.join(PRESETS)}"
-    raise InputError(f"unknown preset {name!r}: {hint}")
-
-
 def _parse(argv: list[str], default: TrainConfig) -> _Arguments:
     _refuse_unknown_options(argv)
     values = {field.name: getattr(default, field.name) for field in dataclasses.fields(TrainConfig)}
-    presets = "\n".join(
-        f"  {name}: {' '.join((make.__doc__ or '').split())}" for name, make in PRESETS.items()
-    )
+    presets = "\n".join(f"  {name}: {about(name)}" for name in PRESETS)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -139,7 +131,7 @@ def _parse(argv: list[str], default: TrainConfig) -> _Arguments:
             )
     except SystemExit as leaving:
         if leaving.code in (0, None):
-            print(_EXAMPLES, end="")
+            print(_EXAMPLES.format(sources=", ".join(registry.MODULES)), end="")
             raise
         raise InputError(_sentence(complaint.getvalue())) from leaving
 
