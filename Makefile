@@ -8,6 +8,7 @@
 #   make typecheck     pyright
 #   make pictures      the README's pictures of the drawing program, and the tests' reference pictures
 #   make bench         measure the drawing program: start, latency, frames, memory
+#   make figures       what networks read in other people's hands      STROKES=FOLDER FIGURES_ARGS="--checkpoint A B"
 #   make setup         .venv alone
 #   make constraints   resolve the pinned versions in .constraints/ anew
 #
@@ -15,7 +16,7 @@
 # installed for (else: what is found).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train play test check lint typecheck pictures bench constraints
+.PHONY: help setup train play test check lint typecheck pictures bench figures constraints
 
 PYTHON ?=
 ACCEL ?=
@@ -59,6 +60,9 @@ typecheck: setup
 
 bench: setup
 	$(VENV)/python -m play --bench
+
+figures: setup
+	$(VENV)/python -m tests.figures "$(STROKES)" $(FIGURES_ARGS)
 
 pictures: setup
 	$(VENV)/python -m tests.play.pictures

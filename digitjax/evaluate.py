@@ -16,13 +16,11 @@ from digitjax.calibrate import Answered
 from digitjax.data.labels import AMBIGUOUS
 from digitjax.data.pipeline import Examples
 from digitjax.errors import DigitjaxError, InputError
+from digitjax.odds import reliability
 from digitjax.types import ApplyFn, Logits, Model, Params
 
 BATCH = 256
 """Images in one call of the network; the last call is padded, so that one shape is compiled."""
-
-ECE_BINS = 15
-"""Bins of equal width of the expected calibration error."""
 
 KEPT = 0.99
 """Fraction of the digits that must be answered where `Evaluation.refused` is measured."""
@@ -57,7 +55,7 @@ class Evaluation(NamedTuple):
         n_skipped: unlabelled and ambiguous examples.
         accuracy: fraction of the digits whose likeliest of ten is right, abstention ignored.
         nll: mean negative log-likelihood of the digits, in nats.
-        ece: expected calibration error of the digits, `ECE_BINS` bins (Guo et al., arXiv:1706.04599, eq. 3).
+        ece: expected calibration error of the digits (`odds.reliability`).
         answered: fraction of the digits that the network answers; 1 for a network that never abstains.
         accuracy_answered: accuracy over those.
         auroc: probability that a digit scores above another drawing as a digit, ties counted half.
@@ -107,7 +105,7 @@ def score(examples: Examples, answers: Answers) -> Evaluation:
         InputError: there is no labelled example.
     """
     labels = np.asarray(examples.labels)
-    neither = _ambiguous(examples)
+    neither = look_alikes(examples)
     digits, others = (labels < 10) & ~neither, (labels >= 10) & ~neither
     if not (digits.any() or others.any()):
         raise InputError(
@@ -130,11 +128,11 @@ def score(examples: Examples, answers: Answers) -> Evaluation:
         n_skipped=int(examples.skipped + neither.sum()),
         accuracy=_mean(right),
         nll=_mean(-np.take_along_axis(log_p, truth[:, None], axis=1)),
-        ece=_calibration_error(np.exp(log_p.max(axis=1)), right) if len(truth) else None,
+        ece=reliability(np.exp(log_p.max(axis=1)), right).error if len(truth) else None,
         answered=_mean(answered),
         accuracy_answered=_mean(right[answered]),
-        auroc=_auroc(*scores) if scores and digits.any() and others.any() else None,
-        refused=_refused(*scores) if scores and digits.any() and others.any() else None,
+        auroc=auroc(*scores) if scores and digits.any() and others.any() else None,
+        refused=refused(*scores) if scores and digits.any() and others.any() else None,
         confusion=confusion,
         writers=_by_writer(examples, digits, right),
     )
@@ -199,6 +197,28 @@ def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
+def look_alikes(examples: Examples) -> Bool[np.ndarray, " n"]:
+    """Which examples are no digits but look like one, or are a fragment."""
+    labels = np.asarray(examples.labels)
+    if not (labels >= 10).any():
+        return np.zeros(len(labels), bool)
+    return np.array([word in AMBIGUOUS for word in examples.words], bool) & (labels >= 10)
+
+
+def auroc(digits: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> float:
+    """Area under the ROC curve: the fraction of pairs in the right order, ties half (Mann-Whitney)."""
+    ranked = np.sort(others)
+    below, not_above = np.searchsorted(ranked, digits, "left"), np.searchsorted(ranked, digits, "right")
+    return float((below + not_above).sum() / (2 * len(digits) * len(others)))
+
+
+def refused(digits: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> float:
+    """The fraction of the others below the highest threshold that answers `KEPT` of the digits."""
+    keep = int(np.ceil(KEPT * len(digits) - 1e-9))
+    threshold = np.sort(digits)[len(digits) - keep]
+    return float((others < threshold).mean())
+
+
 @functools.partial(jax.jit, static_argnames="apply")
 def _logits(
     params: Params,
@@ -220,35 +240,8 @@ def _batches(
         yield start, part
 
 
-def _ambiguous(examples: Examples) -> Bool[np.ndarray, " n"]:
-    """Which examples are no digits but look like one, or are a fragment."""
-    labels = np.asarray(examples.labels)
-    if not (labels >= 10).any():
-        return np.zeros(len(labels), bool)
-    return np.array([word in AMBIGUOUS for word in examples.words], bool) & (labels >= 10)
-
-
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if values.size else None
-
-
-def _calibration_error(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> float:
-    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
-    gap = np.bincount(bins, weights=right - confidence, minlength=ECE_BINS)
-    return float(np.abs(gap).sum() / len(right))
-
-
-def _auroc(digits: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> float:
-    """Area under the ROC curve: the fraction of pairs in the right order (Mann-Whitney)."""
-    ranked = np.sort(others)
-    below, not_above = np.searchsorted(ranked, digits, "left"), np.searchsorted(ranked, digits, "right")
-    return float((below + not_above).sum() / (2 * len(digits) * len(others)))
-
-
-def _refused(digits: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> float:
-    keep = int(np.ceil(KEPT * len(digits) - 1e-9))
-    threshold = np.sort(digits)[len(digits) - keep]
-    return float((others < threshold).mean())
 
 
 def _by_writer(

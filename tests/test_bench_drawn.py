@@ -18,6 +18,7 @@ from digitjax.checkpoint import LoadedModel
 from digitjax.commands import bench_drawn as command
 from digitjax.config import TrainConfig
 from digitjax.data.pipeline import Examples
+from digitjax.data.splits import ink_digest
 from digitjax.strokes import Drawing, write_drawings
 from digitjax.types import Logits, Model
 
@@ -25,22 +26,26 @@ GROUP = {"n", "accuracy"}
 ESTIMATE = {"value", "low", "high"}
 DATA = {
     *("data", "n", "n_other", "n_skipped", "resampled", "accuracy", "mean_over_writers", "worst_tenth"),
-    *("digits", "sources", "writers"),
+    *("nll", "risk_at_99", "audited", "digits", "sources", "writers"),
+}
+AUDITED = {
+    *("n", "left_out", "accuracy", "mean_over_writers", "worst_tenth", "nll", "risk_at_99"),
 }
 MISTAKE = {"data", "place", "word", "answer", "probability", "writer"}
 
 
-def read(labels, answers, sure=None, writers=None, name="made", others=0) -> drawn.Read:
-    """Digits with given answers; `others` drawings that are none stand before them."""
-    labels, n = np.array(labels, np.int8), len(labels)
-    sure = np.full(n, 0.9) if sure is None else np.array(sure)
+def read(labels, answers, sure=None, writers=None, name="made", others=0, ids=None) -> drawn.Read:
+    """Digits with given answers; `others` drawings that are none stand before them, read as 0."""
+    n = others + len(labels)
+    sure = np.concatenate([np.full(others, 0.9), np.full(len(labels), 0.9) if sure is None else sure])
     p = np.repeat(((1 - sure) / 9)[:, None], 10, axis=1)
-    p[np.arange(n), answers] = sure
+    p[np.arange(n), [0] * others + list(answers)] = sure
     names = None if writers is None else (None,) * others + tuple(writers)
-    images = np.arange(n, dtype=np.uint8)[:, None, None, None] + np.zeros((1, 8, 8, 1), np.uint8)
-    every = np.concatenate([np.full(others, 10, np.int8), labels])
-    examples = Examples(name, images, every, tuple(map(str, every)), names, 2)
-    return drawn.Read(examples, np.arange(n) + others, labels, np.log(p))
+    images = np.arange(-others, n - others).astype(np.uint8)[:, None, None, None]
+    every = np.array([10] * others + list(labels), np.int8)
+    numbers = None if ids is None else np.array([0] * others + list(ids), np.uint64)
+    images = images + np.zeros((1, 8, 8, 1), np.uint8)
+    return drawn.Read(Examples(name, images, every, tuple(map(str, every)), names, 2, numbers), np.log(p))
 
 
 # Intervals
@@ -147,7 +152,7 @@ def test_a_data_set_is_measured_by_source_writer_and_digit():
     labels = [0, 0, 1, 1, 2, 2, 3, 3]
     answers = [0, 0, 1, 7, 2, 7, 7, 7]
     writers = ["s/a", "s/a", "s/b", "s/b", "t/a", "t/a", None, "c"]
-    found = drawn.measure([read(labels, answers, writers=writers, others=3)])
+    found = drawn.measure([read(labels, answers, writers=writers, others=3)], {})
     assert (found.data, found.n, found.n_other, found.n_skipped) == ("made", 8, 3, 2)
     assert found.accuracy.value == 0.5 and found.accuracy.low < 0.5 < found.accuracy.high
     assert {k: (g.n, g.accuracy.value) for k, g in found.writers.items()} == {
@@ -161,10 +166,32 @@ def test_a_data_set_is_measured_by_source_writer_and_digit():
     assert found.worst_tenth is not None and found.worst_tenth.value == 0
 
 
+def test_odds_and_risk_are_those_of_the_digits_alone():
+    one = read([1, 2, 3, 4], [1, 2, 3, 9], sure=[0.9, 0.8, 0.7, 0.6], others=5)
+    found = drawn.measure([one], {})
+    assert found.nll == pytest.approx(-np.mean(np.log([0.9, 0.8, 0.7, 0.4 / 9])))
+    assert found.risk_at_99 == pytest.approx((4 * 0.99 - 3) / (4 * 0.99))
+    assert found.audited is None
+
+
+def test_audited_figures_leave_out_the_drawings_whose_label_is_doubted():
+    one = read([1, 2, 3, 4], [1, 7, 3, 9], writers=["a", "a", "b", "c"], ids=[5, 6, 7, 2**64 - 1], others=1)
+    two = read([2], [2], ids=[6], name="two")
+    audit = {(6, 2): "cut", (7, 4): "cut", (2**64 - 1, 4): "mislabelled"}  # nothing is 7 with the label 4
+    found = drawn.measure([one], audit).audited
+    assert found is not None and (found.n, found.left_out) == (2, {"cut": 1, "mislabelled": 1})
+    assert found.accuracy.value == 1 and found.risk_at_99 == 0
+    assert found.nll == pytest.approx(-np.log(0.9))
+    assert found.mean_over_writers is not None and found.mean_over_writers.value == 1
+    both = drawn.measure([one, two], audit).audited
+    assert both is not None and both.left_out == {"cut": 2, "mislabelled": 1}, "repeated ink counts each time"
+    assert drawn.measure([read([1], [1])], audit).audited is None, "pictures without ids have no findings"
+
+
 def test_data_sets_as_one_keep_each_writer_whole():
     one = read([1, 2], [1, 2], writers=["s/a", "s/b"], name="one")
     two = read([3], [4], writers=["s/a"], name="two")
-    found = drawn.measure([one, two], drawn.POOLED)
+    found = drawn.measure([one, two], {}, drawn.POOLED)
     assert found.data == drawn.POOLED and found.accuracy.value == pytest.approx(2 / 3)
     assert {k: (g.n, g.accuracy.value) for k, g in found.writers.items()} == {
         "s/a": (2, 0.5),
@@ -187,15 +214,17 @@ def test_the_worst_mistakes_are_the_surest_ones_of_all_data_sets():
 def test_the_sheet_shows_each_mistake_and_says_what_it_is():
     labels = list(range(10)) * 2
     answers = [(d + 3) % 10 for d in labels]
-    mistakes = drawn.worst([read(labels, answers, writers=["s/$x^"] * 20)], 19)
-    figure = draw_sheet(mistakes, "title", "caption")
+    reads = [read(labels, answers, writers=["s/$x^"] * 20)]
+    mistakes, digits = drawn.worst(reads, 19), drawn.digits_of(reads, {})
+    figure = draw_sheet(mistakes, digits, "title", "caption")
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts[:2] == ["title", "caption"] and texts.count("90.0 %") == 19
     assert [t for t in texts if "→" in t] == [f"{m.word} → {m.answer}" for m in mistakes]
     shown = [np.asarray(image.get_array()) for image in figure.axes[0].images]
     assert all((a == m.image).all() for a, m in zip(shown, mistakes, strict=True))
     FigureCanvasAgg(figure).draw()
-    empty = draw_sheet([], "title", "caption")
+    assert [axes.get_xlabel() for axes in figure.axes[1:]] == ["how sure", "answered, the surest first"]
+    empty = draw_sheet([], digits, "title", "caption")
     assert "no answer is wrong" in [text.get_text() for text in empty.axes[0].texts]
 
 
@@ -231,7 +260,10 @@ def test_json_is_alone_on_stdout_and_has_these_fields(data, tmp_path, capfd):
     assert cli.main(["bench", "drawn", "--data", *data, "--json", "--out", str(out)]) == 0
     text = capfd.readouterr()
     found = json.loads(text.out)
-    assert set(found) == {"checkpoint", "step", "resamples", "level", "seed", "data", "pooled", "worst"}
+    assert set(found) == {
+        *("checkpoint", "step", "resamples", "level", "seed"),
+        *("data", "pooled", "rejection", "unfinished", "worst"),
+    }
     assert (found["checkpoint"], found["step"]) == (str(Path("checkpoints/tiny")), 7)
     assert (found["resamples"], found["level"], found["seed"]) == (2000, 0.95, 0)
     assert [one["data"] for one in found["data"]] == data and found["pooled"]["data"] == "all together"
@@ -243,6 +275,7 @@ def test_json_is_alone_on_stdout_and_has_these_fields(data, tmp_path, capfd):
     one = found["data"][0]
     assert (one["n"], one["n_other"], one["n_skipped"], one["resampled"]) == (6, 1, 1, "writers")
     assert one["accuracy"]["value"] == pytest.approx(4 / 6)  # a narrow 7 and a wide 2 are wrong
+    assert one["audited"] is None and found["rejection"] == found["unfinished"] == []
     assert len(one["writers"]) == 3 and len(found["pooled"]["writers"]) == 6
     assert len(found["worst"]) == 4 and all(set(mistake) == MISTAKE for mistake in found["worst"])
     assert [m["word"] + m["answer"] for m in found["worst"]] == ["71", "71", "27", "27"]
@@ -264,9 +297,51 @@ def test_people_get_a_table(data, capfd):
     assert found["pooled"] is None and found["worst"] == []
 
 
+def test_doubted_labels_and_other_drawings_have_figures_of_their_own(data, tmp_path, monkeypatch, capfd):
+    loaded = command.load_model(None)
+
+    def apply(params, images, key=None):
+        ink = images.sum(axis=(1, 2, 3))
+        return Logits(loaded.model.apply(params, images).digits, ink.max() - 2 * jnp.abs(ink - ink.mean()))
+
+    model = loaded.model._replace(apply=apply)
+    monkeypatch.setattr(command, "load_model", lambda checkpoint: loaded._replace(model=model))
+    wide = Drawing((np.array([(0.0, 0.0), (9.0, 9.0)]),), None, "2")
+    audit = tmp_path / "audit.csv"
+    audit.write_text(
+        f"id,key,label,finding,reading\n{ink_digest(wide.strokes)[:8].hex()},k,2,mislabelled,7\n"
+    )
+    dot, bar = np.zeros((1, 2)), np.array([(0.0, 0.0), (0.0, 9.0)])
+    letters = [Drawing((dot,), None, word) for word in ("W", "O")] + [Drawing((bar,), None, "M")]
+    write_drawings(tmp_path / "letters.ndjson", letters)
+    letters = f"strokes:{tmp_path / 'letters.ndjson'}"
+    argv = ["bench", "drawn", "--data", data[0], letters, "--audit", str(audit), "--unfinished"]
+    assert cli.main([*argv, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert [one["data"] for one in found["data"]] == [data[0]] and found["pooled"] is None
+    assert set(found["data"][0]["audited"]) == AUDITED
+    assert found["data"][0]["audited"]["left_out"] == {"mislabelled": 1}
+    assert found["data"][0]["audited"]["accuracy"]["value"] == pytest.approx(4 / 5)
+    inside, other = found["rejection"]  # the first file has an "x"
+    assert (inside["n"], inside["n_all"], other["n"], other["n_all"]) == (1, 1, 2, 3)
+    assert inside["n_digits"] == other["n_digits"] == 6
+    assert other["auroc"] != other["auroc_all"]
+    (cut,) = found["unfinished"]
+    assert cut["n"] == 6 and list(cut["by_cut"]) == ["0.6", "0.7", "0.8", "0.9", "0.99"]
+    assert cut["refused"] == pytest.approx(np.mean(list(cut["by_cut"].values())))
+    assert cli.main(argv) == 0
+    out = capfd.readouterr().out
+    assert (
+        "without 1 mislabelled:" in out
+        and "(2; look-alikes left out)" in out
+        and "(3; look-alikes too)" in out
+    )
+    assert "6 digits cut off" in out and max(map(len, out.splitlines())) <= 80
+
+
 def test_names_that_look_like_markup_are_printed_as_they_are(capfd):
-    found = drawn.measure([read([1, 2], [1, 2], writers=["[red]/a", "[/x]/b"], name="strokes:[bold]")])
-    command.show([found], None, [], Console(width=80))
+    found = drawn.measure([read([1, 2], [1, 2], writers=["[red]/a", "[/x]/b"], name="strokes:[bold]")], {})
+    command.show(command.Measured([found], None, [], [], []), Console(width=80))
     out = capfd.readouterr().out
     assert "strokes:[bold]" in out and "[/x]/b" in out and "[red]" in out
 
@@ -288,6 +363,9 @@ def test_names_that_look_like_markup_are_printed_as_they_are(capfd):
         (["drawn", "--data", "digits8x8", "--count", "-1"], "0 to 2000"),
         (["drawn", "--data", "digits8x8", "--jsno"], "did you mean --json?"),
         (["drawn", "--data", "LETTERS"], "has no digit"),
+        (["drawn", "--data", "digits8x8", "--audit", "no.csv"], "no.csv cannot be read"),
+        (["drawn", "--data", "digits8x8", "--unfinished"], "none of the data is ink"),
+        (["drawn", "--data", "ONE", "--unfinished"], "never says that something is no digit"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_writes_nothing(argv, says, data, tmp_path, monkeypatch, capfd):
@@ -295,7 +373,8 @@ def test_wrong_use_is_one_sentence_and_writes_nothing(argv, says, data, tmp_path
     folder.mkdir()
     write_drawings(tmp_path / "letters.ndjson", [Drawing((np.zeros((2, 2)),), None, "a")])
     monkeypatch.chdir(folder)
-    argv = [f"strokes:{tmp_path / 'letters.ndjson'}" if word == "LETTERS" else word for word in argv]
+    named = {"LETTERS": f"strokes:{tmp_path / 'letters.ndjson'}", "ONE": data[0]}
+    argv = [named.get(word, word) for word in argv]
     assert cli.main(["bench", *argv]) == 2
     out, err = capfd.readouterr()
     sentence = [line for line in err.splitlines() if not line.startswith("checkpoint:")]

@@ -1,19 +1,21 @@
 """`bench drawn`: accuracy on other people's drawings, by source, writer and digit, each with an interval.
 
-Only digits are measured, each by the likeliest of the ten; whether the network would rather not answer plays
-no part.
+Only digits are measured here, each by the likeliest of the ten; whether the network would rather not answer
+plays no part. What it does with other drawings is `rejection.py`'s.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from digitjax.bench import bootstrap
+from digitjax.bench.audit import Audit, findings
 from digitjax.bench.bootstrap import Estimate
 from digitjax.data.pipeline import Examples
-from digitjax.errors import InputError
+from digitjax.odds import risk_at
 
 POOLED = "all together"
 """Name of all data sets as one."""
@@ -24,6 +26,28 @@ class Group(NamedTuple):
 
     n: int
     accuracy: Estimate
+
+
+class Audited(NamedTuple):
+    """The same figures without the digits whose labels a person doubts (`digitjax.bench.audit`).
+
+    Attributes:
+        n: digits that stay.
+        left_out: how many do not, by finding.
+        accuracy: over the digits that stay.
+        mean_over_writers: each writer counting once; None for fewer than two.
+        worst_tenth: mean of the worst tenth of the writers; None for fewer than two.
+        nll: mean negative log-likelihood, in nats.
+        risk_at_99: part of the answers that is wrong when the surest 99 % are given.
+    """
+
+    n: int
+    left_out: dict[str, int]
+    accuracy: Estimate
+    mean_over_writers: Estimate | None
+    worst_tenth: Estimate | None
+    nll: float
+    risk_at_99: float
 
 
 class Drawn(NamedTuple):
@@ -38,6 +62,9 @@ class Drawn(NamedTuple):
         accuracy: over all digits.
         mean_over_writers: each writer counting once; None for fewer than two.
         worst_tenth: mean of the worst tenth of the writers; None for fewer than two.
+        nll: mean negative log-likelihood, in nats.
+        risk_at_99: part of the answers that is wrong when the surest 99 % are given.
+        audited: the same without the digits whose labels a person doubts; None where there is none.
         digits: by digit.
         sources: by what the drawings name as their source, where writers are known.
         writers: by writer, where known.
@@ -51,6 +78,9 @@ class Drawn(NamedTuple):
     accuracy: Estimate
     mean_over_writers: Estimate | None
     worst_tenth: Estimate | None
+    nll: float
+    risk_at_99: float
+    audited: Audited | None
     digits: dict[str, Group]
     sources: dict[str, Group]
     writers: dict[str, Group]
@@ -87,48 +117,86 @@ class Mistake(NamedTuple):
 
 
 class Read(NamedTuple):
-    """The digits of a data set and what a network says about them.
+    """A data set and what a network says about it.
 
     Attributes:
-        examples: the data set; its images are those of the digits alone.
-        places: where each digit is among the labelled examples.
-        labels: what each is, 0 to 9.
-        log_p: log-probabilities of the ten.
+        examples: the data set, digits and others.
+        log_p: log-probabilities of the ten, of each.
+        is_digit: log-odds of being a digit, of each; None for a network without that head.
     """
 
     examples: Examples
-    places: Int[np.ndarray, " n"]
-    labels: Int[np.ndarray, " n"]
     log_p: Float[np.ndarray, "n 10"]
+    is_digit: Float[np.ndarray, " n"] | None = None
 
     @property
-    def writers(self) -> list[str | None]:
-        """Who drew each digit."""
-        names = self.examples.writers
-        return [names[place] if names else None for place in self.places]
+    def places(self) -> Int[np.ndarray, " d"]:
+        """Where the digits are among all examples."""
+        return np.flatnonzero(np.asarray(self.examples.labels) < 10)
 
 
-def digits_of(examples: Examples) -> tuple[Examples, Int[np.ndarray, " n"]]:
-    """The examples with the images of their digits alone, and where those are among all.
+class Digits(NamedTuple):
+    """The digits of one or several data sets and what a network says about them.
 
-    Raises:
-        InputError: there is none.
+    Attributes:
+        labels: what each is, 0 to 9.
+        log_p: log-probabilities of the ten.
+        writers: number of each one's writer, -1 where it is not known.
+        names: of the writers.
+        findings: what a person doubts about each label, None for nothing.
     """
-    places = np.flatnonzero(np.asarray(examples.labels) < 10)
-    if not len(places):
-        raise InputError(f"{examples.name} has no digit: there is nothing to measure, give other data")
-    return examples._replace(images=examples.images[places]), places
+
+    labels: Int[np.ndarray, " d"]
+    log_p: Float[np.ndarray, "d 10"]
+    writers: Int[np.ndarray, " d"]
+    names: list[str]
+    findings: tuple[str | None, ...]
+
+    @property
+    def right(self) -> Bool[np.ndarray, " d"]:
+        """Which are read as what they are."""
+        return self.log_p.argmax(axis=1) == self.labels
+
+    @property
+    def confidence(self) -> Float[np.ndarray, " d"]:
+        """How sure each answer is: the probability of the likeliest of the ten."""
+        return np.exp(self.log_p.max(axis=1))
+
+    @property
+    def nll(self) -> float:
+        """Mean negative log-likelihood, in nats."""
+        return float(-self.log_p[np.arange(len(self.labels)), self.labels].mean())
+
+    def only(self, kept: Bool[np.ndarray, " d"]) -> "Digits":
+        """Some of them."""
+        chosen = tuple(finding for finding, keep in zip(self.findings, kept, strict=True) if keep)
+        return Digits(self.labels[kept], self.log_p[kept], self.writers[kept], self.names, chosen)
 
 
-def measure(reads: Sequence[Read], name: str | None = None) -> Drawn:
-    """Measures one data set, or several as one."""
-    labels = np.concatenate([read.labels for read in reads]).astype(np.int64)
-    answers = np.concatenate([read.log_p.argmax(axis=1) for read in reads])
-    right = answers == labels
-    writers = [writer for read in reads for writer in read.writers]
-    names = sorted({writer for writer in writers if writer is not None})
-    numbers = {writer: number for number, writer in enumerate(names)}
-    ids = np.array([-1 if writer is None else numbers[writer] for writer in writers])
+def digits_of(reads: Sequence[Read], audit: Audit) -> Digits:
+    """The digits of all data sets together."""
+    chosen, names, doubts = [], [], []
+    for read in reads:
+        places, found = read.places, findings(read.examples, audit)
+        chosen.append(places)
+        names += [read.examples.writers[i] if read.examples.writers else None for i in places]
+        doubts += [found[i] for i in places]
+    known = sorted({name for name in names if name is not None})
+    numbers = {name: number for number, name in enumerate(known)}
+    pairs = list(zip(reads, chosen, strict=True))
+    return Digits(
+        np.concatenate([np.asarray(read.examples.labels)[i] for read, i in pairs]).astype(np.int64),
+        np.concatenate([read.log_p[i] for read, i in pairs]),
+        np.array([-1 if name is None else numbers[name] for name in names]),
+        known,
+        tuple(doubts),
+    )
+
+
+def measure(reads: Sequence[Read], audit: Audit, name: str | None = None) -> Drawn:
+    """Measures one data set, or several as one; there is at least one digit."""
+    digits = digits_of(reads, audit)
+    labels, right, ids, names = digits.labels, digits.right, digits.writers, digits.names
     whole = bootstrap.estimate(labels, right, ids)
     counts = np.bincount(ids[ids >= 0], minlength=len(names))
     hits = np.bincount(ids[right & (ids >= 0)], minlength=len(names))
@@ -136,12 +204,15 @@ def measure(reads: Sequence[Read], name: str | None = None) -> Drawn:
     return Drawn(
         data=name or reads[0].examples.name,
         n=len(labels),
-        n_other=sum(len(read.examples.labels) - len(read.labels) for read in reads),
+        n_other=sum(len(read.examples.labels) - len(read.places) for read in reads),
         n_skipped=sum(read.examples.skipped for read in reads),
         resampled=whole.resampled,
         accuracy=whole.accuracy,
         mean_over_writers=whole.mean_over_writers,
         worst_tenth=whole.worst_tenth,
+        nll=digits.nll,
+        risk_at_99=risk_at(digits.confidence, right),
+        audited=_audited(digits),
         digits={
             str(d): Group(int((labels == d).sum()), found)
             for d, found in enumerate(whole.digits)
@@ -156,21 +227,39 @@ def worst(reads: Sequence[Read], count: int) -> list[Mistake]:
     """The wrong answers of which the network is surest, the surest first."""
     found = []
     for read in reads:
+        labels, writers = np.asarray(read.examples.labels), read.examples.writers
         answers, sure = read.log_p.argmax(axis=1), np.exp(read.log_p.max(axis=1))
-        wrong = np.flatnonzero(answers != read.labels)
+        wrong = np.flatnonzero((labels < 10) & (answers != labels))
         for i in wrong[np.argsort(-sure[wrong], kind="stable")][:count]:
             found.append(
                 Mistake(
                     data=read.examples.name,
-                    place=int(read.places[i]),
-                    word=str(read.labels[i]),
+                    place=int(i),
+                    word=str(labels[i]),
                     answer=str(answers[i]),
                     probability=float(sure[i]),
-                    writer=read.writers[i],
+                    writer=writers[i] if writers else None,
                     image=np.asarray(read.examples.images[i])[..., 0],
                 )
             )
     return sorted(found, key=lambda mistake: -mistake.probability)[:count]
+
+
+def _audited(digits: Digits) -> Audited | None:
+    kept = np.array([finding is None for finding in digits.findings])
+    if kept.all() or not kept.any():
+        return None
+    rest = digits.only(kept)
+    found = bootstrap.estimate(rest.labels, rest.right, rest.writers)
+    return Audited(
+        n=len(rest.labels),
+        left_out=dict(sorted(Counter(finding for finding in digits.findings if finding).items())),
+        accuracy=found.accuracy,
+        mean_over_writers=found.mean_over_writers,
+        worst_tenth=found.worst_tenth,
+        nll=rest.nll,
+        risk_at_99=risk_at(rest.confidence, rest.right),
+    )
 
 
 def _by_source(
@@ -188,6 +277,8 @@ def _by_source(
 def _plain(value: Any) -> Any:
     if isinstance(value, Estimate):
         return value._asdict()
+    if isinstance(value, Audited):
+        return {name: _plain(inner) for name, inner in value._asdict().items()}
     if isinstance(value, Group):
         return {"n": value.n, "accuracy": value.accuracy._asdict()}
     if isinstance(value, dict):

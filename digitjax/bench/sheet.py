@@ -1,4 +1,4 @@
-"""A picture of the drawings that a network is surest about and wrong."""
+"""A picture of the drawings that a network is surest about and wrong, and of how honest its odds are."""
 
 import re
 from collections.abc import Sequence
@@ -7,37 +7,42 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from digitjax.bench.drawn import Mistake
-from digitjax.report import FAINT, INK, QUIET, WRONG
+from digitjax.bench.drawn import Digits, Mistake
+from digitjax.diagrams import FAINT, INK, QUIET, WRONG, draw_reliability, draw_risk
 
 COLUMNS = 8
 """Drawings in a row."""
 
 _TILE, _CAPTION, _GAP, _HEAD = 1.0, 0.42, 0.22, 0.95
 _CHARACTERS = 19
+_DIAGRAMS = 3.1
+"""Height of the diagrams below the drawings."""
 
 
-def write_sheet(path: Path, mistakes: Sequence[Mistake], title: str, caption: str) -> None:
+def write_sheet(path: Path, mistakes: Sequence[Mistake], digits: Digits, title: str, caption: str) -> None:
     """Writes `draw_sheet` as a PNG, in one move."""
     part = path.with_name(path.name + ".part")
     try:
-        FigureCanvasAgg(draw_sheet(mistakes, title, caption)).print_png(str(part))
+        FigureCanvasAgg(draw_sheet(mistakes, digits, title, caption)).print_png(str(part))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def draw_sheet(mistakes: Sequence[Mistake], title: str, caption: str) -> Figure:
+def draw_sheet(mistakes: Sequence[Mistake], digits: Digits, title: str, caption: str) -> Figure:
     """Each drawing as the network saw it, with truth, answer, how sure the answer was, and who drew it.
+
+    Below them are reliability and risk against coverage of all digits.
 
     Args:
         mistakes: in the order in which they are shown.
+        digits: all that were read.
         title: large, above them.
         caption: a line below the title.
     """
     rows = -(-len(mistakes) // COLUMNS)
     step = _TILE + _GAP
-    width, height = COLUMNS * step + _GAP, _HEAD + rows * (step + _CAPTION) + _GAP
+    width, height = COLUMNS * step + _GAP, _HEAD + rows * (step + _CAPTION) + _GAP + _DIAGRAMS
     figure = Figure(figsize=(width, height), dpi=110, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
@@ -62,6 +67,9 @@ def draw_sheet(mistakes: Sequence[Mistake], title: str, caption: str) -> Figure:
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.set_aspect("equal")
+    for left, draw in ((0.09, draw_reliability), (0.58, draw_risk)):
+        box = (left, 0.55 / height, 0.38, (_DIAGRAMS - 0.75) / height)
+        draw(figure.add_axes(box), digits.confidence, digits.right)
     return figure
 
 

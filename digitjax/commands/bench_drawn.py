@@ -6,35 +6,70 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from digitjax.bench import bootstrap
+from digitjax.bench.audit import read_audit, shipped
 from digitjax.bench.bootstrap import Estimate
-from digitjax.bench.drawn import POOLED, Drawn, Group, Mistake, Read, digits_of, measure, worst
+from digitjax.bench.drawn import (
+    POOLED,
+    Audited,
+    Digits,
+    Drawn,
+    Group,
+    Mistake,
+    Read,
+    digits_of,
+    measure,
+    worst,
+)
+from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection, measure_unfinished
 from digitjax.checkpoint import LoadedModel, load_model
 from digitjax.commands.arguments import Parser, add_checkpoint
-from digitjax.data import Spec, load, parse_spec
+from digitjax.data import Source, load, parse_spec
 from digitjax.data.pipeline import to_examples
 from digitjax.errors import InputError
 from digitjax.evaluate import apply_in_batches
 
 DESCRIPTION = """\
 Accuracy by source, writer and digit, each with a 95 % bootstrap interval (2,000 resamples, of writers
-where they are known), the mean over the writers, the mean of the worst tenth of them, and the wrong
-answers of which the network is surest.
+where they are known), the mean over the writers, the mean of the worst tenth of them, the risk when the
+surest 99 % are answered, and the wrong answers of which the network is surest. Drawings that are no digits
+are measured against all digits together. Where a person has doubted labels, figures without those digits
+stand beside.
 
   digitjax bench drawn --data strokes:mine.ndjson pendigits:FILE@validation
   digitjax bench drawn --data unipen:FOLDER --json
-  digitjax bench drawn --data strokes:mine.ndjson --out worst.png
+  digitjax bench drawn --data strokes:mine.ndjson strokes:doodles.ndjson --out worst.png
+  digitjax bench drawn --data strokes:mine.ndjson --unfinished
 """
 WORST = 48
 """Wrong answers that are listed and drawn, unless `--count` says otherwise."""
 MAX_WORST = 2000
 SHOWN_WRITERS = 5
 """Writers that the table names, the worst first."""
+
+
+class Measured(NamedTuple):
+    """All that the command measures.
+
+    Attributes:
+        sets: each data set that has digits.
+        pooled: those as one; None for a single one.
+        rejection: each data set's drawings that are no digits.
+        unfinished: the digits cut off, where that was asked for.
+        worst: the surest mistakes.
+    """
+
+    sets: Sequence[Drawn]
+    pooled: Drawn | None
+    rejection: Sequence[Rejection]
+    unfinished: Sequence[Unfinished]
+    worst: Sequence[Mistake]
 
 
 def run(argv: list[str]) -> int:
@@ -51,68 +86,72 @@ def run(argv: list[str]) -> int:
     if not 0 <= arguments.count <= MAX_WORST:
         raise InputError(f"--count {arguments.count} is out of range: give 0 to {MAX_WORST}")
     out = None if arguments.out is None else _png(Path(arguments.out))
+    audit = shipped() if arguments.audit is None else read_audit(Path(arguments.audit))
     loaded = load_model(arguments.checkpoint)
     print(f"checkpoint: {loaded}", file=sys.stderr)
-    reads = [read(loaded, spec) for spec in specs]
-    results = [measure([one]) for one in reads]
-    pooled = measure(reads, POOLED) if len(reads) > 1 else None
-    mistakes = worst(reads, arguments.count)
+    sources = [load(spec, None) for spec in specs]
+    reads = [read(loaded, source) for source in sources]
+    drawn = [one for one in reads if len(one.places)]
+    if not drawn:
+        raise InputError(
+            f"{reads[0].examples.name} has no digit: there is nothing to measure, give other data"
+        )
+    measured = Measured(
+        sets=[measure([one], audit) for one in drawn],
+        pooled=measure(drawn, audit, POOLED) if len(drawn) > 1 else None,
+        rejection=measure_rejection(reads),
+        unfinished=measure_unfinished(loaded, sources) if arguments.unfinished else [],
+        worst=worst(reads, arguments.count),
+    )
     if out is not None:
-        _draw(out, loaded, pooled or results[0], mistakes)
-        print(f"the {len(mistakes)} surest mistakes: {out}", file=sys.stderr)
+        _draw(out, loaded, measured, digits_of(drawn, audit))
+        print(f"the {len(measured.worst)} surest mistakes: {out}", file=sys.stderr)
     if arguments.json:
-        print(json.dumps(to_json(loaded, results, pooled, mistakes), allow_nan=False, indent=1))
+        print(json.dumps(to_json(loaded, measured), allow_nan=False, indent=1))
     else:
-        show(results, pooled, mistakes, Console(highlight=False))
+        show(measured, Console(highlight=False))
     return 0
 
 
-def read(loaded: LoadedModel, spec: Spec) -> Read:
-    """The digits of a source and what the network says about them.
-
-    Raises:
-        InputError: the source cannot be had, or has no digit.
-    """
-    examples, places = digits_of(to_examples(load(spec, None), loaded.model.geometry))
-    log_p = apply_in_batches(loaded.model, loaded.params, examples.images).log_p
-    return Read(examples, places, examples.labels[places], log_p)
+def read(loaded: LoadedModel, source: Source) -> Read:
+    """A data set and what the network says about it."""
+    examples = to_examples(source, loaded.model.geometry)
+    answers = apply_in_batches(loaded.model, loaded.params, examples.images)
+    return Read(examples, answers.log_p, answers.is_digit)
 
 
-def to_json(
-    loaded: LoadedModel, results: Sequence[Drawn], pooled: Drawn | None, mistakes: Sequence[Mistake]
-) -> dict:
+def to_json(loaded: LoadedModel, measured: Measured) -> dict:
     """All that was measured as plain JSON values."""
+    pooled = measured.pooled
     return {
         "checkpoint": str(loaded.run),
         "step": loaded.step,
         "resamples": bootstrap.RESAMPLES,
         "level": bootstrap.LEVEL,
         "seed": bootstrap.SEED,
-        "data": [result.to_json() for result in results],
+        "data": [result.to_json() for result in measured.sets],
         "pooled": None if pooled is None else pooled.to_json(),
-        "worst": [mistake.to_json() for mistake in mistakes],
+        "rejection": [one.to_json() for one in measured.rejection],
+        "unfinished": [one.to_json() for one in measured.unfinished],
+        "worst": [mistake.to_json() for mistake in measured.worst],
     }
 
 
-def show(
-    results: Sequence[Drawn], pooled: Drawn | None, mistakes: Sequence[Mistake], console: Console
-) -> None:
-    """Prints tables of the data sets, their sources and digits, then the worst writers and mistakes."""
-    whole = pooled or results[0]
+def show(measured: Measured, console: Console) -> None:
+    """Prints tables of the data sets, their sources and digits, then what was refused, and the worst."""
+    whole, mistakes = measured.pooled or measured.sets[0], measured.worst
     table = _table("data")
-    for row in [*results, *([pooled] if pooled else [])]:
+    for row in [*measured.sets, *([measured.pooled] if measured.pooled else [])]:
         table.add_row(Text(_short(row.data), style="bold"))
-        figures = {
-            f"accuracy, {row.resampled} resampled": row.accuracy,
-            f"mean over {len(row.writers)} writers": row.mean_over_writers,
-            "worst tenth of the writers": row.worst_tenth,
-        }
-        for name, estimate in figures.items():
-            if estimate is not None:
-                table.add_row(Text(f"  {name}"), f"{row.n:,}", *_cells(estimate))
+        _add_figures(table, row, row.resampled, len(row.writers))
+        if row.audited is not None:
+            doubts = ", ".join(f"{n} {finding}" for finding, n in row.audited.left_out.items())
+            table.add_row(Text(f"  without {doubts}:"))
+            _add_figures(table, row.audited, row.resampled, len(row.writers))
         if row.n_other or row.n_skipped:
             table.add_row(Text(f"  left out: {row.n_other:,} no digits, {row.n_skipped:,} unlabelled"))
     console.print(table)
+    _print_refused(measured, console)
     by_accuracy = functools.partial(sorted, key=lambda item: item[1].accuracy.value)
     sources, writers = by_accuracy(whole.sources.items()), by_accuracy(whole.writers.items())
     _print_groups("source", sources if len(sources) > 1 else [], console)
@@ -137,6 +176,12 @@ def _parser() -> Parser:
     add_checkpoint(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--out", metavar="FILE.png", help="draw the surest mistakes, truth and answer")
+    parser.add_argument(
+        "--audit", metavar="FILE.csv", help="doubted labels, instead of the lists that come with digitjax"
+    )
+    parser.add_argument(
+        "--unfinished", action="store_true", help="also cut each digit off after 60 to 99 %% of its ink"
+    )
     parser.add_argument("--count", type=int, default=WORST, metavar="N", help=f"mistakes listed ({WORST})")
     return parser
 
@@ -149,13 +194,45 @@ def _png(path: Path) -> Path:
     return path
 
 
-def _draw(out: Path, loaded: LoadedModel, result: Drawn, mistakes: Sequence[Mistake]) -> None:
+def _draw(out: Path, loaded: LoadedModel, measured: Measured, digits: Digits) -> None:
     from digitjax.bench.sheet import write_sheet
 
+    result, mistakes = measured.pooled or measured.sets[0], measured.worst
     wrong = result.n - round(result.accuracy.value * result.n)
     title = f"{_cells(result.accuracy)[0]} right of {result.n:,} digits, {wrong:,} wrong"
     about = f"the {len(mistakes)} surest mistakes of {loaded.run.name} on {_short(result.data)}"
-    write_sheet(out, mistakes, title, f"{about}: truth → answer, how sure, who drew it and which it is")
+    caption = f"{about}: truth → answer, how sure, who drew it and which it is"
+    write_sheet(out, mistakes, digits, title, caption)
+
+
+def _add_figures(table: Table, row: Drawn | Audited, resampled: str, writers: int) -> None:
+    figures = {
+        f"accuracy, {resampled} resampled": row.accuracy,
+        f"mean over {writers} writers": row.mean_over_writers,
+        "worst tenth of the writers": row.worst_tenth,
+    }
+    for name, estimate in figures.items():
+        if estimate is not None:
+            table.add_row(Text(f"  {name}"), f"{row.n:,}", *_cells(estimate))
+    table.add_row(Text("  wrong of the surest 99 %"), "", _percent(row.risk_at_99))
+    table.add_row(Text("  negative log-likelihood"), "", f"{row.nll:.4f}")
+
+
+def _print_refused(measured: Measured, console: Console) -> None:
+    for one in measured.rejection:
+        console.print(f"\n{_short(one.data)}: no digits, against {one.n_digits:,} digits", markup=False)
+        look_alikes = {"look-alikes left out": (one.n, one.auroc, one.refused)}
+        if one.n_all > one.n:
+            look_alikes["look-alikes too"] = (one.n_all, one.auroc_all, one.refused_all)
+        for name, (n, area, part) in look_alikes.items():
+            if area is not None and part is not None:
+                console.print(
+                    f"  AUROC {area:.4f}, {_percent(part)} refused at 99 % answered ({n:,}; {name})"
+                )
+    for one in measured.unfinished:
+        cuts = ", ".join(f"{float(kept):.0%} {100 * part:.1f}" for kept, part in one.by_cut.items())
+        console.print(f"\n{_short(one.data)}: {one.n:,} digits cut off, taken for no digit", markup=False)
+        console.print(f"  {_percent(one.refused)}; by the part that was drawn: {cuts} %")
 
 
 def _print_groups(first: str, groups: Sequence[tuple[str, Group]], console: Console) -> None:
@@ -176,8 +253,11 @@ def _table(first: str) -> Table:
 
 
 def _cells(estimate: Estimate) -> tuple[str, str]:
-    value, low, high = (100 * part for part in estimate)
-    return f"{value:.2f} %", f"{low:.2f} to {high:.2f}"
+    return _percent(estimate.value), f"{100 * estimate.low:.2f} to {100 * estimate.high:.2f}"
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.2f} %"
 
 
 def _short(data: str) -> str:

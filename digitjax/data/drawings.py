@@ -7,7 +7,7 @@ import numpy as np
 
 from digitjax.data.labels import label_of
 from digitjax.data.spec import Kind, Source, Spec
-from digitjax.data.splits import in_split, ink_digest, writer_digest
+from digitjax.data.splits import in_split, ink_digest, number_of, writer_digest
 from digitjax.errors import InputError
 from digitjax.segments import pack, stack
 from digitjax.strokes import Drawing, read_drawings
@@ -31,7 +31,7 @@ def collect(spec: Spec, drawings: Iterable[Drawing]) -> Source:
     Raises:
         InputError: they are too many.
     """
-    packed, words, writers, skipped = [], [], [], 0
+    packed, words, writers, ids, skipped = [], [], [], [], 0
     for number, drawing in enumerate(drawings, 1):
         if number > MAX_DRAWINGS:
             raise InputError(f"{spec.path} has more than {MAX_DRAWINGS} drawings: split it into smaller ones")
@@ -43,6 +43,7 @@ def collect(spec: Spec, drawings: Iterable[Drawing]) -> Source:
             packed.append(pack(drawing.strokes))
             words.append(drawing.word)
             writers.append(_writer(drawing))
+            ids.append(number_of(ink_digest(drawing.strokes)))
     return Source(
         name=str(spec),
         labels=np.array([label_of(word) for word in words], np.int8),
@@ -50,6 +51,7 @@ def collect(spec: Spec, drawings: Iterable[Drawing]) -> Source:
         writers=tuple(writers) if any(writers) else None,
         ink=stack(packed),
         skipped=skipped,
+        ids=np.array(ids, np.uint64),
     )
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Shaped, UInt8
 
 from digitjax.data.labels import label_of
 from digitjax.data.spec import Kind, Source, Spec
-from digitjax.data.splits import in_split, picture_digests
+from digitjax.data.splits import in_split, number_of, picture_digests
 from digitjax.errors import InputError
 from digitjax.pictures import read_picture
 from digitjax.strokes import MAX_WORD
@@ -48,21 +48,25 @@ def load_images(spec: Spec) -> Source:
         raise InputError(f"{path} {problem}: give a folder with one folder a class, or an .npz with x and y")
     kept: list[np.ndarray] = []
     words: list[str] = []
+    ids: list[int] = []
     skipped = 0
     for picture, word in pairs:
-        if not in_split(picture_digests([picture])[0], spec.split):
+        (digest,) = picture_digests([picture])
+        if not in_split(digest, spec.split):
             continue
         if word is None:
             skipped += 1
         else:
             kept.append(picture)
             words.append(word)
+            ids.append(number_of(digest))
     return Source(
         name=str(spec),
         labels=np.array([label_of(word) for word in words], np.int8),
         words=tuple(words),
         images=_together(kept),
         skipped=skipped,
+        ids=np.array(ids, np.uint64),
     )
 
 

@@ -51,6 +51,7 @@ class Examples(NamedTuple):
         words: what each shows.
         writers: who drew each, where known.
         skipped: examples without a label, left out.
+        ids: what tells each apart by its ink or pixels, uint64, where known.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Examples(NamedTuple):
     words: tuple[str, ...]
     writers: tuple[str | None, ...] | None = None
     skipped: int = 0
+    ids: np.ndarray | None = None
 
 
 class Pipeline(NamedTuple):
@@ -94,7 +96,9 @@ def to_examples(source: Source, geometry: str) -> Examples:
     else:
         assert source.images is not None
         images = pictures_to_images(source.images, geometry)
-    return Examples(source.name, images, source.labels, source.words, source.writers, source.skipped)
+    return Examples(
+        source.name, images, source.labels, source.words, source.writers, source.skipped, source.ids
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -349,4 +353,5 @@ def _validation(examples: Examples) -> Examples:
         labels=examples.labels[take],
         words=tuple(examples.words[i] for i in take),
         writers=None if examples.writers is None else tuple(examples.writers[i] for i in take),
+        ids=None if examples.ids is None else examples.ids[take],
     )

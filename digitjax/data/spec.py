@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 import numpy as np
-from jaxtyping import Int8, UInt8
+from jaxtyping import Int8, UInt8, UInt64
 
 from digitjax.data import registry
 from digitjax.errors import InputError
@@ -63,6 +63,7 @@ class Source(NamedTuple):
         images: uint8, [n, height, width], or a list of pictures [h, w], [h, w, 3] or [h, w, 4] of various
             sizes. `mnist` and `digits8x8` have ink 255 on 0; other pictures come as they are, any polarity.
         skipped: examples without a label, left out.
+        ids: `splits.number_of` each one's ink or pixels, for files of people's own; None for other sources.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Source(NamedTuple):
     ink: Segments | None = None
     images: UInt8[np.ndarray, "n height width"] | list[np.ndarray] | None = None
     skipped: int = 0
+    ids: UInt64[np.ndarray, " n"] | None = None
 
 
 class Kind(NamedTuple):

@@ -25,7 +25,12 @@ BUCKETS = {"train": range(8), "validation": range(8, 9), "test": range(9, 10)}
 
 def in_split(digest: bytes, split: str | None) -> bool:
     """Whether an example with that SHA-256 belongs to the split; None is the whole."""
-    return split is None or int.from_bytes(digest[:8], "big") % 10 in BUCKETS[split]
+    return split is None or number_of(digest) % 10 in BUCKETS[split]
+
+
+def number_of(digest: bytes) -> int:
+    """The first eight bytes of a digest as a big-endian integer."""
+    return int.from_bytes(digest[:8], "big")
 
 
 def writer_digest(source: str | None, writer: str) -> bytes:

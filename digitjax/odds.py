@@ -1,0 +1,77 @@
+"""Whether odds can be believed: reliability, and how the risk falls when the least sure answers are withheld.
+
+Pure NumPy in float64; everything is a function of how sure each answer was and whether it was right.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+BINS = 15
+"""Bins of equal width of the reliability diagram and of the expected calibration error."""
+
+COVERAGE = 0.99
+"""Part of the digits that is answered where `risk_at` is quoted."""
+
+
+class Reliability(NamedTuple):
+    """How often answers of each confidence are right (DeGroot and Fienberg, The Statistician 32, 1983).
+
+    Attributes:
+        counts: answers in each bin.
+        confidence: their mean probability; 0 where there is none.
+        accuracy: the part of them that is right; 0 where there is none.
+    """
+
+    counts: Int[np.ndarray, " bins"]
+    confidence: Float[np.ndarray, " bins"]
+    accuracy: Float[np.ndarray, " bins"]
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error (Guo et al., arXiv:1706.04599, eq. 3)."""
+        gap = self.counts * np.abs(self.accuracy - self.confidence)
+        return float(gap.sum() / self.counts.sum())
+
+
+def reliability(
+    confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], bins: int = BINS
+) -> Reliability:
+    """Answers by their confidence, in bins that are open below and closed above.
+
+    Args:
+        confidence: probability of each answer, 0 to 1.
+        right: which answers are right.
+        bins: of equal width from 0 to 1.
+    """
+    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    sums = (np.bincount(place, weights=w, minlength=bins) for w in (confidence, right))
+    mean_confidence, accuracy = (total / np.maximum(counts, 1) for total in sums)
+    return Reliability(counts, mean_confidence, accuracy)
+
+
+def risk_by_coverage(
+    confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
+    """The part that is answered when only the surest are, and the part of those answers that is wrong.
+
+    Answers that are equally sure come together. R. El-Yaniv and Y. Wiener, JMLR 11, 2010.
+
+    Returns:
+        Coverage, rising to 1, and the risk at each.
+    """
+    levels, place = np.unique(-confidence, return_inverse=True)
+    answered = np.cumsum(np.bincount(place, minlength=len(levels)))
+    wrong = np.cumsum(np.bincount(place, weights=~right, minlength=len(levels)))
+    return answered / len(confidence), wrong / answered
+
+
+def risk_at(
+    confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], coverage: float = COVERAGE
+) -> float:
+    """The part that is wrong of the surest `coverage` of the answers; ties share their errors evenly."""
+    answered, risk = risk_by_coverage(confidence, right)
+    wrong = np.interp(coverage, np.append(0.0, answered), np.append(0.0, answered * risk))
+    return float(wrong / coverage)
