@@ -3,8 +3,11 @@ import numpy as np
 import pytest
 
 from digitjax.data import load
-from digitjax.data.labels import NOT_A_DIGIT
+from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.nondigits import sample_nondigits
+from digitjax.data.signs import SIGNS
+from digitjax.data.skeletons import load_signs
+from digitjax.data.things import DRAWERS, PARTS, POINTS, grid
 from digitjax.normalize import inks_to_images
 
 
@@ -46,3 +49,37 @@ def test_as_a_source_it_has_fixed_splits():
     assert len(test.labels) == 10_000 and set(test.words) == {"scribble"}
     assert test.ink is not None and again.ink is not None
     np.testing.assert_array_equal(test.ink.ends, again.ink.ends)
+
+
+@pytest.mark.parametrize("draw", DRAWERS, ids=lambda draw: draw.__name__)
+def test_a_thing_is_no_lone_circle_or_line(draw):
+    """A digit's line fills its box as a circle or a bar; a thing has corners, parts or dents."""
+    parts, mask = jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(3), 200))
+    parts, mask = np.asarray(parts), np.asarray(mask)
+    assert parts.shape[1:] == (PARTS, POINTS, 2) and mask.shape == (200, PARTS)
+    assert np.isfinite(parts).all() and mask.any(axis=1).all()
+    between = np.linspace(0.0, 1.0, 8, endpoint=False)[:, None]
+    lines = parts[:, :, :-1, None] + (parts[:, :, 1:] - parts[:, :, :-1])[:, :, :, None] * between
+    used = np.where(mask[:, :, None, None, None], lines, np.nan).reshape(200, -1, 2)
+    low, high = np.nanmin(used, axis=1, keepdims=True), np.nanmax(used, axis=1, keepdims=True)
+    unit = (used - low) / np.maximum(high - low, 1e-6) - 0.5  # a circle becomes one of radius 1/2
+    radius = np.hypot(unit[..., 0], unit[..., 1])
+    round_ones = np.nanmean(np.abs(radius - 0.5), axis=1) < 0.03
+    flat = np.min(high - low, axis=2)[:, 0] < 0.02
+    assert round_ones.mean() < 0.01 and flat.mean() < 0.01
+
+
+def test_a_grid_is_lines_across_lines():
+    parts, mask = jax.jit(jax.vmap(grid))(jax.random.split(jax.random.key(4), 100))
+    sizes = np.ptp(np.asarray(parts), axis=2)  # [100, parts, 2]
+    straight = (sizes < 1e-5).any(axis=-1)[:, :8]
+    assert straight.all(), "all but the frame are parallel to a side"
+    lines = np.asarray(mask)[:, :8].sum(axis=1) + 4 * np.asarray(mask)[:, 8]
+    assert lines.min() >= 4
+
+
+def test_every_sign_is_one_that_no_digit_looks_like():
+    assert not set(SIGNS) & (AMBIGUOUS | set("0123456789"))
+    table = load_signs()
+    assert set(table.label.tolist()) == {NOT_A_DIGIT} and table.weight.sum() == pytest.approx(1)
+    assert table.mask.any(axis=1).all()

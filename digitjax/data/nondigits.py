@@ -1,7 +1,7 @@
 """Source `nondigits`: procedural ink that is no digit.
 
-Scribbles, hatching, stars, spirals, waves, doodles, several digits in one box. What could be taken for a
-digit is left out: no single circle, line or arc, and nothing half-drawn.
+Scribbles, hatching, stars, spirals, waves, doodles, drawings of things, letters and signs, several digits in
+one box. What could be taken for a digit is left out: no single circle, line or arc, and nothing half-drawn.
 """
 
 import jax
@@ -11,8 +11,11 @@ from jaxtyping import Array, Float, Int, Key
 
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.procedural import fixed
+from digitjax.data.skeletons import load_signs
 from digitjax.data.spec import Kind, Source, Spec
-from digitjax.data.synthetic import sample
+from digitjax.data.synthetic import Hand, sample, sample_paths
+from digitjax.data.things import draw_thing
+from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.types import Segments
 
 POINTS = 72
@@ -21,8 +24,8 @@ PIECES = 6
 """Primitives of a doodle at most, `POINTS // PIECES` points each."""
 WORD = "scribble"
 """The word of each."""
-KINDS = ("scribble", "hatching", "star", "spiral", "wave", "doodle", "digits")
-SHARES = (0.2, 0.12, 0.1, 0.08, 0.1, 0.2, 0.2)
+KINDS = ("scribble", "wander", "hatching", "star", "spiral", "wave", "doodle", "thing", "sign", "digits")
+SHARES = (0.08, 0.08, 0.06, 0.05, 0.04, 0.05, 0.1, 0.26, 0.16, 0.12)
 """How often each kind is drawn."""
 
 
@@ -35,6 +38,22 @@ def _scribble(key: Key[Array, ""]) -> Float[Array, "points 2"]:
     waves = jnp.sin(frequency[..., None] * t + jax.random.uniform(phase, (2, 4, 1), maxval=2 * jnp.pi))
     path = jnp.einsum("cf,cft->tc", size, waves)
     return path / (path.max(axis=0) - path.min(axis=0))[None]  # a flat one would be a thick bar, a 1
+
+
+def _wander(key: Key[Array, ""]) -> Float[Array, "points 2"]:
+    """A smooth line through nine to eighteen random places, which crosses itself (Catmull and Rom)."""
+    count_key, place_key = jax.random.split(key)
+    places = jax.random.uniform(place_key, (POINTS + 3, 2), minval=-0.5)
+    at = jnp.linspace(0.0, jax.random.randint(count_key, (), 8, 18), POINTS)
+    first = jnp.floor(at).astype(jnp.int32)
+    t = (at - first)[:, None]
+    before, start, end, after = (places[first + i] for i in range(4))
+    return 0.5 * (
+        2 * start
+        + (end - before) * t
+        + (2 * before - 5 * start + 4 * end - after) * t**2
+        + (3 * (start - end) + after - before) * t**3
+    )
 
 
 def _hatching(key: Key[Array, ""]) -> Float[Array, "points 2"]:
@@ -141,17 +160,34 @@ def _turn(path: Float[Array, "points 2"], angle: Float[Array, ""]) -> Float[Arra
     return path @ jnp.array([[cos, sin], [-sin, cos]])
 
 
-def _one(key: Key[Array, ""], kind: Int[Array, ""]) -> Segments:
-    stretch_key, doodle_key, *keys = jax.random.split(key, 7)
-    drawers = (_scribble, _hatching, _star, _spiral, _wave)
-    paths = jnp.stack([draw(one_key) for draw, one_key in zip(drawers, keys, strict=True)])
+def _line(key: Key[Array, ""], kind: Int[Array, ""]) -> Segments:
+    """What is drawn in one line: the first kinds."""
+    drawers = (_scribble, _wander, _hatching, _star, _spiral, _wave)
+    paths = jnp.stack(
+        [draw(one_key) for draw, one_key in zip(drawers, jax.random.split(key, 6), strict=True)]
+    )
     path = paths[jnp.minimum(kind, len(paths) - 1)]
     ends = jnp.concatenate([path[:-1], path[1:]], axis=1)
-    doodle = _doodle(doodle_key)
-    ends = jnp.where(kind == KINDS.index("doodle"), doodle.ends, ends)
-    mask = jnp.where(kind == KINDS.index("doodle"), doodle.mask, True)
+    return Segments(ends, jnp.ones(len(ends), bool))
+
+
+def _thing(key: Key[Array, ""]) -> Segments:
+    """A drawing of a thing, every part a little beside its place."""
+    draw_key, miss_key = jax.random.split(key)
+    parts, mask = draw_thing(draw_key)
+    path = parts + jax.random.normal(miss_key, (len(parts), 1, 2)) * 0.015
+    ends = jnp.concatenate([path[:, :-1], path[:, 1:]], axis=-1)
+    return Segments(ends.reshape(-1, 4), jnp.repeat(mask, ends.shape[1]))
+
+
+def _shake(key: Key[Array, ""], ink: Segments) -> Segments:
+    """Stretched, and bent by a smooth random field, as a hand does it."""
+    stretch_key, field_key = jax.random.split(key)
     stretch = jnp.exp(jax.random.normal(stretch_key) * 0.2)
-    return Segments(ends * jnp.array([[stretch, 1.0, stretch, 1.0]]), mask)
+    points = jnp.asarray(ink.ends).reshape(-1, 2)
+    field = jax.random.normal(field_key, (2, FREQUENCIES, FREQUENCIES))
+    bent = points + smooth_field(field, points + 0.5, 0.03)
+    return Segments((bent * jnp.stack([stretch, jnp.ones(())])[None]).reshape(-1, 4), jnp.asarray(ink.mask))
 
 
 def sample_nondigits(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, " n"]]:
@@ -164,21 +200,31 @@ def sample_nondigits(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, 
     Returns:
         Ink in units of about the drawing's height, and `labels.NOT_A_DIGIT` for each.
     """
-    kind_key, draw_key, digit_key, place_key = jax.random.split(key, 4)
+    kind_key, draw_key, digit_key, sign_key, place_key, shake_key = jax.random.split(key, 6)
     kind = jax.random.choice(kind_key, len(KINDS), (n,), p=jnp.asarray(SHARES))
-    drawn = jax.vmap(_one)(jax.random.split(draw_key, n), kind)
+    line_keys, doodle_keys, thing_keys = jax.random.split(draw_key, (3, n))
+    signs, _ = sample_paths(sign_key, n, load_signs(), Hand())
     digits, _ = sample(digit_key, 2 * n)
     left, right = (jax.tree.map(lambda leaf, half=half: leaf[half::2], digits) for half in (0, 1))
     pairs = jax.vmap(_side_by_side)(jax.random.split(place_key, n), left, right)
-    rows = max(pairs.mask.shape[1], drawn.mask.shape[1])
-    several = kind == KINDS.index("digits")
+    drawn = {
+        "doodle": jax.vmap(_doodle)(doodle_keys),
+        "thing": jax.vmap(_thing)(thing_keys),
+        "sign": signs,
+        "digits": pairs,
+    }
+    ink = jax.vmap(_line)(line_keys, kind)
+    rows = max(ink.mask.shape[1], *(one.mask.shape[1] for one in drawn.values()))
 
     def pad(leaf: Array) -> Array:
         return jnp.pad(leaf, ((0, 0), (0, rows - leaf.shape[1])) + ((0, 0),) * (leaf.ndim - 2))
 
-    drawn, pairs = jax.tree.map(pad, drawn), jax.tree.map(pad, pairs)
-    ends = jnp.where(several[:, None, None], pairs.ends, drawn.ends)
-    ink = Segments(ends, jnp.where(several[:, None], pairs.mask, drawn.mask))
+    ink = jax.tree.map(pad, ink)
+    for name, one in drawn.items():
+        chosen, one = kind == KINDS.index(name), jax.tree.map(pad, one)
+        ends = jnp.where(chosen[:, None, None], one.ends, ink.ends)
+        ink = Segments(ends, jnp.where(chosen[:, None], one.mask, ink.mask))
+    ink = jax.vmap(_shake)(jax.random.split(shake_key, n), ink)
     return ink, jnp.full(n, NOT_A_DIGIT)
 
 

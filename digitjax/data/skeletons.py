@@ -5,9 +5,13 @@ order of writing. `!` behind a point makes it a corner, otherwise the pen runs t
 lifts the pen. The number before a path is how common that way of writing is among the ways of its digit.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from digitjax.data.labels import NOT_A_DIGIT
+from digitjax.data.signs import SIGNS
 
 PATHS: dict[int, list[tuple[float, str]]] = {
     0: [
@@ -143,8 +147,8 @@ class Skeletons(NamedTuple):
         kinds: what the piece's first and last point are: LAST, CORNER or SMOOTH.
         stroke: number of the piece's stroke.
         mask: False where the row is padding.
-        label: digit of each path.
-        weight: probability of each path; a digit's sum to 0.1.
+        label: digit of each path, or `labels.NOT_A_DIGIT`.
+        weight: probability of each path; every digit and sign is as common.
     """
 
     points: np.ndarray
@@ -178,27 +182,38 @@ def _parse(path: str) -> tuple[np.ndarray, list[tuple[int, int, int, int, int, i
 
 def load_skeletons() -> Skeletons:
     """The paths of `PATHS` as arrays."""
-    parsed = [(digit, weight, *_parse(path)) for digit, paths in PATHS.items() for weight, path in paths]
-    rows = len(parsed)
-    most_points = max(len(points) for _, _, points, _ in parsed)
-    most_pieces = max(len(pieces) for _, _, _, pieces in parsed)
-    skeletons = Skeletons(
-        points=np.zeros((rows, most_points, 2), np.float32),
-        pieces=np.zeros((rows, most_pieces, 4), np.int32),
-        kinds=np.zeros((rows, most_pieces, 2), np.int32),
-        stroke=np.zeros((rows, most_pieces), np.int32),
-        mask=np.zeros((rows, most_pieces), bool),
-        label=np.array([digit for digit, *_ in parsed], np.int32),
-        weight=np.array([weight for _, weight, *_ in parsed], np.float32),
+    return _tabulate(
+        [(digit, float(weight), path) for digit, paths in PATHS.items() for weight, path in paths]
     )
-    for row, (_, _, points, pieces) in enumerate(parsed):
+
+
+def load_signs() -> Skeletons:
+    """The paths of `signs.SIGNS` as arrays."""
+    return _tabulate([(sign, 1.0, path) for sign, paths in SIGNS.items() for path in paths])
+
+
+def _tabulate(rows: Sequence[tuple[int | str, float, str]]) -> Skeletons:
+    parsed = [_parse(path) for _, _, path in rows]
+    n = len(rows)
+    most_points = max(len(points) for points, _ in parsed)
+    most_pieces = max(len(pieces) for _, pieces in parsed)
+    skeletons = Skeletons(
+        points=np.zeros((n, most_points, 2), np.float32),
+        pieces=np.zeros((n, most_pieces, 4), np.int32),
+        kinds=np.zeros((n, most_pieces, 2), np.int32),
+        stroke=np.zeros((n, most_pieces), np.int32),
+        mask=np.zeros((n, most_pieces), bool),
+        label=np.array([name if isinstance(name, int) else NOT_A_DIGIT for name, *_ in rows], np.int32),
+        weight=np.array([weight for _, weight, _ in rows], np.float32),
+    )
+    for row, (points, pieces) in enumerate(parsed):
         table = np.array(pieces)
         skeletons.points[row, : len(points)] = points
         skeletons.pieces[row, : len(pieces)] = table[:, :4]
         skeletons.kinds[row, : len(pieces)] = table[:, 4:6]
         skeletons.stroke[row, : len(pieces)] = table[:, 6]
         skeletons.mask[row, : len(pieces)] = True
-    for digit in range(10):
-        of_digit = skeletons.label == digit
-        skeletons.weight[of_digit] /= 10 * skeletons.weight[of_digit].sum()
+    names = np.array([str(name) for name, *_ in rows])
+    for name in np.unique(names):
+        skeletons.weight[names == name] /= len(np.unique(names)) * skeletons.weight[names == name].sum()
     return skeletons

@@ -135,8 +135,13 @@ def sample(key: Key[Array, ""], n: int, hand: Hand | None = None) -> tuple[Segme
     Returns:
         Ink in units of about a digit's height, and the digits.
     """
-    hand = hand or Hand()
-    table = load_skeletons()
+    return sample_paths(key, n, load_skeletons(), hand or Hand())
+
+
+def sample_paths(
+    key: Key[Array, ""], n: int, table: Skeletons, hand: Hand
+) -> tuple[Segments, Int[Array, " n"]]:
+    """Draws `n` of a table's paths: ink in units of about their height, and their labels."""
     choice_key, draw_key = jax.random.split(key)
     paths = jax.random.choice(choice_key, len(table.label), (n,), p=jnp.asarray(table.weight))
     skeletons = jax.tree.map(jnp.asarray, table)
