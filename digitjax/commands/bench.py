@@ -8,6 +8,7 @@ from digitjax.errors import InputError
 BENCHES = {
     "drawn": "accuracy on other people's drawings, by source, writer and digit",
     "squeezed": "accuracy through our normaliser, and as earlier programs squeezed the ink",
+    "realism": "how well synthetic digits pass for people's",
 }
 """Names of the measurements and a line about each; the code is in `digitjax.commands.bench_NAME`."""
 

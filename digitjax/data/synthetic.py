@@ -14,10 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from digitjax.data.forms import sample_forms
 from digitjax.data.skeletons import CORNER, LAST, WIDTH, Skeletons, load_skeletons
 from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.types import Segments
 
+AS_PEOPLE = 0.7
+"""Fraction of the digits drawn from people's statistics (`forms.py`); the rest from the skeletons, which have
+rarer ways and wilder hands."""
 PER_PIECE = 4
 """Straight segments that a piece of path is drawn with."""
 
@@ -135,7 +139,24 @@ def sample(key: Key[Array, ""], n: int, hand: Hand | None = None) -> tuple[Segme
     Returns:
         Ink in units of about a digit's height, and the digits.
     """
-    return sample_paths(key, n, load_skeletons(), hand or Hand())
+    forms_key, paths_key, order_key = jax.random.split(key, 3)
+    as_people = round(AS_PEOPLE * n)
+    forms, of_forms = sample_forms(forms_key, as_people)
+    paths, of_paths = sample_paths(paths_key, n - as_people, load_skeletons(), hand or Hand())
+    rows = max(forms.mask.shape[1], paths.mask.shape[1])
+    forms, paths = (_padded(ink, rows) for ink in (forms, paths))
+    order = jax.random.permutation(order_key, n)
+    ink, digits = jax.tree.map(
+        lambda *leaves: jnp.concatenate(leaves)[order], (forms, of_forms), (paths, of_paths)
+    )
+    return ink, digits
+
+
+def _padded(ink: Segments, rows: int) -> Segments:
+    missing = rows - ink.mask.shape[1]
+    return Segments(
+        jnp.pad(ink.ends, ((0, 0), (0, missing), (0, 0))), jnp.pad(ink.mask, ((0, 0), (0, missing)))
+    )
 
 
 def sample_paths(

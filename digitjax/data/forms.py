@@ -1,0 +1,90 @@
+"""Ways of writing the ten digits, as statistics of people's strokes: means and how hands differ from them.
+
+`forms.npz` holds them, fitted by `fit_forms.py` to the training writers of the UCI pen digits and UNIPEN: for
+each way the mean of its drawings and the principal directions of their differences. A drawing is the mean
+plus a normal part of each direction (Cootes et al., Active Shape Models, 1995), so it is nobody's.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+
+from digitjax.types import Segments
+
+FORMS = Path(__file__).with_name("forms.npz")
+"""Where the statistics are."""
+STROKES = 3
+"""Strokes of a digit at most."""
+POINTS = 20
+"""Points of a stroke, at equal distances."""
+DIRECTIONS = 10
+"""Principal directions of each way."""
+COARSE = (1, 1, 1, 2)
+"""How many points of ours a slow tablet's lines span, each as often."""
+STEPPED = 0.15
+"""Fraction of the drawings that come from a tablet of few units a digit, 16 to 48."""
+
+
+class Forms(NamedTuple):
+    """Ways of writing.
+
+    Attributes:
+        digit: 0 to 9.
+        strokes: how many strokes are used.
+        weight: probability; every digit is as common, its ways as they were among people.
+        mean: points in units of the box's longest side, about its middle.
+        spread: principal directions times their standard deviations.
+    """
+
+    digit: Int[np.ndarray, " forms"]
+    strokes: Int[np.ndarray, " forms"]
+    weight: Float[np.ndarray, " forms"]
+    mean: Float[np.ndarray, "forms strokes points 2"]
+    spread: Float[np.ndarray, "forms directions strokes points 2"]
+
+
+def load_forms() -> Forms:
+    """The statistics that come with digitjax."""
+    with np.load(FORMS, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    digit, count = arrays["digit"].astype(np.int32), arrays["count"].astype(np.float32)
+    weight = count / np.bincount(digit, count, 10)[digit] / 10
+    real = {name: arrays[name].astype(np.float32) for name in ("mean", "spread")}
+    return Forms(digit, arrays["strokes"].astype(np.int32), weight.astype(np.float32), **real)
+
+
+def sample_forms(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, " n"]]:
+    """Draws `n` digits as people's statistics have them.
+
+    Returns:
+        Ink in units of a digit's longest side, and the digits.
+    """
+    forms = load_forms()
+    form_key, draw_key = jax.random.split(key)
+    chosen = jax.random.choice(form_key, len(forms.digit), (n,), p=jnp.asarray(forms.weight))
+    arrays = jax.tree.map(jnp.asarray, forms)
+    ink = jax.vmap(lambda one_key, form: _draw(one_key, jax.tree.map(lambda leaf: leaf[form], arrays)))(
+        jax.random.split(draw_key, n), chosen
+    )
+    return ink, arrays.digit[chosen]
+
+
+def _draw(key: Key[Array, ""], form: Forms) -> Segments:
+    part_key, coarse_key, step_key, grid_key = jax.random.split(key, 4)
+    part = jax.random.normal(part_key, (DIRECTIONS,))
+    points = form.mean + jnp.einsum("d,dspc->spc", part, form.spread)
+    span = jnp.asarray(COARSE)[jax.random.randint(coarse_key, (), 0, len(COARSE))]
+    before = np.arange(POINTS) // span * span
+    after = jnp.minimum(before + span, POINTS - 1)
+    along = ((np.arange(POINTS) - before) / jnp.maximum(after - before, 1))[None, :, None]
+    points = points[:, before] * (1 - along) + points[:, after] * along
+    units = jax.random.uniform(grid_key, minval=16.0, maxval=48.0)
+    stepped = jax.random.bernoulli(step_key, STEPPED)
+    points = jnp.where(stepped, jnp.round(points * units) / units, points)
+    ends = jnp.concatenate([points[:, :-1], points[:, 1:]], axis=-1)
+    used = jnp.arange(STROKES) < form.strokes
+    return Segments(ends.reshape(-1, 4), jnp.repeat(used, POINTS - 1))
