@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from digitjax.data.skeletons import CORNER, LAST, PATHS, SMOOTH, load_skeletons
-from digitjax.data.synthetic import PER_PIECE, Hand, sample, sample_pens
+from digitjax.data.synthetic import PER_PIECE, Hand, sample, sample_paths, sample_pens
 from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.normalize import inks_to_images
 from digitjax.segments import MAX_SEGMENTS
@@ -32,7 +32,7 @@ traces = []
 @functools.partial(jax.jit, static_argnums=0)
 def draw(hand, key):
     traces.append(hand)
-    return sample(key, N, hand)
+    return sample(key, N) if hand is None else sample_paths(key, N, load_skeletons(), hand)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_each_deformation_does_something():
     def ends(strengths):
         hand = object.__new__(Hand)  # its own constructor takes no traced numbers
         hand.__dict__.update(zip(names, strengths, strict=True), field=0.0)
-        return sample(jax.random.key(4), 32, hand)[0].ends
+        return sample_paths(jax.random.key(4), 32, load_skeletons(), hand)[0].ends
 
     plain, strong = np.zeros(len(names), np.float32), 0.2 * np.eye(len(names), dtype=np.float32)
     for name, strengths in zip(names, strong, strict=True):

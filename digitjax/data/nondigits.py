@@ -13,7 +13,7 @@ from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.procedural import fixed
 from digitjax.data.skeletons import load_signs
 from digitjax.data.spec import Kind, Source, Spec
-from digitjax.data.synthetic import Hand, sample, sample_paths
+from digitjax.data.synthetic import sample, sample_paths
 from digitjax.data.things import draw_thing
 from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.types import Segments
@@ -203,7 +203,7 @@ def sample_nondigits(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, 
     kind_key, draw_key, digit_key, sign_key, place_key, shake_key = jax.random.split(key, 6)
     kind = jax.random.choice(kind_key, len(KINDS), (n,), p=jnp.asarray(SHARES))
     line_keys, doodle_keys, thing_keys = jax.random.split(draw_key, (3, n))
-    signs, _ = sample_paths(sign_key, n, load_signs(), Hand())
+    signs, _ = sample_paths(sign_key, n, load_signs())
     digits, _ = sample(digit_key, 2 * n)
     left, right = (jax.tree.map(lambda leaf, half=half: leaf[half::2], digits) for half in (0, 1))
     pairs = jax.vmap(_side_by_side)(jax.random.split(place_key, n), left, right)

@@ -1,8 +1,9 @@
 """Procedural handwriting: endless, keyed, jit-able; no picture of anybody's hand is needed.
 
-A skeleton (`skeletons.py`) is drawn by a hand that misses its points, rounds corners, begins late and
-ends early, puts second strokes beside their place, and whose whole page is bent by a smooth random
-field, sheared, stretched and turned.
+Most digits are drawn from the statistics of people's strokes (`forms.py`). For the others a skeleton
+(`skeletons.py`) is drawn by a hand that misses its points, rounds corners, begins late and ends early, puts
+second strokes beside their place, and whose whole page is bent by a smooth random field, sheared, stretched
+and turned.
 """
 
 import math
@@ -128,13 +129,12 @@ def _noise(key: Key[Array, ""], n: int, skeletons: Skeletons) -> Noise:
     return Noise(miss, bar, tremor, field, shape, uniform[:, :-1].reshape(n, pieces, 2), uniform[:, -1])
 
 
-def sample(key: Key[Array, ""], n: int, hand: Hand | None = None) -> tuple[Segments, Int[Array, " n"]]:
-    """Draws `n` digits.
+def sample(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, " n"]]:
+    """Draws `n` digits, `AS_PEOPLE` of them as people's statistics have them.
 
     Args:
         key: the same key, the same drawings.
         n: how many. Static.
-        hand: how much hands differ; the default fits what people draw.
 
     Returns:
         Ink in units of about a digit's height, and the digits.
@@ -142,7 +142,7 @@ def sample(key: Key[Array, ""], n: int, hand: Hand | None = None) -> tuple[Segme
     forms_key, paths_key, order_key = jax.random.split(key, 3)
     as_people = round(AS_PEOPLE * n)
     forms, of_forms = sample_forms(forms_key, as_people)
-    paths, of_paths = sample_paths(paths_key, n - as_people, load_skeletons(), hand or Hand())
+    paths, of_paths = sample_paths(paths_key, n - as_people, load_skeletons())
     rows = max(forms.mask.shape[1], paths.mask.shape[1])
     forms, paths = (_padded(ink, rows) for ink in (forms, paths))
     order = jax.random.permutation(order_key, n)
@@ -160,9 +160,20 @@ def _padded(ink: Segments, rows: int) -> Segments:
 
 
 def sample_paths(
-    key: Key[Array, ""], n: int, table: Skeletons, hand: Hand
+    key: Key[Array, ""], n: int, table: Skeletons, hand: Hand | None = None
 ) -> tuple[Segments, Int[Array, " n"]]:
-    """Draws `n` of a table's paths: ink in units of about their height, and their labels."""
+    """Draws `n` of a table's paths.
+
+    Args:
+        key: the same key, the same drawings.
+        n: how many. Static.
+        table: the paths.
+        hand: how much hands differ; the default fits what people draw.
+
+    Returns:
+        Ink in units of about the paths' height, and their labels.
+    """
+    hand = hand or Hand()
     choice_key, draw_key = jax.random.split(key)
     paths = jax.random.choice(choice_key, len(table.label), (n,), p=jnp.asarray(table.weight))
     skeletons = jax.tree.map(jnp.asarray, table)
