@@ -105,7 +105,7 @@ def fit(drawings: Sequence[Drawing]) -> dict[str, np.ndarray]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fits the statistics to the training writers of the files and writes them."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Fits the statistics of people's strokes.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--out", type=Path, default=FORMS)
     arguments = parser.parse_args(argv)
@@ -116,7 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if in_split(writer_digest(drawing.source, drawing.writer or ""), "train")
     ]
     arrays = fit(drawings)
-    np.savez_compressed(arguments.out, **arrays)
+    with arguments.out.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     print(
         f"{len(arrays['digit'])} ways of writing from {len(drawings)} drawings: {arguments.out}",
         file=sys.stderr,

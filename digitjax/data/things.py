@@ -44,7 +44,7 @@ def outline_with_parts(key: Key[Array, ""]) -> Thing:
         rim + (closed[1:] * 0.5 + out[:, None] * 0.45) * size[:, None, None],  # a shape beside it
         rim * (1 - 1.2 * _line()[None] * size[:, None])[..., None],  # a line inwards
     )
-    used = np.arange(PAIRS) < jax.random.randint(keys[8], (), 2, PAIRS + 1)
+    used = jnp.arange(PAIRS) < jax.random.randint(keys[8], (), 2, PAIRS + 1)
     twins = first | jax.random.bernoulli(keys[9], 0.75, (PAIRS,))
     return _with_twins(closed[0] * axes[None], jnp.stack(parts)[kind, np.arange(PAIRS)], used, used & twins)
 
@@ -63,8 +63,8 @@ def branches(key: Key[Array, ""]) -> Thing:
     pairs = jax.random.randint(keys[4], (), 1, PAIRS)
     head = jax.random.bernoulli(keys[5], 0.4)
     top = _closed(keys[6]) * 0.17 + np.array([[0.0, -0.67]])
-    used = np.arange(PAIRS) < pairs
-    twins = used & ((np.arange(PAIRS) < 2) | jax.random.bernoulli(keys[7], 0.8, (PAIRS,)))
+    used = jnp.arange(PAIRS) < pairs
+    twins = used & ((jnp.arange(PAIRS) < 2) | jax.random.bernoulli(keys[7], 0.8, (PAIRS,)))
     trunk = jnp.stack([_line() * 0, _line() - 0.5], axis=1)
     parts, mask = _with_twins(trunk, arm.at[-1].set(top), used.at[-1].set(head), twins.at[-1].set(False))
     lies = (pairs < 2) & ~head
