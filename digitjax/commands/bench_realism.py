@@ -35,7 +35,7 @@ def run(argv: list[str]) -> int:
     found = [measure(train, unseen, seed) for seed in range(arguments.seeds)]
     scores = np.array([one.auroc for one in found])
     if arguments.json:
-        print_json({"auroc": scores.tolist(), "n": found[0].n})
+        print_json([one._asdict() for one in found])
     else:
         spread = f" ± {scores.std(ddof=1):.3f} over {len(scores)} seeds" if len(scores) > 1 else ""
         print(

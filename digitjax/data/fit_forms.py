@@ -61,7 +61,7 @@ def find_forms(
     """
     flat = ink.reshape(len(ink), -1)
     count = int(np.clip(len(ink) // DRAWINGS_A_FORM, 1, MOST_FORMS))
-    which = KMeans(count, n_init=4, random_state=0).fit_predict(flat)
+    which = KMeans(count, random_state=0).fit_predict(flat)
     found = []
     for form in range(count):
         mine = np.flatnonzero(which == form)
