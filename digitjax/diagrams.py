@@ -40,7 +40,7 @@ def draw_reliability(
         axis.set_major_locator(FixedLocator([0, 0.5, 1]))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.set_xlabel("how sure", color=QUIET, size=size)
-    _finish(axes, f"right this often; odds are off by {100 * found.error:.2f} %", size)
+    _finish(axes, f"right this often:\noff by {100 * found.error:.2f} %", size)
 
 
 def draw_risk(
@@ -53,11 +53,11 @@ def draw_risk(
     axes.set_xlim(0.8, 1.004)
     axes.set_ylim(0, max(1.25 * float(risk[-1]), 1e-3))
     axes.xaxis.set_major_locator(FixedLocator([0.8, 0.9, 1]))
-    axes.yaxis.set_major_locator(FixedLocator([0, float(risk[-1])]))
+    axes.yaxis.set_major_locator(FixedLocator(sorted({0.0, float(risk[-1])})))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.2g} %"))
     axes.set_xlabel("answered, the surest first", color=QUIET, size=size)
-    _finish(axes, f"wrong; {100 * risk_at(confidence, right):.2f} % at 99 % answered", size)
+    _finish(axes, f"wrong: {100 * risk_at(confidence, right):.2f} %\nat 99 % answered", size)
 
 
 def _finish(axes: Axes, title: str, size: float) -> None:
@@ -67,3 +67,4 @@ def _finish(axes: Axes, title: str, size: float) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(colors=QUIET, labelsize=size, length=0)
+    axes.tick_params(axis="x", pad=6)  # the zeros in the corner stay apart

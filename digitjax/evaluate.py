@@ -16,7 +16,7 @@ from digitjax.calibrate import Answered
 from digitjax.data.labels import AMBIGUOUS
 from digitjax.data.pipeline import Examples
 from digitjax.errors import DigitjaxError, InputError
-from digitjax.odds import reliability
+from digitjax.odds import Doubts, doubts, reliability, risk_at
 from digitjax.types import ApplyFn, Logits, Model, Params
 
 BATCH = 256
@@ -62,6 +62,8 @@ class Evaluation(NamedTuple):
         refused: fraction of the others refused at the highest threshold that answers `KEPT` of the digits.
         confusion: counts, row = truth, column = answer.
         writers: accuracy by writer where known, over each writer's digits.
+        risk_at_99: part of the answers that is wrong when the surest 99 % are given; not in `to_json`.
+        doubts: where two digits are both likely; not in `to_json`, whose keys are fixed.
     """
 
     data: str
@@ -77,10 +79,13 @@ class Evaluation(NamedTuple):
     refused: float | None
     confusion: Int[np.ndarray, "10 10"]
     writers: Mapping[str, float]
+    risk_at_99: float | None = None
+    doubts: Doubts | None = None
 
     def to_json(self) -> dict:
         """The same as plain JSON values."""
-        return self._asdict() | {"confusion": self.confusion.tolist(), "writers": dict(self.writers)}
+        values = self._asdict() | {"confusion": self.confusion.tolist(), "writers": dict(self.writers)}
+        return {name: value for name, value in values.items() if name not in ("risk_at_99", "doubts")}
 
 
 def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
@@ -135,6 +140,8 @@ def score(examples: Examples, answers: Answers) -> Evaluation:
         refused=refused(*scores) if scores and digits.any() and others.any() else None,
         confusion=confusion,
         writers=_by_writer(examples, digits, right),
+        risk_at_99=risk_at(np.exp(log_p.max(axis=1)), right) if len(truth) else None,
+        doubts=doubts(log_p, truth),
     )
 
 

@@ -14,6 +14,9 @@ BINS = 15
 COVERAGE = 0.99
 """Part of the digits that is answered where `risk_at` is quoted."""
 
+SURE = 0.8
+"""Probability from which an answer is given without a second one."""
+
 
 class Reliability(NamedTuple):
     """How often answers of each confidence are right (DeGroot and Fienberg, The Statistician 32, 1983).
@@ -33,6 +36,26 @@ class Reliability(NamedTuple):
         """The expected calibration error (Guo et al., arXiv:1706.04599, eq. 3)."""
         gap = self.counts * np.abs(self.accuracy - self.confidence)
         return float(gap.sum() / self.counts.sum())
+
+
+class Doubts(NamedTuple):
+    """The digits whose likeliest answer has less than `SURE`, so that a second one is named.
+
+    Attributes:
+        n: how many.
+        right: the part of them whose likeliest answer is right.
+        either: the part that is one of the two likeliest.
+        pair: the two that are named together most often, the smaller first.
+        times: how often.
+        odds: mean probabilities of the two then.
+    """
+
+    n: int
+    right: float
+    either: float
+    pair: tuple[int, int]
+    times: int
+    odds: tuple[float, float]
 
 
 def reliability(
@@ -75,3 +98,29 @@ def risk_at(
     answered, risk = risk_by_coverage(confidence, right)
     wrong = np.interp(coverage, np.append(0.0, answered), np.append(0.0, answered * risk))
     return float(wrong / coverage)
+
+
+def doubts(log_p: Float[np.ndarray, "n 10"], labels: Int[np.ndarray, " n"]) -> Doubts | None:
+    """Where two digits are both likely; None where nothing is in doubt.
+
+    Args:
+        log_p: log-probabilities of the ten digits.
+        labels: what each is, 0 to 9.
+    """
+    p = np.exp(log_p)
+    unsure = p.max(axis=1) < SURE
+    if not unsure.any():
+        return None
+    p, labels = p[unsure], labels[unsure]
+    second, first = np.argsort(p, axis=1, kind="stable")[:, -2:].T
+    pairs = 10 * np.minimum(first, second) + np.maximum(first, second)
+    low, high = divmod(int(np.bincount(pairs, minlength=100).argmax()), 10)
+    together = pairs == 10 * low + high
+    return Doubts(
+        n=len(labels),
+        right=float((first == labels).mean()),
+        either=float(((first == labels) | (second == labels)).mean()),
+        pair=(low, high),
+        times=int(together.sum()),
+        odds=(float(p[together, low].mean()), float(p[together, high].mean())),
+    )

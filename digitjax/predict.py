@@ -11,15 +11,13 @@ from jaxtyping import Float
 from digitjax.errors import DigitjaxError
 from digitjax.evaluate import THRESHOLD, apply_in_batches, sigmoid
 from digitjax.normalize import geometry_shape, inks_to_images
+from digitjax.odds import SURE
 from digitjax.segments import MAX_SEGMENTS, pack_all
 from digitjax.strokes import Drawing
 from digitjax.types import Model, Params, Segments
 
 BATCH = 64
 """Pictures or drawings in one call; the last call is padded, so that one shape is compiled."""
-
-SURE = 0.8
-"""Probability from which an answer is given without a second one."""
 
 
 class Prediction(NamedTuple):
@@ -40,16 +38,17 @@ class Prediction(NamedTuple):
         return self._asdict() | {"probabilities": self.probabilities.tolist()}
 
     def sentence(self) -> str:
-        """The answer for people: "7  98 %", or "4, or perhaps 9" in doubt."""
+        """The answer for people: "7  98 %", or "4  55 %, or perhaps 9  40 %" in doubt."""
         if not self.answer:
             return "no ink"
         if self.answer == "not a digit":
             return self.answer
         second, first = np.argsort(self.probabilities, kind="stable")[-2:]
-        sure = float(self.probabilities[first])
-        if sure < SURE:
-            return f"{first}, or perhaps {second}"
-        return f"{first}  {min(99, round(100 * sure))} %"
+        answer, other = (
+            f"{digit}  {min(99, round(100 * float(self.probabilities[digit])))} %"
+            for digit in (first, second)
+        )
+        return f"{answer}, or perhaps {other}" if self.probabilities[first] < SURE else answer
 
 
 def predict(model: Model, params: Params, images: Float[np.ndarray, "n height width 1"]) -> list[Prediction]:

@@ -13,19 +13,22 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from digitjax.checkpoint import LoadedModel
 from digitjax.data.pipeline import Examples
+from digitjax.diagrams import FAINT, INK, QUIET, RIGHT, WRONG, draw_reliability, draw_risk
 from digitjax.evaluate import Evaluation
 from digitjax.progress import duration
 
-INK, QUIET, FAINT = "#1b1f27", "#6b7280", "#e5e7eb"
-RIGHT, WRONG, TRAIN = "#2563eb", "#dc2626", "#9ca3af"
+TRAIN = "#9ca3af"
 SERIES = ("#2563eb", "#d97706", "#059669", "#7c3aed")
-ROWS, COLUMNS = 4, 4
+ROWS, COLUMNS = 2, 4
 """Worst errors shown."""
 SMALLEST_ERROR = 1e-4
 """What the logarithmic axis shows for no error at all."""
 
 _CURVES, _CONFUSIONS, _WORST = 0.05, 0.355, 0.722
 _TOP, _BOTTOM = 0.675, 0.085
+_HEADING = 0.735
+_ODDS = 0.38
+"""Where the heading of the diagrams is, below the worst errors."""
 
 
 class Measured(NamedTuple):
@@ -58,12 +61,12 @@ def write_report(
 def draw_report(
     loaded: LoadedModel, lines: Sequence[dict[str, Any]], measured: Sequence[Measured], seconds: float
 ) -> Figure:
-    """Headline figures, curves, confusions and worst errors on 1920 x 1080.
+    """Headline figures, curves, confusions, worst errors and how honest the odds are, on 1920 x 1080.
 
     Args:
         loaded: the run's best step.
         lines: of its metrics.jsonl.
-        measured: test sets; the first one's confusions and errors are shown.
+        measured: test sets; the first one's confusions, errors and odds are shown.
         seconds: time spent training.
     """
     figure = Figure(figsize=(16, 9), dpi=120, facecolor="white")
@@ -72,6 +75,7 @@ def draw_report(
     if measured:
         _confusions(figure, measured[0])
         _worst(figure, measured[0])
+        _odds(figure, measured[0])
     return figure
 
 
@@ -169,7 +173,7 @@ def _worst(figure: Figure, measured: Measured) -> None:
     wrong = wrong[np.argsort(-measured.log_p[wrong].max(axis=1), kind="stable")][: ROWS * COLUMNS]
     caption = "truth → answer, and the probability that it gave" if wrong.size else "none"
     _title(figure, _WORST, "Worst errors", caption)
-    width, height = 0.264 / COLUMNS, (_TOP - _BOTTOM) / ROWS
+    width, height = 0.264 / COLUMNS, (_TOP - _ODDS - 0.05) / ROWS
     for place, index in enumerate(wrong):
         row, column = divmod(place, COLUMNS)
         left, bottom = _WORST + column * width, _TOP - (row + 1) * height
@@ -188,9 +192,19 @@ def _worst(figure: Figure, measured: Measured) -> None:
         axes.spines[:].set_color(FAINT)
 
 
-def _title(figure: Figure, x: float, text: str, caption: str) -> None:
-    figure.text(x, 0.735, text, size=15, weight="bold", color=INK, va="center")
-    figure.text(x, 0.705, caption, size=11, color=QUIET, va="center")
+def _odds(figure: Figure, measured: Measured) -> None:
+    labels = np.asarray(measured.examples.labels)
+    digits = labels < 10
+    log_p = measured.log_p[digits]
+    confidence, right = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == labels[digits]
+    _title(figure, _WORST, "Honest odds", "how sure it was, and how often right", _ODDS)
+    for left, draw in ((_WORST + 0.03, draw_reliability), (_WORST + 0.17, draw_risk)):
+        draw(figure.add_axes((left, _BOTTOM, 0.092, 0.185)), confidence, right)
+
+
+def _title(figure: Figure, x: float, text: str, caption: str, y: float = _HEADING) -> None:
+    figure.text(x, y, text, size=15, weight="bold", color=INK, va="center")
+    figure.text(x, y - 0.03, caption, size=11, color=QUIET, va="center")
 
 
 def _corner(axes: Axes, text: str) -> None:

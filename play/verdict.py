@@ -7,7 +7,7 @@ takes over only when it leads clearly or has led for a moment. With the pen up t
 from typing import NamedTuple
 
 SURE = 0.8
-"""Probability from which an answer is given without a second one; as `digitjax.predict.SURE`."""
+"""Probability from which an answer is given without a second one; as `digitjax.odds.SURE`."""
 THRESHOLD = 0.5
 """Probability of being a digit from which there is an answer: a checkpoint's calibration moves it there."""
 NOT_A_DIGIT = "not a digit"

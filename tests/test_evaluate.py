@@ -228,6 +228,8 @@ def test_the_table_fits_80_columns_and_names_the_commonest_mistake(measured, cap
     truth, answer = np.unravel_index(wrong.argmax(), wrong.shape)
     words = " ".join(text.split())
     assert f"{wrong.sum():,} wrong, most often {truth} read as {answer} ({wrong.max()})" in words
+    assert e.doubts is not None and f"two named on {e.doubts.n:,} in doubt" in words
+    assert f"{100 * e.risk_at_99:.2f} % wrong when the surest 99 % are answered" in words
     assert f"{100 * e.accuracy:.2f} %" in text and "…/a [file]" in text and e.data in words
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from digitjax.odds import reliability, risk_at, risk_by_coverage
+from digitjax.odds import doubts, reliability, risk_at, risk_by_coverage
 
 
 def test_each_answer_is_in_the_bin_of_its_confidence():
@@ -46,3 +46,19 @@ def test_the_risk_of_a_network_whose_odds_are_true():
     right = rng.random(200_000) < confidence
     for coverage in (0.25, 0.5, 0.99):
         assert risk_at(confidence, right, coverage) == pytest.approx(coverage / 2, abs=0.005)
+
+
+def test_two_digits_are_named_where_neither_is_sure():
+    p = np.full((5, 10), 0.0)
+    for row, odds in enumerate(
+        [{4: 0.9, 9: 0.1}, {4: 0.6, 9: 0.4}, {9: 0.7, 4: 0.3}, {1: 0.5, 7: 0.4, 2: 0.1}]
+    ):
+        p[row, list(odds)] = list(odds.values())
+    p[4] = p[1]
+    labels = np.array([4, 4, 4, 2, 3])
+    with np.errstate(divide="ignore"):
+        found = doubts(np.log(p), labels)
+        assert doubts(np.log(p[:1]), labels[:1]) is None
+    assert found is not None and (found.n, found.pair, found.times) == (4, (4, 9), 3)
+    assert (found.right, found.either) == (0.25, 0.5)
+    np.testing.assert_allclose(found.odds, [0.5, 0.5])

@@ -106,7 +106,7 @@ def test_the_worst_errors_are_those_that_the_network_was_surest_of(loaded):
     figure = draw_report(loaded, [], [test._replace(log_p=log_p)], 1.0)
     texts = [t.get_text() for t in figure.findobj(Text)]
     shown = [text for text in texts if text.endswith(" %") and text[:-2].isdigit()]
-    assert shown == [f"{100 * p:.0f} %" for p in sorted(sure, reverse=True)[:16]]
+    assert shown == [f"{100 * p:.0f} %" for p in sorted(sure, reverse=True)[:8]]
 
 
 def test_it_shows_the_figures_and_the_errors(loaded, tmp_path):

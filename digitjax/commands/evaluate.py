@@ -91,6 +91,14 @@ def _remarks(e: Evaluation) -> Iterator[str]:
     worst = [f"{truth} read as {answer} ({n})" for truth, answer in worst if (n := wrong[truth, answer])]
     if worst:
         yield f"{wrong.sum():,} wrong, most often {', '.join(worst)}"
+    if worst and e.risk_at_99 is not None:
+        yield f"{_percent(e.risk_at_99)} wrong when the surest 99 % are answered"
+    if e.doubts is not None:
+        (low, high), odds = e.doubts.pair, e.doubts.odds
+        yield (
+            f"two named on {e.doubts.n:,} in doubt, one of them right on {_percent(e.doubts.either)}; "
+            f"most often {low} ({odds[0]:.0%}) or {high} ({odds[1]:.0%}), {e.doubts.times} times"
+        )
     if e.answered is not None and e.answered < 1:
         yield f"answers {_percent(e.answered)} of the digits, {_percent(e.accuracy_answered)} of those right"
     if e.n_other and e.refused is None:
