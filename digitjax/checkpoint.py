@@ -217,6 +217,7 @@ class Saver:
     def _write(self, job: tuple, full: ocp.CheckpointManager, kept: ocp.CheckpointManager) -> None:
         params, rest, number, record, keep_params = job
         step = int(number)
+        is_first = jax.process_index() == 0
         needed = 2 * sum(leaf.nbytes for leaf in jax.tree.leaves((params, rest))) + _SPARE_BYTES
         if shutil.disk_usage(self._run).free < needed:  # Orbax on a full disk prints tracebacks of its own
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -227,14 +228,16 @@ class Saver:
         if keep_params and not manifest.is_published(folder):
             kept.save(step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(params)}), force=True)
             kept.wait_until_finished()
-            manifest.write(folder, step=step, contents=(PARAMS,), record=record, config=config)
+            if is_first:
+                manifest.write(folder, step=step, contents=(PARAMS,), record=record, config=config)
         if rest is not None and not manifest.is_published(self._run / str(step)):
             items = {PARAMS: ocp.args.PyTreeSave(params), STATE: ocp.args.PyTreeSave(rest)}
             full.save(step, args=ocp.args.Composite(**items), metrics=metrics, force=True)
             full.wait_until_finished()
-            manifest.write(
-                self._run / str(step), step=step, contents=(PARAMS, STATE), record=record, config=config
-            )
+            if is_first:
+                manifest.write(
+                    self._run / str(step), step=step, contents=(PARAMS, STATE), record=record, config=config
+                )
 
 
 def clear_unfinished(run: Path, *, after: int | None = None) -> None:
@@ -307,10 +310,24 @@ def _manager(folder: Path, *, best_only: bool) -> ocp.CheckpointManager:
     options = ocp.CheckpointManagerOptions(
         best_fn=_score_of if best_only else None,
         preservation_policy=policy,
-        create=True,
+        create=False,  # Orbax makes no folder for several processes
         save_root_metadata=False,
+        multiprocessing_options=_all_processes(folder),
     )
+    folder.mkdir(parents=True, exist_ok=True)
     return ocp.CheckpointManager(folder.resolve(), options=options)
+
+
+def _all_processes(folder: Path) -> ocp.options.MultiprocessingOptions:
+    """Orbax on every process. Naming them makes it wait at the coordinator: by itself it would wait on the
+    devices, from the saving thread, where the training's own sums are under way."""
+    if jax.process_count() == 1:
+        return ocp.options.MultiprocessingOptions()
+    return ocp.options.MultiprocessingOptions(
+        primary_host=0,
+        active_processes=set(range(jax.process_count())),
+        barrier_sync_key_prefix=folder.name,
+    )
 
 
 def _score_of(metrics: Mapping[str, float]) -> float:

@@ -11,7 +11,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import digitjax
 from digitjax.errors import DigitjaxError, InputError, one_line
@@ -58,12 +58,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         Exception: a bug. What a user can cause is never raised.
     """
+    return guarded(lambda: _dispatch(list(sys.argv[1:] if argv is None else argv)))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Runs a command and returns its exit code; prints one sentence where it fails.
+
+    Raises:
+        Exception: a bug. What a user can cause is never raised.
+    """
     try:
         if isinstance(
             sys.stdout, io.TextIOWrapper
         ):  # a file's name may be no text in the terminal's encoding
             sys.stdout.reconfigure(errors="backslashreplace")
-        code = _dispatch(list(sys.argv[1:] if argv is None else argv))
+        code = command()
         sys.stdout.flush()
         return code
     except DigitjaxError as error:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 
 from digitjax.errors import DigitjaxError
@@ -23,8 +24,14 @@ class StopRequest:
         number: the signal that came, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, same_within: float = 0.0) -> None:
+        """Args:
+        same_within: seconds in which a second signal is still the first one; a launcher of many processes
+            sends it to a process and to its parent, which passes it on.
+        """
         self.number: int | None = None
+        self._same_within = same_within
+        self._asked_at = 0.0
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "StopRequest":
@@ -40,9 +47,12 @@ class StopRequest:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
         if self.number is not None:
+            if now - self._asked_at < self._same_within:
+                return
             if os.isatty(2):
                 os.write(2, b"\x1b[?25h")  # the bar has hidden the cursor
             os._exit(128 + number)
-        self.number = number
+        self.number, self._asked_at = number, now
         os.write(2, b"\nstopping after this step and saving; once more to leave at once\n")

@@ -25,6 +25,7 @@ from digitjax.manifest import ConfigChanged
 from digitjax.metrics import MetricsFile, is_kept, is_logged
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
+from digitjax.processes import agree, first_then_others
 from digitjax.progress import TrainingProgress, quoted, say, this_python
 from digitjax.train import init_state, make_train_step
 from digitjax.types import Metrics, Model, Params, TrainState
@@ -35,6 +36,10 @@ PACKAGES = ("digitjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "n
 
 ENOUGH = 1000
 """Digits of people's validation sets from which a calibration is fitted on them alone."""
+
+
+DOUBLED = 1.0
+"""Seconds in which SLURM's signal to a process and the one that its parent passes on are one."""
 
 
 class Trained(NamedTuple):
@@ -49,14 +54,25 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def train(config: TrainConfig, run: Path, *, resume: bool = False, told: Sequence[str] = ()) -> Trained:
+def train(
+    config: TrainConfig,
+    run: Path,
+    *,
+    resume: bool = False,
+    told: Sequence[str] = (),
+    data: Sequence[str] = (),
+) -> Trained:
     """Trains to the end of the configured steps, from the start or from the last sound step of `run`.
+
+    Where several processes have met (`digitjax.processes`) all call this; the first one alone speaks and
+    writes, but for the checkpoints, which are everybody's.
 
     Args:
         config: the configuration; with `resume` that of the run.
         run: the run's folder, from `claim.new_run` or `claim.run_to_resume`.
-        told: notices that the user has read already.
         resume: go on where the run stopped; on the CPU the result is the same to the bit as if it never had.
+        told: notices that the user has read already.
+        data: the specs to train on where the configuration names none and they were chosen already.
 
     Raises:
         InputError: the data, the batch size or the folder cannot be used.
@@ -65,13 +81,16 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False, told: Sequenc
     """
     mesh = sharding.data_mesh(config.batch_size)
     model = make_model(config.model)
-    asked = dataclasses.replace(config, data=runs.read_data(run)) if resume else config
-    pipeline = make_pipeline(asked, model.geometry)
+    specs = runs.read_data(run) if resume else tuple(data) or config.data
+    rows = sharding.own_rows(config.batch_size, mesh)
+    asked = dataclasses.replace(config, data=specs)
+    pipeline = first_then_others(lambda: make_pipeline(asked, model.geometry, rows))
     _say_all([notice for notice in pipeline.notices if notice not in told])
     state = fresh_state(config)  # a network that cannot be leaves no run behind
     restored = _restore(run, state) if resume else None
-    if not resume:
-        runs.write_config(run, config, **_about(pipeline.specs, pipeline.notices))
+    if not resume and sharding.is_first():
+        notices = tuple(dict.fromkeys((*told, *pipeline.notices)))
+        runs.write_config(run, config, **_about(pipeline.specs, notices))
     say(f"training {config.preset} on {sharding.describe_devices()}, in {run}")
     if warning := sharding.unused_accelerator():
         say(f"warning: {warning}")
@@ -81,15 +100,18 @@ def train(config: TrainConfig, run: Path, *, resume: bool = False, told: Sequenc
         state = restored
         start = int(state.step)
         say(f"resuming at step {start} of {config.total_steps}")
-    metrics_file = MetricsFile(run / runs.METRICS, start)
+    metrics_file = MetricsFile(run / runs.METRICS, start, writes=sharding.is_first())
     try:
-        with Saver(run) as saver, StopRequest() as stop:
+        with (
+            Saver(run) as saver,
+            StopRequest(same_within=DOUBLED if jax.process_count() > 1 else 0.0) as stop,
+        ):
             trainer = _Trainer(config, run, model, pipeline, mesh, saver, metrics_file, stop)
             trainer.steps(sharding.replicate(state, mesh), start)
     finally:
         metrics_file.close()
-    if stop.number is not None:  # it came after the last step had been looked at
-        raise _stopped(run, config.total_steps, config, stop.number)
+    if number := sharding.largest(stop.number or 0):  # it came after the last step had been looked at
+        raise _stopped(run, config.total_steps, config, number)
     return Trained(pipeline.specs, metrics_file.seconds)
 
 
@@ -152,13 +174,17 @@ class _Trainer:
                 elif is_kept(step, config):
                     self._write_pending()
                     self._saver.save(state, _record(None), full=False, keep_params=True)
-                if self._stop.number is not None:
-                    self._leave(state, step, saved=ends_epoch)
+                # Several processes must stop at one step, so they ask each other where they wait anyhow.
+                if (jax.process_count() == 1 or is_logged(step, config)) and (
+                    number := sharding.largest(self._stop.number or 0)
+                ):
+                    self._leave(state, step, number, saved=ends_epoch)
 
     def _end_epoch(self, state: TrainState, step: int) -> None:
         self._write_pending()
         config, epoch = self._config, step // self._config.steps_per_epoch
-        validation, calibration = validate(self._model, state.params, self._validation)
+        params = sharding.own_copy(state.params)
+        validation, calibration = validate(self._model, params, self._validation)
         for name, result in validation.items():
             self._require_finite(f"loss on {name}", result["loss"], f"after step {step}")
         lines = [
@@ -183,7 +209,7 @@ class _Trainer:
         self._saver.save(state, record, full=True, keep_params=True)
         self._progress.say(_epoch_text(line, config))
 
-    def _leave(self, state: TrainState, step: int, *, saved: bool) -> None:
+    def _leave(self, state: TrainState, step: int, number: int, *, saved: bool) -> None:
         self._write_pending()
         self._fetch_measured(step)
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(state.params))):
@@ -192,7 +218,7 @@ class _Trainer:
         if not saved:
             self._saver.save(state, _record(None), full=True, keep_params=False)
         self._saver.wait()
-        raise _stopped(self._run, step, self._config, self._stop.number or 0)
+        raise _stopped(self._run, step, self._config, number)
 
     def _write_pending(self) -> None:
         """Writes the metrics that were left on the device while the steps after them ran."""
@@ -278,8 +304,25 @@ def _pooled(validation: dict[str, dict[str, float]], name: str) -> float | None:
 
 
 def _restore(run: Path, fresh: TrainState) -> TrainState | None:
-    """The last sound full state of a run, everything after it cleared; None where it has none yet."""
+    """The last sound full state of a run, everything after it cleared; None where it has none yet.
+
+    Of several processes the first one chooses the step.
+    """
     expected = jax.eval_shape(lambda: fresh)
+    found: list[TrainState] = []
+
+    def choose() -> dict:
+        found.extend(_restore_last(run, expected))
+        return {"step": int(found[0].step) if found else None}
+
+    step = agree(choose)["step"]
+    if step is None:
+        return None
+    return found[0] if found else load_state(run / str(step), expected)
+
+
+def _restore_last(run: Path, expected: TrainState) -> list[TrainState]:
+    """As `_restore`, of one process: one state, or none."""
     steps = runs.full_steps(run)
     for step in reversed(steps):
         try:
@@ -290,12 +333,12 @@ def _restore(run: Path, fresh: TrainState) -> TrainState | None:
             say(f"warning: {error}")
             continue
         clear_unfinished(run, after=int(state.step))
-        return state
+        return [state]
     if steps:
         raise InputError(f"{run} has no sound step to resume from: train anew without --resume")
     clear_unfinished(run, after=-1)
     say(f"{quoted(run)} had saved nothing to go on from: it begins again at step 0")
-    return None
+    return []
 
 
 def _record(line: dict[str, Any] | None) -> dict[str, Any]:

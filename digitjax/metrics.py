@@ -55,9 +55,18 @@ class MetricsFile:
         lines: every line of the file.
     """
 
-    def __init__(self, path: Path, step: int) -> None:
-        """Cuts the file back to `step`, in one move, and opens it for more."""
+    def __init__(self, path: Path, step: int, *, writes: bool = True) -> None:
+        """Cuts the file back to `step`, in one move, and opens it for more.
+
+        Args:
+            path: the file.
+            step: lines of later steps are dropped.
+            writes: False for a process that only keeps the lines, since another one writes them.
+        """
         self.lines = [line for line in read_metrics(path) if line["step"] <= step]
+        self._file = None
+        if not writes:
+            return
         part = path.with_name(path.name + ".part")
         with part.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(_text(line) for line in self.lines)
@@ -71,16 +80,19 @@ class MetricsFile:
 
     def write(self, line: dict[str, Any]) -> None:
         """Appends a line; a killed process loses no line that was written."""
-        self._file.write(_text(line))
-        self._file.flush()
+        if self._file is not None:
+            self._file.write(_text(line))
+            self._file.flush()
         self.lines.append(line)
 
     def sync(self) -> None:
         """Returns when the lines are on the disk."""
-        os.fsync(self._file.fileno())
+        if self._file is not None:
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _text(line: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Devices: which there are, and how a state and its batches lie on them."""
+"""Devices, of this process and of others: which there are, and how a state and its batches lie on them."""
 
 import contextlib
 import os
@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from jaxtyping import PyTree
 
 from digitjax.errors import InputError
 from digitjax.types import Batch, Metrics, TrainState
+
+MESSAGE_BYTES = 1 << 16
+"""Longest text that one process tells the others."""
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
@@ -34,18 +39,79 @@ def data_mesh(batch_size: int, devices: Sequence[Any] | None = None) -> Mesh:
         raise InputError(
             f"--batch-size {batch_size} cannot be divided among {len(devices)} devices: give {fitting}"
         )
+    if jax.process_count() > 1:  # in this order, so that a process's rows of a batch are neighbours
+        in_order = sorted(devices, key=lambda device: (device.process_index, device.id))
+        return Mesh(np.array(in_order), ("data",), axis_types=(AxisType.Auto,))
     return jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
 
 
+def own_rows(batch_size: int, mesh: Mesh) -> slice:
+    """The rows of a batch that lie on this process's devices; all of them where there is but one process."""
+    each = batch_size // mesh.size
+    own = [place for place, device in enumerate(mesh.devices) if device.process_index == jax.process_index()]
+    return slice(own[0] * each, (own[-1] + 1) * each)
+
+
 def replicate(tree: PyTree, mesh: Mesh) -> PyTree:
-    """A copy of each array on every device; never the caller's own memory, so it can be donated."""
+    """A copy of each array on every device; never the caller's own memory, so it can be donated.
+
+    With several processes each brings the same arrays.
+    """
     copies = jax.tree.map(lambda leaf: jax.numpy.array(leaf, copy=True), tree)
+    if mesh.is_multi_process:  # `device_put` reaches this process's devices alone
+        return jax.jit(lambda same: same, out_shardings=_replicated(mesh))(copies)
     return jax.device_put(copies, _replicated(mesh))
 
 
 def shard(batch: Batch, mesh: Mesh) -> Batch:
-    """The batch divided along its first axis, a part for each device."""
-    return jax.device_put(batch, _divided(mesh))
+    """The batch divided along its first axis, a part for each device.
+
+    With several processes `batch` is this one's share, its `own_rows`.
+    """
+    if not mesh.is_multi_process:
+        return jax.device_put(batch, _divided(mesh))
+    own = [device for device in mesh.devices if device.process_index == jax.process_index()]
+    parts = jax.device_put(batch, _divided(Mesh(np.array(own), ("data",), axis_types=(AxisType.Auto,))))
+
+    def whole(leaf: jax.Array) -> jax.Array:
+        shape = (leaf.shape[0] // len(own) * mesh.size, *leaf.shape[1:])
+        pieces = sorted(leaf.addressable_shards, key=lambda shard: own.index(shard.device))
+        return jax.make_array_from_single_device_arrays(shape, _divided(mesh), [p.data for p in pieces])
+
+    return jax.tree.map(whole, parts)
+
+
+def own_copy(tree: PyTree) -> PyTree:
+    """The arrays that are the same on every device, as this process alone computes with them."""
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks and writes."""
+    return jax.process_index() == 0
+
+
+def largest(number: int) -> int:
+    """The largest of the numbers that the processes bring; all must ask at the same place."""
+    if jax.process_count() == 1:
+        return number
+    return int(multihost_utils.process_allgather(np.int32(number)).max())
+
+
+def first_says(text: str) -> str:
+    """What the first process says, in all of them; all must ask at the same place.
+
+    Args:
+        text: at most `MESSAGE_BYTES` as UTF-8; only the first process's counts.
+    """
+    if jax.process_count() == 1:
+        return text
+    message = text.encode()
+    assert len(message) <= MESSAGE_BYTES
+    padded = np.frombuffer(message.ljust(MESSAGE_BYTES, b" "), np.uint8)
+    return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).decode().rstrip()
 
 
 def spread(step: Step, mesh: Mesh) -> Step:

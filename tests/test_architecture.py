@@ -96,6 +96,7 @@ GROUPS: tuple[dict[str, Rule], ...] = (
     },
     {
         "digitjax.strokes": Rule(HEAVY - {"numpy"}, only=set()),
+        "digitjax.processes": Rule(HEAVY),
         "digitjax.types": PURE._replace(only=set()),
         "digitjax.segments": PURE._replace(only=TYPES | {"digitjax.strokes"}),
         "digitjax.normalize": PURE._replace(only=TYPES),

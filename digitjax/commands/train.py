@@ -4,22 +4,26 @@ import contextlib
 import dataclasses
 import difflib
 import io
+import os
 import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from digitjax import claim, runs
+from digitjax import claim, processes, runs
 from digitjax.config import TrainConfig
 from digitjax.data import registry
 from digitjax.data.mnist_files import asking_early
 from digitjax.errors import InputError
 from digitjax.presets.registry import PRESETS, about, preset
 from digitjax.progress import say
+
+if TYPE_CHECKING:
+    from digitjax import loop
 
 _DESCRIPTION = """\
 Train a network and leave a checkpoint of it, and a report, in a folder of its own.
@@ -44,6 +48,8 @@ Ctrl-C saves and leaves, a second one leaves at once. Exit codes: 0 done, 1 fail
 130 and 143 saved after Ctrl-C and SIGTERM.
 """
 
+_PROCESSES = ("--coordinator", "--processes", "--process")
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Fields(TrainConfig):
@@ -62,6 +68,12 @@ class _Arguments:
     """Go on with the run in --out, or with the last of this preset and seed that was stopped."""
     anew: Annotated[tyro.conf.FlagCreatePairsOff[bool], tyro.conf.arg(help_behavior_hint="")] = False
     """Begin a new run even where one could be resumed; --resume goes before it."""
+    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT", help_behavior_hint="")] = None
+    """With several processes: where process 0 listens, on a private network. SLURM and TPU pods need none."""
+    processes: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
+    """With several processes: how many there are."""
+    process: Annotated[int | None, tyro.conf.arg(metavar="I", help_behavior_hint="")] = None
+    """With several processes: which one this is, from 0."""
 
 
 def run(argv: list[str]) -> int:
@@ -72,16 +84,76 @@ def run(argv: list[str]) -> int:
     """
     argv = _join_data(argv)
     first = _parse(argv, TrainConfig())
-    if first.resume:
-        if first.out is None:
-            preset(first.config.preset)  # a wrong name is refused by its sentence
-        folder = claim.run_to_resume(first.config.preset, first.config.seed, first.out)
-        config = _resumed_config(argv, folder)
-        with claim.locked(folder):
-            return _train(config, folder, resume=True)
-    config = _config(_parse(argv, preset(first.config.preset)))
-    with claim.new_run(config, first.out, anew=first.anew) as folder:
-        return _train(config, folder, resume=False)
+    place = _find_place(first)
+    if place is not None:
+        _config_of(argv, first)  # what is wrong with the arguments is told before anything starts
+        return processes.supervise(place, argv)
+    with contextlib.ExitStack() as stack:
+        config, folder = _claim(argv, first, stack)
+        return _train(config, folder, resume=first.resume)
+
+
+def _find_place(asked: _Arguments) -> processes.Place | None:
+    """The place of this process among several that train together; None where it trains alone."""
+    return processes.find(
+        os.environ, asked.coordinator, asked.processes, asked.process, processes.machine_metadata()
+    )
+
+
+def run_member(argv: list[str]) -> int:
+    """Trains as one of several processes: the first one claims the folder, speaks, and writes the report.
+
+    Raises:
+        DigitjaxError: one sentence, and the exit code.
+    """
+    argv = _join_data(argv)
+    first = _parse(argv, TrainConfig())
+    place = _find_place(first)
+    assert place is not None
+    with contextlib.ExitStack() as stack:
+        with processes.meeting(place):
+            chosen = processes.agree(lambda: _choose(argv, first, stack))
+            folder = Path(chosen["folder"])
+            if not folder.is_dir():
+                raise InputError(
+                    f"{folder} is not to be seen from process {place.process}: give --out a folder on a disk "
+                    f"that all machines share"
+                )
+            config = _resumed_config(argv, folder) if first.resume else _config_of(argv, first)
+            from digitjax import loop
+
+            trained = loop.train(
+                config, folder, resume=first.resume, told=chosen["told"], data=chosen["data"]
+            )
+        return _finish(config, folder, trained) if place.process == 0 else 0
+
+
+def _choose(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> dict:
+    """What only one process may choose: the run's folder, and the data where none is named."""
+    config, folder = _claim(argv, first, stack)
+    from digitjax.data.pipeline import choose_specs
+
+    specs, told = ((), ()) if first.resume else choose_specs(config.data)
+    for notice in told:
+        say(notice)
+    return {"folder": str(folder.absolute()), "data": [str(spec) for spec in specs], "told": list(told)}
+
+
+def _claim(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> tuple[TrainConfig, Path]:
+    """The run's configuration and its folder, held until `stack` closes."""
+    if not first.resume:
+        config = _config_of(argv, first)
+        return config, stack.enter_context(claim.new_run(config, first.out, anew=first.anew))
+    if first.out is None:
+        preset(first.config.preset)  # a wrong name is refused by its sentence
+    folder = claim.run_to_resume(first.config.preset, first.config.seed, first.out)
+    config = _resumed_config(argv, folder)
+    stack.enter_context(claim.locked(folder))
+    return config, folder
+
+
+def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
+    return _config(_parse(argv, preset(first.config.preset)))
 
 
 def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
@@ -97,6 +169,10 @@ def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
         from digitjax import loop
 
         trained = loop.train(config, folder, resume=resume, told=told)
+    return _finish(config, folder, trained)
+
+
+def _finish(config: TrainConfig, folder: Path, trained: "loop.Trained") -> int:
     from digitjax import finish  # matplotlib, which the training's start need not wait for
 
     print(finish.finish(config, folder, trained.data, trained.seconds), file=sys.stderr)
@@ -142,7 +218,7 @@ def _config(arguments: _Arguments) -> TrainConfig:
 
 
 def _refuse_unknown_options(argv: list[str]) -> None:
-    known = ["--help", "--out", "--resume", "--anew", *_options(TrainConfig, "--")]
+    known = ["--help", "--out", "--resume", "--anew", *_PROCESSES, *_options(TrainConfig, "--")]
     for word in argv:
         name = word.partition("=")[0].replace("_", "-")
         if name.startswith("--") and name not in known:

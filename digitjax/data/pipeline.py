@@ -168,6 +168,15 @@ def share(weights: Sequence[float], batch_size: int) -> list[int]:
     return counts.tolist()
 
 
+def _divide(counts: Sequence[int], rows: slice) -> list[slice]:
+    """Which examples of each source are among `rows` of a batch that holds one source after the other."""
+    ends = np.cumsum(counts)
+    return [
+        slice(*np.clip([rows.start - end + count, rows.stop - end + count], 0, count).tolist())
+        for count, end in zip(counts, ends.tolist(), strict=True)
+    ]
+
+
 def indices_at(seed: int, part: int, step: int, count: int, n: int) -> Int[np.ndarray, " count"]:
     """Which of `n` examples a step takes: each once an epoch, in an order of its own every epoch."""
     positions = step * count + np.arange(count, dtype=np.int64)
@@ -201,9 +210,9 @@ def make_targets(
 
 
 def _draw_ink(
-    key: Key[Array, ""], ink: Segments, geometry: str, augment: AugmentConfig, *, bent: bool
-) -> tuple[Float[Array, "n height width 1"], Float[Array, " n"]]:
-    """Renders a batch of ink, each drawing with a pen of its own, and says how much of each ink was kept."""
+    key: Key[Array, ""], ink: Segments, geometry: str, augment: AugmentConfig, rows: slice, *, bent: bool
+) -> tuple[Float[Array, "drawn height width 1"], Float[Array, " drawn"]]:
+    """Renders `rows` of a batch of ink, each with a pen of its own, and says how much of it was kept."""
     n = ink.mask.shape[0]
     pen_key, bend_key, choice_key, kept_key = jax.random.split(key, 4)
     kept = jnp.ones(n)
@@ -215,14 +224,21 @@ def _draw_ink(
         chosen = jax.random.uniform(choice_key, (n,)) < augment.unfinished
         kept = jnp.where(chosen, jax.random.uniform(kept_key, (n,), minval=LEAST_KEPT), 1.0)
         ink = jax.vmap(cut_off)(ink, kept)
+    ink, kept = jax.tree.map(lambda leaf: leaf[rows], (ink, kept))
     if geometry != "mnist28":
         return inks_to_images(ink, geometry), kept
-    radii = sample_pens(pen_key, n)
+    radii = sample_pens(pen_key, n)[rows]
     return jax.vmap(lambda one, radius: render(fit_ink(one, radius), radius))(ink, radii)[..., None], kept
 
 
-def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
+def make_pipeline(config: TrainConfig, geometry: str, rows: slice | None = None) -> Pipeline:
     """Loads what `config.data` names (or the default) and makes its batches.
+
+    Args:
+        config: data, seed, batch size and augmentation.
+        geometry: of the model.
+        rows: which rows of every batch are made here, where each of several processes makes its own; the
+            shares together are the batch that one process makes. None for all.
 
     Raises:
         InputError: a spec is wrong, or its data cannot be had.
@@ -243,6 +259,7 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
         more.extend(notice)
     validation, missing = _load_validation(specs, geometry)
     more.extend(missing)
+    shares = _divide(counts, rows or slice(0, config.batch_size))
     smoothing = config.optim.label_smoothing
     base = jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
     resident = [
@@ -253,21 +270,26 @@ def make_pipeline(config: TrainConfig, geometry: str) -> Pipeline:
     @jax.jit
     def gather(step: Int[Array, ""], indices: list, resident: list) -> Batch:
         images, labels, parts_kept = [], [], []
-        for number, (part, index, arrays) in enumerate(zip(parts, indices, resident, strict=True)):
+        for number, (part, own, index, arrays) in enumerate(
+            zip(parts, shares, indices, resident, strict=True)
+        ):
+            if own.start == own.stop:
+                continue
             key = jax.random.fold_in(jax.random.fold_in(base, step), number)
-            kept = jnp.ones(part.take)
+            kept = jnp.ones(own.stop - own.start)
             if arrays is None:
                 sample_key, ink_key = jax.random.split(key)
                 ink, label = ENDLESS[part.name](sample_key, part.take)
-                image, kept = _draw_ink(ink_key, ink, geometry, config.augment, bent=False)
+                image, kept = _draw_ink(ink_key, ink, geometry, config.augment, own, bent=False)
+                label = label[own]
             else:
                 all_images, all_ink, all_labels = arrays
-                label = all_labels[index].astype(jnp.int32)
+                label = all_labels[index[own]].astype(jnp.int32)
                 if all_ink is None:
-                    image = all_images[index].astype(jnp.float32) / 255
+                    image = all_images[index[own]].astype(jnp.float32) / 255
                 else:
                     ink = jax.tree.map(lambda leaf, index=index: leaf[index], all_ink)
-                    image, kept = _draw_ink(key, ink, geometry, config.augment, bent=True)
+                    image, kept = _draw_ink(key, ink, geometry, config.augment, own, bent=True)
             images.append(image)
             labels.append(label)
             parts_kept.append(kept)
