@@ -45,7 +45,7 @@ def from_pixels(model: Model, params: Params) -> Callable[[Float[Array, "batch h
 def from_ink(
     model: Model, params: Params
 ) -> Callable[[Float[Array, "batch segments 4"], Bool[Array, "batch segments"]], Answer]:
-    """A function of drawings (`Segments`), in any unit, y down, normalised and then read as by `from_pixels`."""
+    """A function of drawings as `Segments`, in any unit, y down; normalises, then is `from_pixels`."""
     answer_pixels = from_pixels(model, params)
 
     def answer(ends: Float[Array, "batch segments 4"], mask: Bool[Array, "batch segments"]) -> Answer:
