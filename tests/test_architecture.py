@@ -93,10 +93,10 @@ GROUPS: tuple[dict[str, Rule], ...] = (
         "digitjax.config": Rule(HEAVY, only=set()),
         "digitjax.presets.registry": Rule(HEAVY, only={"digitjax.presets"}),
         "digitjax.cli": Rule(HEAVY, only=set()),
+        "digitjax.processes": Rule(HEAVY),
     },
     {
         "digitjax.strokes": Rule(HEAVY - {"numpy"}, only=set()),
-        "digitjax.processes": Rule(HEAVY),
         "digitjax.types": PURE._replace(only=set()),
         "digitjax.segments": PURE._replace(only=TYPES | {"digitjax.strokes"}),
         "digitjax.normalize": PURE._replace(only=TYPES),
