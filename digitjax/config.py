@@ -148,7 +148,9 @@ class TrainConfig:
 
 def _require(condition: bool, name: str, value: object, allowed: str) -> None:
     if not condition:
-        raise InputError(f"--{name} {value} is out of range: give {allowed}")
+        text = str(value)
+        shown = text if len(text) <= 60 else text[:60] + "..."
+        raise InputError(f"--{name} {shown} is out of range: give {allowed}")
 
 
 def to_dict(config: TrainConfig) -> dict:

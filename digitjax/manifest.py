@@ -78,10 +78,10 @@ def read(folder: Path) -> Manifest:
         raise InputError(
             f"{folder} has checkpoint format {version}, this digitjax reads up to {FORMAT}: update digitjax"
         )
-    seal = body.pop(_DIGEST, None)
-    if seal != _seal(body):
-        raise _damaged(folder, f"{NAME} was changed")
     try:
+        seal = body.pop(_DIGEST, None)
+        if seal != _seal(body):
+            raise _damaged(folder, f"{NAME} was changed")
         return Manifest(
             step=int(body["step"]),
             contents=tuple(map(str, body["contents"])),
@@ -89,7 +89,7 @@ def read(folder: Path) -> Manifest:
             config_sha256=str(body["config_sha256"]),
             files={str(n): (int(f["size"]), str(f[_DIGEST])) for n, f in body["files"].items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise _damaged(folder, f"{NAME} lacks what it must hold") from error
 
 
@@ -104,6 +104,15 @@ def verify(folder: Path, config: Path) -> Manifest:
     for place in (folder, *between, config):
         if place.is_symlink():
             raise _damaged(folder, f"{place.relative_to(config.parent).as_posix()} is a link")
+    try:
+        return _verified(folder, config)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be read ({error.strerror}): make it readable or take another step of this run"
+        ) from None
+
+
+def _verified(folder: Path, config: Path) -> Manifest:
     manifest = read(folder)
     found = _files(folder)
     found.pop(NAME)

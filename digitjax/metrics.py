@@ -19,7 +19,13 @@ from digitjax.config import TrainConfig
 CLOCK_FIELDS = ("seconds", "images_per_second")
 """Fields that differ from run to run."""
 
+STEP_FIELDS = {"step", "loss", "accuracy"}
+EPOCH_FIELDS = {"step", "epoch", "train_loss", "train_accuracy", "validation"}
+"""What each line must have."""
+
 LOG_EVERY = 10
+MAX_LINE_BYTES = 2**20
+"""Bytes of one line."""
 
 
 def is_kept(step: int, config: TrainConfig) -> bool:
@@ -33,18 +39,19 @@ def is_logged(step: int, config: TrainConfig) -> bool:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics file; a last line that was cut off is left out."""
+    """The lines of a metrics file up to the first that is none of ours, as one that was cut off."""
     if not path.is_file():
         return []
     lines = []
-    for text in path.read_bytes().decode("utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            break
-        if not isinstance(line, dict) or not isinstance(line.get("step"), int):
-            break
-        lines.append(line)
+    with path.open("rb") as file:
+        while text := file.readline(MAX_LINE_BYTES):
+            try:
+                line = json.loads(text)
+            except (ValueError, RecursionError):
+                break
+            if not _is_line(line):
+                break
+            lines.append(line)
     return lines
 
 
@@ -76,7 +83,7 @@ class MetricsFile:
     @property
     def seconds(self) -> float:
         """Clock of the last line."""
-        return float(self.lines[-1].get("seconds", 0.0)) if self.lines else 0.0
+        return float(self.lines[-1].get("seconds") or 0.0) if self.lines else 0.0
 
     def write(self, line: dict[str, Any]) -> None:
         """Appends a line; a killed process loses no line that was written."""
@@ -93,6 +100,21 @@ class MetricsFile:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _is_line(line: object) -> bool:
+    """Whether all that is ever read of a line is there, and numbers; those of an epoch may be unknown."""
+    if not isinstance(line, dict) or type(line.get("step")) is not int:
+        return False
+    is_epoch, sets = "epoch" in line, line.get("validation", {})
+    if not isinstance(sets, dict) or not all(isinstance(result, dict) for result in sets.values()):
+        return False
+    numbers = [line[name] for name in line if name != "validation"]
+    numbers += [number for result in sets.values() for number in result.values()]
+    return line.keys() >= (EPOCH_FIELDS if is_epoch else STEP_FIELDS) and all(
+        (number is None and is_epoch) or (isinstance(number, int | float) and abs(number) < 1e300)
+        for number in numbers
+    )
 
 
 def _text(line: dict[str, Any]) -> str:

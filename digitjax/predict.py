@@ -1,7 +1,8 @@
 """From pictures and drawings to answers: the same path that training and evaluation take."""
 
 import functools
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -76,7 +77,7 @@ def predict(model: Model, params: Params, images: Float[np.ndarray, "n height wi
 
 
 def drawings_to_images(
-    drawings: Sequence[Drawing], geometry: str
+    drawings: Iterable[Drawing], geometry: str
 ) -> Iterator[Float[np.ndarray, "height width 1"]]:
     """The images that a network of `geometry` sees, one a drawing, 0 to 1; rendered `BATCH` at a time.
 
@@ -84,9 +85,9 @@ def drawings_to_images(
         InputError: a coordinate is not finite, or no geometry has that name.
         DigitjaxError: an image is not finite.
     """
-    shape = geometry_shape(geometry)
-    for start in range(0, len(drawings), BATCH):
-        ink = pack_all(drawings[start : start + BATCH])
+    shape, drawings = geometry_shape(geometry), iter(drawings)
+    while group := list(itertools.islice(drawings, BATCH)):
+        ink = pack_all(group)
         count = len(ink.mask)
         ends = np.zeros((BATCH, MAX_SEGMENTS, 4), np.float32)
         mask = np.zeros((BATCH, MAX_SEGMENTS), bool)

@@ -16,6 +16,7 @@ No JAX here, so that a checkpoint is found before anything heavy is imported.
 import contextlib
 import dataclasses
 import difflib
+import os
 import typing
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,7 +89,7 @@ def config_from_dict(values: object) -> TrainConfig:
 
 def is_run(folder: Path) -> bool:
     """Whether the folder is that of a training run."""
-    return (folder / CONFIG).is_file()
+    return os.path.isfile(folder / CONFIG)  # False also where one may not look
 
 
 def is_finished(run: Path) -> bool:
@@ -151,10 +152,17 @@ def newest_step(folder: Path) -> Path:
 
 
 def list_runs(folder: Path) -> list[Path]:
-    """Every run in the checkpoints folder, by name."""
+    """Every run in the checkpoints folder, by name.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if is_run(p))
+    try:
+        return sorted(p for p in folder.iterdir() if is_run(p))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}): make it readable") from None
 
 
 def validation_text(record: Mapping[str, typing.Any]) -> str:
@@ -188,7 +196,7 @@ def near_misses(text: str, folder: Path, *words: str) -> list[str]:
     path = Path(text)
     typed = {word: word for word in words} | {run.name: run.name for run in list_runs(folder)}
     for place in (path.parent, path.parent.parent):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, InputError):
             for run in list_runs(place):
                 typed.setdefault(run.name, str(run))
     named = path.parent.name if _is_number(path.name) else path.name
@@ -207,7 +215,10 @@ def set_latest(run: Path) -> None:
 def latest_run(folder: Path) -> Path | None:
     """The run that `latest` names, if it is still there."""
     try:
-        name = (folder / LATEST).read_text(encoding="utf-8").strip()[:255]
+        if not (folder / LATEST).is_file():
+            return None
+        with (folder / LATEST).open(encoding="utf-8") as file:
+            name = file.read(256).strip()
     except (OSError, UnicodeDecodeError):
         return None
     run = folder / name
@@ -283,7 +294,7 @@ def _is_number(name: str) -> bool:
 
 def _score(step: Path) -> float:
     score = manifest.read(step).record.get("score")
-    return float(score) if isinstance(score, int | float) else float("-inf")
+    return score if isinstance(score, int | float) else float("-inf")
 
 
 def _published_at(step: Path) -> tuple[int, int]:
@@ -306,7 +317,7 @@ def _build(kind: type, values: object, prefix: str) -> typing.Any:
     fields = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
     for name in values:
         if name not in fields:
-            raise InputError(f"field {prefix + str(name)!r} is unknown: it needs a newer digitjax")
+            raise InputError(f"field {(prefix + name)[:60]!r} is unknown: it needs a newer digitjax")
     return kind(
         **{name: _value(hint, values[name], prefix + name) for name, hint in fields.items() if name in values}
     )
@@ -321,10 +332,12 @@ def _value(hint: typing.Any, value: object, name: str) -> object:
     if origin is tuple and isinstance(value, list) and len(value) <= 1000:
         return tuple(_value(arguments[0], item, name) for item in value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
     if hint in (int, bool, str) and type(value) is hint:
         return value
     allowed = (
         ", ".join(map(str, arguments)) if origin is typing.Literal else getattr(hint, "__name__", str(hint))
     )
-    raise InputError(f"field {name!r} is {str(value)[:40]!r}, it must be {allowed}: give another checkpoint")
+    shown = repr(value)[:40] if isinstance(value, str | int | float | None) else type(value).__name__
+    raise InputError(f"field {name!r} is {shown}, it must be {allowed}: give another checkpoint")

@@ -7,6 +7,7 @@ A stroke may carry a third list, milliseconds. Unknown keys are ignored.
 
 import difflib
 import gzip
+import itertools
 import json
 import os
 import tempfile
@@ -30,6 +31,8 @@ MAX_POINTS = 200_000
 """Points of one drawing, over all strokes."""
 MAX_INFLATION = 400
 """How many times its gzip file's size a file may reach, once it passes 64 MiB (gzip's own bound is 1032)."""
+MAX_NAMES = 100
+"""Names that are looked at for what may have been meant."""
 
 
 class Drawing(NamedTuple):
@@ -125,7 +128,7 @@ def from_json(record: Any) -> Drawing:
     if not isinstance(record, Mapping):
         _refuse(f"a drawing is a JSON object, this is {_kind(record)}")
     if "drawing" not in record:
-        near = difflib.get_close_matches("drawing", [str(key) for key in record], 1)
+        near = difflib.get_close_matches("drawing", itertools.islice(record, MAX_NAMES), 1)
         hint = f' (did you mean "{near[0]}" to be it?)' if near else ""
         _refuse(f'there is no "drawing"{hint}: give one list of strokes')
     strokes, times = _strokes(record["drawing"])
@@ -136,6 +139,8 @@ def from_json(record: Any) -> Drawing:
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} cannot be read (it is no file): give an .ndjson or .ndjson.gz file")
         with open(path, "rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)

@@ -15,6 +15,8 @@ from play.record import Recorder, RecordError
 from play.state import PENS, TEXT_SIZES, THEMES, Settings
 
 SETTINGS = "settings.json"
+MAX_SETTINGS = 2**16
+"""Bytes of the settings at most."""
 
 
 class Outside:
@@ -69,14 +71,16 @@ class Outside:
 
 def load_settings(folder: Path) -> Settings:
     """The settings of the last time; the defaults where there are none or nonsense."""
-    fresh = Settings()
+    path = folder / SETTINGS
     try:
-        values: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        known = Settings(values["theme"], values["text_size"], values["pen"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return fresh
-    good = known.theme in THEMES and known.text_size in TEXT_SIZES and known.pen in range(len(PENS))
-    return known if good else fresh
+        if not path.is_file() or path.stat().st_size > MAX_SETTINGS:
+            return Settings()
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        theme, text_size, pen = values["theme"], values["text_size"], values["pen"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return Settings()
+    good = theme in THEMES and text_size in TEXT_SIZES and type(pen) is int and 0 <= pen < len(PENS)
+    return Settings(theme, text_size, pen) if good else Settings()
 
 
 def save_settings(folder: Path, settings: dict) -> list[Event]:

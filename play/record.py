@@ -41,7 +41,7 @@ class Recorder:
     @property
     def path(self) -> Path:
         """The file, behind a link too; it need not exist yet."""
-        return (self.folder / FILE).resolve()
+        return Path(os.path.realpath(self.folder / FILE))
 
     def append(self, record: Record) -> int:
         """Adds a drawing and returns how many there are; it is on the disk when this returns.
@@ -124,12 +124,12 @@ class Recorder:
             os.close(descriptor)
 
     def _records(self) -> Iterator[tuple[int, dict]]:
-        from digitjax.strokes import from_json
+        from digitjax.strokes import MAX_LINE_BYTES, from_json
 
         if not self.path.exists():
             return
         with open(self.path, "rb") as file:
-            for number, line in enumerate(file):
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b"")):
                 record = _parsed(line)
                 if record is not None:
                     with contextlib.suppress(InputError):
@@ -149,7 +149,10 @@ class Recorder:
                     continue
                 found = True
                 changed = change(record | {"key": key})
-                lines[number] = b"" if changed is None else _line(changed)
+                try:
+                    lines[number] = b"" if changed is None else _line(changed)
+                except (ValueError, RecursionError):
+                    raise RecordError("Its line holds what cannot be written again: delete it.") from None
             if not found:
                 raise RecordError("The drawing is not in the file any more.")
             self._replace(b"".join(lines))
@@ -191,6 +194,8 @@ class Recorder:
     @contextlib.contextmanager
     def _errors(self, verb: str = "written") -> Iterator[None]:
         try:
+            if self.path.exists() and not self.path.is_file():  # a pipe would keep whoever opens it waiting
+                raise OSError("it is no file")
             yield
         except OSError as error:
             reason = error.strerror or str(error)
@@ -269,7 +274,8 @@ def _fitted(strokes: list) -> tuple:
 
 
 def _shown(value: object, length: int) -> str:
-    return str(value or "")[:length].encode("utf-8", "replace").decode()
+    text = str(value) if isinstance(value, str | int | float) else ""
+    return text[:length].encode("utf-8", "replace").decode()
 
 
 def _line(record: dict) -> bytes:

@@ -17,8 +17,8 @@ from play.record import Recorder
 ENDINGS = (".ndjson", ".ndjson.gz")
 MAX_FILES, MAX_SEEN = 200, 10_000
 """Files that are offered, and names that are looked at in one folder."""
-MAX_DRAWINGS = 100_000
-"""Drawings of one imported file."""
+MAX_DRAWINGS, MAX_POINTS = 100_000, 5_000_000
+"""Drawings of one imported file, and their points."""
 PICTURE = 280
 """Side of an exported picture in pixels."""
 MARGIN = 0.12
@@ -60,7 +60,7 @@ def import_file(recorder: Recorder, path: Path) -> str:
     if not path.name.lower().endswith(ENDINGS):
         return f"{path.name} cannot be imported: give an .ndjson or .ndjson.gz file of drawings."
     known = {_ink(record) for record in recorder.records()}
-    fresh, there = [], 0
+    fresh, there, points = [], 0, 0
     try:
         for drawing in read_drawings(path):
             record = to_json(drawing)
@@ -69,8 +69,11 @@ def import_file(recorder: Recorder, path: Path) -> str:
             if ink not in known:
                 fresh.append(record)
                 known.add(ink)
-            if len(fresh) > MAX_DRAWINGS:
-                return f"{path.name} has more than {MAX_DRAWINGS:,} drawings: split it."
+            points += sum(map(len, drawing.strokes))
+            if len(fresh) > MAX_DRAWINGS or points > MAX_POINTS:
+                return (
+                    f"{path.name} has more than {MAX_DRAWINGS:,} drawings or {MAX_POINTS:,} points: split it."
+                )
     except InputError as error:
         return f"Nothing was added. {error}"
     if fresh:

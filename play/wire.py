@@ -1,6 +1,7 @@
 """Messages between the window and the worker: a line of JSON and arrays, nothing pickled."""
 
 import json
+import math
 import struct
 from typing import Any
 
@@ -26,11 +27,14 @@ def unpack(message: bytes) -> tuple[dict[str, Any], list[np.ndarray]]:
     if not 4 <= len(message) <= MAX_BYTES:
         raise ValueError(f"a message of {len(message)} bytes")
     (length,) = struct.unpack_from("<I", message)
-    header = json.loads(message[4 : 4 + length])
-    arrays, at = [], 4 + length
-    for kind, shape in header.pop("arrays"):
-        dtype = np.dtype(kind)
-        count = int(np.prod(shape))
-        arrays.append(np.frombuffer(message, dtype, count, at).reshape(shape))
-        at += count * dtype.itemsize
+    try:
+        header = json.loads(message[4 : 4 + length])
+        arrays, at = [], 4 + length
+        for kind, shape in header.pop("arrays"):
+            dtype = np.dtype(kind)
+            count = math.prod(shape)
+            arrays.append(np.frombuffer(message, dtype, count, at).reshape(shape))
+            at += count * dtype.itemsize
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, SyntaxError, TypeError) as error:
+        raise ValueError(f"a message whose header is none ({type(error).__name__})") from error
     return header, arrays

@@ -135,8 +135,8 @@ def _checkpoint(run: Path) -> dict:
         "step": int(step.name),
         "state": _state_of(run),
         "validation": runs.validation_text(record),
-        "parameters": record.get("parameters"),
-        "date": record.get("date"),
+        "parameters": parameters if isinstance(parameters := record.get("parameters"), int) else None,
+        "date": str(record.get("date"))[:32],
     }
 
 
@@ -164,14 +164,15 @@ def _lines(found: dict) -> list[str]:
             size = "not there" if folder["files"] is None else _size(folder)
             lines.append(f"folder       {name}: {folder['path']} ({size})")
     lines += [f"data         {name}: {state}" for name, state in found["data"].items()]
-    for one in found["checkpoints"]:
-        if "error" in one:
-            lines.append(f"checkpoint   {one['run']}: broken, {one['error']}")
-            continue
-        state = one["state"]
-        about = f"step {one['step']}, {state}, {one['parameters'] or 0:,} parameters, {one['date']}"
-        lines.append(f"checkpoint   {one['run']}: {about}{one['validation'] and ', ' + one['validation']}")
+    lines += [f"checkpoint   {_checkpoint_text(one)}" for one in found["checkpoints"]]
     return [*lines, f"default      {found['default']}"]
+
+
+def _checkpoint_text(one: dict) -> str:
+    if "error" in one:
+        return f"{one['run']}: broken, {one['error']}"
+    about = f"step {one['step']}, {one['state']}, {one['parameters'] or 0:,} parameters, {one['date']}"
+    return f"{one['run']}: {about}{one['validation'] and ', ' + one['validation']}"
 
 
 def _size(folder: dict) -> str:

@@ -1,5 +1,6 @@
 """`digitjax predict`: what a network reads in pictures and drawings."""
 
+import collections
 import itertools
 import sys
 from collections.abc import Iterable, Iterator
@@ -79,7 +80,8 @@ def read(files: Iterable[str], geometry: str) -> Iterator[Item]:
     for file in files:
         try:
             if file.lower().endswith(DRAWINGS):
-                images = drawings_to_images(list(read_drawings(file)), geometry)
+                collections.deque(read_drawings(file), maxlen=0)  # whole, or else refused, however large
+                images = drawings_to_images(read_drawings(file), geometry)
             else:
                 images = [picture_to_image(read_picture(file), geometry)]
             yield from (Item(file, number, image) for number, image in enumerate(images))

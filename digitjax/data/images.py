@@ -2,6 +2,8 @@
 
 import os
 import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from digitjax.data.spec import Kind, Source, Spec
 from digitjax.data.splits import in_split, number_of, picture_digests
 from digitjax.errors import InputError
 from digitjax.pictures import read_picture
-from digitjax.strokes import MAX_WORD
+from digitjax.strokes import MAX_INFLATION, MAX_WORD
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 """Files that count as pictures; others in a class's folder are left alone."""
@@ -25,6 +27,8 @@ MAX_SIDE = 4096
 """Pixels of an array's height or width."""
 MAX_PICTURES = 2_000_000
 """Pictures of one source."""
+MIN_BOMB = 64 * 2**20
+"""Bytes up to which an array may grow by any factor when it is unpacked, above them by `MAX_INFLATION`."""
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 """What the standard library raises on archives that are not as they should be."""
@@ -94,7 +98,7 @@ def _read_folder(folder: Path) -> Iterator[tuple[np.ndarray, str | None]]:
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
     """Class ("" for none) and name of each picture; links that lead out of the folder are refused."""
-    root = folder.resolve()
+    root = os.path.realpath(folder)
     try:
         entries = list(os.scandir(folder))
         for entry in entries:
@@ -109,7 +113,7 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
             for file in inside:
                 if not file.name.lower().endswith(ENDINGS) or file.name.startswith("."):
                     continue
-                if not Path(file.path).resolve().is_relative_to(root):
+                if not Path(os.path.realpath(file.path)).is_relative_to(root):
                     raise InputError(f"{file.path} is a link out of its folder: put the picture itself there")
                 yield word, file.name
     except OSError as error:
@@ -120,12 +124,16 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _read_npz(path: Path) -> Iterator[tuple[np.ndarray, str | None]]:
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file: give an .npz file with x and y")
         with zipfile.ZipFile(path) as archive:
             x, y = _array(path, archive, "x"), _array(path, archive, "y")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give an .npz file with x and y") from None
     except _DAMAGED as error:
-        raise InputError(f"{path} is no .npz file, or damaged ({error}): write it with numpy.savez") from None
+        raise InputError(
+            f"{path} is no .npz file, or damaged ({_reason(error)}): write it with numpy.savez"
+        ) from None
     if x.ndim == 4 and x.shape[-1] == 1:
         x = x[..., 0]
     if x.dtype != np.uint8 or x.ndim not in (3, 4) or (x.ndim == 4 and x.shape[-1] not in (3, 4)):
@@ -138,7 +146,11 @@ def _read_npz(path: Path) -> Iterator[tuple[np.ndarray, str | None]]:
         )
     if not len(x):
         raise InputError(f"{path} holds no pictures: give at least one")
-    for picture, label in zip(x, y.tolist(), strict=True):
+    try:
+        labels = y.tolist()
+    except (ValueError, SystemError) as error:  # a number that is no character; NumPy 2.5 raises the latter
+        raise InputError(f"y of {path} holds a word that is no text ({error}): give characters") from None
+    for picture, label in zip(x, labels, strict=True):
         yield picture, _word(path, label)
 
 
@@ -147,6 +159,10 @@ def _word(path: Path, label: int | str) -> str | None:
         return None if label < 0 else str(label)
     if len(label) > MAX_WORD:
         raise InputError(f"y of {path} holds a word of {len(label)} characters: give at most {MAX_WORD}")
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"y of {path} holds half of a surrogate pair: give whole characters") from None
     return label or None
 
 
@@ -155,14 +171,21 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> Shaped[np.ndarray
     try:
         entry = archive.getinfo(f"{name}.npy")
     except KeyError:
-        there = ", ".join(archive.namelist()[:5]) or "nothing"
+        there = _reason(ValueError(", ".join(archive.namelist()[:5]))) or "nothing"
         raise InputError(f"{path} has no array {name} (it has {there}): give x and y") from None
     if entry.file_size > MAX_BYTES:
         raise InputError(
             f"{name} of {path} unpacks to more than {MAX_BYTES // 2**30} GiB: give a smaller file"
         )
+    if entry.file_size > max(MIN_BOMB, MAX_INFLATION * entry.compress_size):
+        raise InputError(
+            f"{name} of {path} grows more than {MAX_INFLATION} times when unpacked: write it with numpy.savez"
+        )
     try:
-        with archive.open(entry) as file:
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # all that NumPy writes
+            raise ValueError(f"compression of kind {entry.compress_type}")
+        with archive.open(entry) as file, warnings.catch_warnings():
+            warnings.simplefilter("error")  # of a header that only resembles one
             version = np.lib.format.read_magic(file)
             read = (
                 np.lib.format.read_array_header_1_0
@@ -176,9 +199,23 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> Shaped[np.ndarray
             if dtype.hasobject or min(shape, default=1) < 0 or size != entry.file_size - file.tell():
                 raise ValueError("its header does not fit its size, or it holds objects")
             flat = np.frombuffer(file.read(), dtype) if size else np.zeros(0, dtype)
-    except (*_DAMAGED, SyntaxError, TypeError) as error:
-        raise InputError(f"{name} of {path} is damaged ({error}): write it with numpy.savez") from None
-    return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+            return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+    except (
+        *_DAMAGED,
+        SyntaxError,
+        TypeError,
+        OverflowError,
+        MemoryError,
+        Warning,
+        tokenize.TokenError,
+    ) as error:
+        raise InputError(
+            f"{name} of {path} is damaged ({_reason(error)}): write it with numpy.savez"
+        ) from None
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 KIND = Kind(

@@ -39,6 +39,10 @@ MAX_FILES = 200_000
 """Files of one folder."""
 MAX_OVERLAP = 64
 """How often the segments of a set may name its points, in the mean: a hierarchy names each once a level."""
+MAX_PARTS = 1_000_000
+"""Components of one set of a file, and segments."""
+MAX_COLUMNS = 16
+"""Columns that `.COORD` names; the format knows nine."""
 
 MM_PER_INCH = 25.4
 
@@ -102,13 +106,14 @@ class _FileReader:
         self._data_source = self._data_id = self._writer = None
         self._components: list[_Component] = []
         self._segments: list[_Named] = []
+        self._room = 0
 
     def read(self, path: Path) -> Iterator[Drawing]:
         yield from self._read(path, ())
         yield from self._drawings()
 
     def _read(self, path: Path, within: tuple[Path, ...]) -> Iterator[Drawing]:
-        within = (*within, path.resolve())
+        within = (*within, _real(path))
         for statement in statements(self._text(path)):
             try:
                 match statement.keyword:
@@ -118,6 +123,7 @@ class _FileReader:
                         yield from self._drawings()
                     case "SEGMENT":
                         self._segments.append(_Named(path, segment(statement)))
+                        self._require_room(statement)
                     case "PEN_DOWN" | "PEN_UP":
                         self._component(statement)
                     case _:
@@ -143,14 +149,13 @@ class _FileReader:
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def _included(self, statement: Statement, path: Path, within: tuple[Path, ...]) -> Path:
-        name = statement.text.strip().split("\n")[0].strip().strip('"').replace("\\", "/")
+        name = statement.text.strip().partition("\n")[0].strip().strip('"').replace("\\", "/")
         parts = name.split("/")
         if not name or len(name) > 1024 or not name.isprintable() or ":" in name or parts[0] == "":
             raise Malformed(statement.line, f".INCLUDE {name[:40]!r} is no relative path: give one")
-        found = [
-            p for p in (path.parent / name, self._root / "include" / name, self._root / name) if p.is_file()
-        ]
-        if ".." in parts or not all(p.resolve().is_relative_to(self._root) for p in found):
+        places = (path.parent / name, self._root / "include" / name, self._root / name)
+        found = [place for place in places if os.path.isfile(place)]  # a name may be too long for a path
+        if ".." in parts or not all(_real(p).is_relative_to(self._root) for p in found):
             raise Malformed(
                 statement.line, f".INCLUDE {name[:80]!r} leads out of {self._root}: put the file into it"
             )
@@ -160,7 +165,7 @@ class _FileReader:
                 f".INCLUDE {name[:80]!r} is neither beside this file nor in "
                 f"{self._root / 'include'}: put it there",
             )
-        fresh = [p for p in found if p.resolve() not in within]
+        fresh = [p for p in found if _real(p) not in within]
         if not fresh:
             raise Malformed(statement.line, f".INCLUDE {name[:80]!r} includes itself in a loop: remove it")
         self._includes += 1
@@ -175,7 +180,11 @@ class _FileReader:
     def _declare(self, statement: Statement) -> None:
         match statement.keyword.split("_"):
             case ["COORD"]:
-                columns = [word.upper() for word in statement.words()]
+                columns = [word.upper() for word in statement.words(MAX_COLUMNS)]
+                if len(columns) > MAX_COLUMNS:
+                    raise Malformed(
+                        statement.line, f".COORD names more than {MAX_COLUMNS} columns: give .COORD X Y T"
+                    )
                 if not {"X", "Y"} <= set(columns) or len(set(columns)) < len(columns):
                     raise Malformed(
                         statement.line, ".COORD does not name X and Y once each: give it as .COORD X Y T"
@@ -208,10 +217,17 @@ class _FileReader:
             raise Malformed(statement.line, "in the unit of x, a y is beyond 1e308: give real resolutions")
         source = self._data_source or self._data_id
         self._components.append(_Component(found, statement.keyword == "PEN_DOWN", source, self._writer))
+        self._require_room(statement)
+
+    def _require_room(self, statement: Statement) -> None:
+        if max(len(self._components), len(self._segments)) > MAX_PARTS:
+            raise Malformed(
+                statement.line, f"there are more than {MAX_PARTS} of .{statement.keyword}: split the file"
+            )
 
     def _drawings(self) -> Iterator[Drawing]:
         """The drawings of the set that ends here; the next one begins empty."""
-        room = MAX_OVERLAP * sum(len(component.points) for component in self._components)
+        self._room = MAX_OVERLAP * sum(len(component.points) for component in self._components)
         seen = set()
         for path, one in self._segments:
             if (one.delineation, one.label) in seen:
@@ -222,11 +238,6 @@ class _FileReader:
                 drawing = self._drawing(one)
             except Malformed as error:
                 raise InputError(f"{path}:{error.line}: {error}") from None
-            room -= sum(map(len, drawing.strokes))
-            if room < 0:
-                raise InputError(
-                    f"{path}:{one.line}: the segments name each point over {MAX_OVERLAP} times: give fewer"
-                )
             yield drawing
         self._components, self._segments = [], []
 
@@ -254,6 +265,11 @@ class _FileReader:
                         f"the segment names point {max(start, stop)} of {len(component.points)} of component "
                         f"{index}, counted from 0: give the file whole",
                     )
+                self._room -= stop + 1 - start
+                if self._room < 0:
+                    raise Malformed(
+                        one.line, f"the segments name each point over {MAX_OVERLAP} times: give fewer"
+                    )
                 if component.down:
                     owner = owner or component
                     strokes.append(component.points[start : stop + 1])
@@ -269,11 +285,16 @@ class _FileReader:
 
 def _root(path: Path) -> Path:
     """The folder that nothing is read from outside of: the release's if there is one, else the one given."""
-    folder = (path if path.is_dir() else path.parent).resolve()
+    folder = _real(path if path.is_dir() else path.parent)
     for parent in (folder, *folder.parents):
         if parent.name == "data" and (parent.parent / "include").is_dir():
             return parent.parent
     return folder
+
+
+def _real(path: Path) -> Path:
+    """Where links lead; unlike `Path.resolve`, whose older versions do, a ring of links raises nothing."""
+    return Path(os.path.realpath(path))
 
 
 def _files(path: Path, root: Path) -> Iterator[Path]:
@@ -289,12 +310,12 @@ def _files(path: Path, root: Path) -> Iterator[Path]:
     count = 0
     for folder, folders, names in os.walk(path):
         here = Path(folder)
-        folders[:] = sorted(n for n in folders if n[0] != "." and (here / n).resolve() != root / "include")
+        folders[:] = sorted(n for n in folders if n[0] != "." and _real(here / n) != root / "include")
         for name in sorted(names):
             file = here / name
             if name[0] == "." or not file.is_file() or not _is_unipen(file):
                 continue
-            if not file.resolve().is_relative_to(root):
+            if not _real(file).is_relative_to(root):
                 raise InputError(f"{file} is a link out of {root}: put the file itself there")
             count += 1
             if count > MAX_FILES:

@@ -4,6 +4,7 @@ After the format's own definition (I. Guyon, AT&T Bell Laboratories, 1994, `unip
 with a dot in the first column; all that follows it up to the next keyword, over many lines, is its argument.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,12 +13,16 @@ import numpy as np
 from jaxtyping import Float
 
 from digitjax.errors import InputError
+from digitjax.strokes import MAX_POINTS
 
 MAX_PIECES = 10_000
 """Parts of one delineation, so strokes of one segment at most."""
+MAX_WORDS = 1024
+"""Words of an argument that are told apart, where they are no numbers."""
 
 _KEYWORD = re.compile(r"^\.([A-Za-z][A-Za-z0-9_]*)", re.MULTILINE)
 _PIECE = re.compile(r"(\d{1,9})(?:(?::(\d{1,9}))?-(\d{1,9})(?::(\d{1,9}))?)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _ESCAPES = {"n": " ", "t": " "}
 
 
@@ -46,9 +51,9 @@ class Statement(NamedTuple):
     text: str
     line: int
 
-    def words(self) -> list[str]:
-        """The argument as words."""
-        return self.text.split()
+    def words(self, most: int = MAX_WORDS) -> list[str]:
+        """The argument as words; what follows the first `most` is one more, so that memory is bounded."""
+        return self.text.split(None, most)
 
 
 class Segment(NamedTuple):
@@ -99,7 +104,11 @@ def points(statement: Statement, columns: int) -> Float[np.ndarray, "points colu
     Raises:
         Malformed: something is no finite number, or the last row is not full.
     """
-    words = statement.words()
+    words = statement.words(columns * MAX_POINTS)
+    if len(words) > columns * MAX_POINTS:
+        raise Malformed(
+            statement.line, f".{statement.keyword} holds more than {MAX_POINTS} points: give fewer at a time"
+        )
     try:
         values = np.array(list(map(float, words)), np.float64)
     except ValueError:
@@ -130,7 +139,7 @@ def segment(statement: Statement) -> Segment:
         if not closed:
             raise Malformed(statement.line, 'the label of .SEGMENT is not closed: end it with "')
         label = inner if inner == "\\" else re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[1]), inner)
-    words = head.split()
+    words = head.split(None, 2)
     delineation = words[1] if len(words) > 1 and words[1] != "?" else None
     return Segment(delineation, label, statement.line)
 
@@ -141,7 +150,7 @@ def pieces(segment: Segment) -> list[Piece]:
     Raises:
         Malformed: it is no delineation, runs backwards, or has too many parts.
     """
-    texts = (segment.delineation or "").split(",")
+    texts = (segment.delineation or "").split(",", MAX_PIECES)
     if len(texts) > MAX_PIECES:
         raise Malformed(segment.line, f"the delineation has over {MAX_PIECES} parts: give fewer a segment")
     found = []
@@ -167,7 +176,7 @@ def number(statement: Statement) -> float:
     Raises:
         Malformed: it is another thing.
     """
-    words = statement.words()
+    words = statement.words(1)
     value = points(statement._replace(text=words[0] if words else ""), 1)
     if not value.size or value[0, 0] <= 0:
         raise Malformed(statement.line, f".{statement.keyword} is not above 0: give its real value")
@@ -175,12 +184,9 @@ def number(statement: Statement) -> float:
 
 
 def _wrong_number(statement: Statement) -> Malformed:
-    for offset, line in enumerate(statement.text.split("\n")):
-        for word in line.split():
-            if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", word, re.ASCII) or not np.isfinite(
-                float(word)
-            ):
-                return Malformed(
-                    statement.line + offset, f"{word[:20]!r} is no number, or not finite: give finite numbers"
-                )
+    for match in re.finditer(r"\S+", statement.text):
+        word = match[0]
+        if not _NUMBER.fullmatch(word) or not math.isfinite(float(word)):
+            line = statement.line + statement.text.count("\n", 0, match.start())
+            return Malformed(line, f"{word[:20]!r} is no number, or not finite: give finite numbers")
     return Malformed(statement.line, f".{statement.keyword} holds what is no number: give finite numbers")

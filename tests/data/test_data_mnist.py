@@ -35,6 +35,9 @@ def test_idx_is_read_plain_and_packed(tiny):
     assert (tiny / NAMES[0]).read_bytes()[:16] == bytes.fromhex("00000803 000000f0 0000001c 0000001c")
 
 
+IMAGE = bytes.fromhex("00000803 00000001 00000002 00000002 05060708")
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -44,8 +47,9 @@ def test_idx_is_read_plain_and_packed(tiny):
         (bytes.fromhex("00000803 00000001 00000001 00000002 05"), "is cut off, 17 bytes where 18"),
         (bytes.fromhex("00000803 00000001 00000001 00000001 0506"), "too long"),
         (bytes.fromhex("00000803 ffffffff ffffffff ffffffff 05"), "is cut off"),
-        (gzip.compress(bytes(100), mtime=0)[:-9], "damaged or cut off"),
-        (gzip.compress(bytes(100), mtime=0)[:-8] + bytes(8), "damaged or cut off"),
+        (bytes.fromhex("00000803 00000000 ffffffff ffffffff"), "holds no items"),
+        (gzip.compress(IMAGE, mtime=0)[:-9], "damaged or cut off"),
+        (gzip.compress(IMAGE, mtime=0)[:-8] + bytes(8), "damaged or cut off"),
         (b"\x1f\x8b" + bytes(9), "damaged or cut off"),
     ],
 )
@@ -58,11 +62,13 @@ def test_idx_that_is_not_whole_is_refused(tmp_path, content, says):
 
 def test_a_zip_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("digitjax.data.idx.MAX_BYTES", 10_000)
-    (tmp_path / "bomb").write_bytes(gzip.compress(bytes(100_000)))
-    with pytest.raises(InputError, match="bomb unpacks to more"):
+    monkeypatch.setattr("digitjax.data.idx._PART", 100)
+    header = bytes.fromhex("00000801 00018698")  # 99,992 labels
+    (tmp_path / "bomb").write_bytes(gzip.compress(header + bytes(99_992)))
+    with pytest.raises(InputError, match="bomb holds more than"):
         read_idx(tmp_path / "bomb", 1)
-    (tmp_path / "large").write_bytes(bytes(20_000))
-    with pytest.raises(InputError, match="large is larger"):
+    (tmp_path / "large").write_bytes(header + bytes(99_992))
+    with pytest.raises(InputError, match="large holds more than"):
         read_idx(tmp_path / "large", 1)
 
 
