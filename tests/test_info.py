@@ -1,8 +1,15 @@
 import json
+import os
+import subprocess
+import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 from digitjax import cli, runs
+from digitjax.commands import info
 from digitjax.data import registry
 
 
@@ -40,3 +47,58 @@ def test_the_shipped_checkpoint_is_listed(monkeypatch, capfd):
     monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(root / "checkpoints"))
     assert cli.main(["info"]) == 0
     assert "checkpoint   default: step " in capfd.readouterr().out
+
+
+def test_a_jax_that_aborts_or_never_answers_costs_the_report_one_line(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--nonsense")  # at which XLA ends its process
+    (said,) = info._devices()
+    assert said.startswith("none: ") and "--nonsense" in said
+    monkeypatch.setattr(info, "_ASK_JAX", "raise RuntimeError('no such backend')")
+    assert info._devices() == ["none: RuntimeError: no such backend"]
+    monkeypatch.setattr(info, "PATIENCE", 0.2)
+    monkeypatch.setattr(info, "_ASK_JAX", "import time; time.sleep(60)")
+    assert info._devices() == ["none: JAX has not answered within 0.2 seconds"]
+
+
+def test_whatever_is_broken_the_report_is_whole(tmp_path, monkeypatch, capfd):
+    def broken(name):
+        raise KeyError(name)
+
+    run = tmp_path / "ck" / "cnn\n0"
+    (run / "7").mkdir(parents=True)
+    (run / runs.CONFIG).write_text("{}")
+    (run / "7" / "manifest.json").write_text('{"format": 2, "step": 1e999}')
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path / "ck"))
+    monkeypatch.setattr(info, "_devices", lambda: ["cpu:0 cpu"])
+    monkeypatch.setattr(info.registry, "kind", broken)
+    assert cli.main(["info"]) == 0
+    out = capfd.readouterr().out
+    assert "data         mnist: unknown, KeyError: 'mnist'" in out
+    assert "checkpoint   cnn?0: broken, " in out and "default      " in out
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="everybody may read there")
+def test_folders_that_may_not_be_read_are_named():
+    """In a process of somebody who is not root, to whom nothing is closed."""
+    program = """
+import os, sys
+from digitjax.commands import info
+if os.getuid() == 0:
+    os.setresuid(65534, 65534, 65534)
+os.environ["DIGITJAX_CHECKPOINTS"] = sys.argv[1]
+print(info._checkpoints(info.paths.checkpoints_dir()), info._folder(info.paths.checkpoints_dir()))
+print(info._checkpoints(info.paths.checkpoints_dir() / "secret"))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "secret").mkdir(mode=0)
+        os.chmod(folder, 0o755)
+        done = subprocess.run(
+            [sys.executable, "-c", program, folder],
+            cwd=Path(__file__).resolve().parents[1],
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.startswith("[] ") and "secret cannot be read (Permission denied)" in first
+    assert "secret cannot be read (Permission denied): make it readable" in second

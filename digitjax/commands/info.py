@@ -3,14 +3,16 @@
 import json
 import os
 import platform
+import subprocess
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
 from digitjax import manifest, paths, runs
 from digitjax.commands.arguments import Parser
 from digitjax.data import registry
-from digitjax.errors import DigitjaxError
+from digitjax.errors import DigitjaxError, InputError, one_line
 
 PACKAGES = (
     "digitjax",
@@ -36,6 +38,7 @@ VARIABLES = (
     "DIGITJAX_CHECKPOINTS",
     "DIGITJAX_OFFLINE",
     "JAX_PLATFORMS",
+    "JAX_COMPILATION_CACHE_DIR",
     "XLA_FLAGS",
     "CUDA_VISIBLE_DEVICES",
     "SDL_VIDEODRIVER",
@@ -43,6 +46,14 @@ VARIABLES = (
 """Environment variables that change what we do."""
 MAX_FILES = 20_000
 """Files looked at to say how large a folder is."""
+PATIENCE = 60
+"""Seconds in which JAX must say what devices it has."""
+
+_ASK_JAX = """
+import jax
+for device in jax.devices():
+    print(f"{device.platform}:{device.id} {device.device_kind}")
+"""
 
 
 def run(argv: list[str]) -> int:
@@ -58,16 +69,16 @@ def run(argv: list[str]) -> int:
     if arguments.json:
         print(json.dumps(found, indent=1))
     else:
-        print("\n".join(_lines(found)))
+        print("\n".join(map(_printable, _lines(found))))
     return 0
 
 
 def gather() -> dict:
-    """All of it, as plain JSON values; nothing is created, and no network is asked."""
+    """All of it as plain JSON values, whatever is broken; nothing is created, and no network is asked."""
     return {
         "python": f"{platform.python_version()} ({sys.executable})",
         "platform": f"{platform.platform()}, {os.cpu_count()} cores",
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _tried(_version, name) for name in PACKAGES},
         "devices": _devices(),
         "environment": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "folders": {
@@ -76,11 +87,31 @@ def gather() -> dict:
             "user": _folder(paths.user_dir()),
             "checkpoints": _folder(paths.checkpoints_dir()),
             "compiled": _folder(paths.data_dir() / "compiled"),
+            "JAX's cache": _folder(_jax_cache()),
         },
-        "data": {name: _state(name) for name in registry.MODULES},
-        "checkpoints": [_checkpoint(run) for run in runs.list_runs(paths.checkpoints_dir())],
-        "default": _default(),
+        "data": {name: _tried(_state, name) for name in registry.MODULES},
+        "checkpoints": _checkpoints(paths.checkpoints_dir()),
+        "default": _tried(lambda: str(runs.resolve(None))),
     }
+
+
+def _tried(read: Callable[..., str | None], *given: object) -> str | None:
+    """What `read` finds, or why it cannot: a report on a broken machine has to be whole."""
+    try:
+        return read(*given)
+    except Exception as error:
+        return _why(error)
+
+
+def _why(error: Exception) -> str:
+    text = one_line(str(error)) or type(error).__name__
+    return text if isinstance(error, DigitjaxError) else f"unknown, {type(error).__name__}: {text[:200]}"
+
+
+def _jax_cache() -> Path | None:
+    """Where JAX keeps what it compiles for all but the drawing program, if it is told to."""
+    place = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    return Path(place) if place else None
 
 
 def _version(name: str) -> str | None:
@@ -91,21 +122,30 @@ def _version(name: str) -> str | None:
 
 
 def _devices() -> list[str]:
+    """JAX is asked in a process of its own: a wrong XLA_FLAGS ends one, and a driver may never answer."""
+    command = [sys.executable, "-P", "-c", _ASK_JAX]
     try:
-        import jax
-
-        return [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()]
-    except (ImportError, RuntimeError) as error:
-        return [f"none: {str(error).splitlines()[0]}"]
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        return [f"none: JAX has not answered within {PATIENCE} seconds"]
+    except OSError as error:
+        return [f"none: {sys.executable} cannot be started ({error.strerror})"]
+    if done.returncode == 0:
+        return done.stdout.splitlines()
+    said = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
+    return [f"none: {said[-1 if done.returncode == 1 else 0]}"]  # a traceback's last line, an abort's first
 
 
 def _folder(folder: Path | None) -> dict | None:
     if folder is None:
         return None
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return {"path": str(folder), "files": None, "bytes": None}
+    errors: list[OSError] = []
     files = size = 0
-    for place, _, names in os.walk(folder):
+    for place, _, names in os.walk(folder, onerror=errors.append):
         for name in names:
             files += 1
             try:
@@ -114,7 +154,10 @@ def _folder(folder: Path | None) -> dict | None:
                 continue
         if files > MAX_FILES:
             break
-    return {"path": str(folder), "files": files, "bytes": size}
+    found: dict = {"path": str(folder), "files": files, "bytes": size}
+    if errors:
+        found["error"] = f"{errors[0].filename} cannot be read ({errors[0].strerror})"
+    return found
 
 
 def _state(name: str) -> str:
@@ -124,12 +167,19 @@ def _state(name: str) -> str:
     return "at hand" if kind.at_hand() else "not at hand"
 
 
+def _checkpoints(folder: Path) -> list[dict]:
+    try:
+        return [_checkpoint(run) for run in runs.list_runs(folder)]
+    except InputError as error:
+        return [{"run": folder.name, "error": str(error)}]
+
+
 def _checkpoint(run: Path) -> dict:
     try:
         step = runs.best_step(run)
         record = manifest.verify(step, run / runs.CONFIG).record
-    except DigitjaxError as error:
-        return {"run": run.name, "error": str(error)}
+    except Exception as error:
+        return {"run": run.name, "error": _why(error)}
     return {
         "run": run.name,
         "step": int(step.name),
@@ -144,13 +194,6 @@ def _state_of(run: Path) -> str:
     if runs.is_finished(run):
         return "finished"
     return "unfinished" if (run / runs.METRICS).is_file() else "parameters alone"
-
-
-def _default() -> str:
-    try:
-        return str(runs.resolve(None))
-    except DigitjaxError as error:
-        return str(error)
 
 
 def _lines(found: dict) -> list[str]:
@@ -177,4 +220,9 @@ def _checkpoint_text(one: dict) -> str:
 
 def _size(folder: dict) -> str:
     more = "more than " if folder["files"] > MAX_FILES else ""
-    return f"{more}{folder['files']:,} files, {folder['bytes'] / 1e6:,.1f} MB"
+    wrong = f"; {folder['error']}" if "error" in folder else ""
+    return f"{more}{folder['files']:,} files, {folder['bytes'] / 1e6:,.1f} MB{wrong}"
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in line)

@@ -2,11 +2,12 @@
 
 import gzip
 import hashlib
+import io
 import math
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -61,7 +62,7 @@ def write_idx(path: Path, array: UInt8[np.ndarray, "..."]) -> None:
     path.write_bytes(header + np.ascontiguousarray(array).tobytes())
 
 
-def _read(path: Path, file: BinaryIO, dimensions: int) -> Idx:
+def _read(path: Path, file: io.BufferedIOBase, dimensions: int) -> Idx:
     """No more is read than the header says, and no more is believed of it than can be read."""
     header = 4 + 4 * dimensions
     data = bytearray(file.read(header))

@@ -19,6 +19,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 from tests.fuzz.mutate import LONGEST, inputs
 from tests.fuzz.targets import TARGETS, Target
@@ -90,7 +91,7 @@ def _fuzz(name: str, folder: Path, options: argparse.Namespace) -> None:
             (folder / "last").write_bytes(data)
             _strictly(target, data, folder / "work")
         return
-    import atheris
+    atheris: Any = importlib.import_module("atheris")
 
     with atheris.instrument_imports(include=list(target.modules)):
         for module in target.modules:
@@ -120,7 +121,7 @@ def _fuzz(name: str, folder: Path, options: argparse.Namespace) -> None:
 
 def _count(name: str, folder: Path, options: argparse.Namespace) -> None:
     """Prints the branches that the kept inputs take, of how many, and of which modules."""
-    import coverage
+    coverage: Any = importlib.import_module("coverage")
 
     target = TARGETS[name]
     kept = [path.read_bytes() for path in sorted((options.keep / "corpus").glob("*"))]
