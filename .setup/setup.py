@@ -399,7 +399,7 @@ def write_constraints(repo: Path) -> None:
             venv, report = Path(folder) / "venv", Path(folder) / "report.json"
             make_venv(venv, [interpreter])
             command = [str(venv_python(venv)), "-m", "pip", "install", "--quiet", "--quiet", "--dry-run"]
-            command += ["--ignore-installed", "--report", str(report), "-e", ".[dev,cuda,tpu,bench]"]
+            command += ["--ignore-installed", "--report", str(report), "-e", ".[dev,fuzz,cuda,tpu,bench]"]
             if subprocess.run(command, cwd=repo, env=clean_environment()).returncode:
                 raise SetupError("pip could not resolve pyproject.toml's bounds (above)")
             packages = [p["metadata"] for p in json.loads(report.read_text(encoding="utf-8"))["install"]]

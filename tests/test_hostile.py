@@ -230,8 +230,7 @@ def run(program: str, *arguments: str | Path, mebibytes: int = 0, seconds: int =
     begin = f"""
         import resource, sys
         from pathlib import Path
-        from digitjax.commands import predict
-        from digitjax import manifest, metrics, runs, strokes
+        from digitjax import metrics, runs, strokes
         from digitjax.data import load
         from digitjax.data.idx import read_idx
         from digitjax.errors import InputError
