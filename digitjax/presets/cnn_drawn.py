@@ -8,6 +8,9 @@ Or `digitjax train cnn-drawn --data strokes:FILE` on what you saved while drawin
 learnt from, nor synthetic ink. The 800 drawings are split once more, by their ink: about 640 are learnt from
 and 80 validated on.
 
+140,282 parameters. 1 min 29 s to 6 min on 2 CPU cores (AMD EPYC, a shared virtual machine, very busy), jax
+0.12.0, 2026-11-25. Splits and seeds 0 to 4, mean +- standard deviation: 99.50 +- 0.71 % of the 200 held out,
+which two people drew, and 91.09 +- 3.25 % of `bridger`, a hand that it never saw.
 """
 
 from digitjax.config import AugmentConfig, TrainConfig
