@@ -20,6 +20,7 @@ from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection, m
 from digitjax.checkpoint import LoadedModel, load_model
 from digitjax.data import Source, load, parse_spec
 from digitjax.data.pipeline import to_examples
+from digitjax.errors import DigitjaxError
 from digitjax.evaluate import apply_in_batches
 from tests import doodles
 
@@ -162,4 +163,7 @@ def _plain(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except DigitjaxError as error:
+        sys.exit(f"figures: {error}")

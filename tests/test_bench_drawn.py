@@ -332,7 +332,7 @@ def test_doubted_labels_and_other_drawings_have_figures_of_their_own(data, tmp_p
     assert cli.main(argv) == 0
     out = capfd.readouterr().out
     assert (
-        "without 1 mislabelled:" in out
+        "without the 1 of doubted labels:" in out
         and "(2; look-alikes left out)" in out
         and "(3; look-alikes too)" in out
     )

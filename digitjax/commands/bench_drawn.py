@@ -145,8 +145,7 @@ def show(measured: Measured, console: Console) -> None:
         table.add_row(Text(_short(row.data), style="bold"))
         _add_figures(table, row, row.resampled, len(row.writers))
         if row.audited is not None:
-            doubts = ", ".join(f"{n} {finding}" for finding, n in row.audited.left_out.items())
-            table.add_row(Text(f"  without {doubts}:"))
+            table.add_row(Text(f"  without the {sum(row.audited.left_out.values())} of doubted labels:"))
             _add_figures(table, row.audited, row.resampled, len(row.writers))
         if row.n_other or row.n_skipped:
             table.add_row(Text(f"  left out: {row.n_other:,} no digits, {row.n_skipped:,} unlabelled"))
