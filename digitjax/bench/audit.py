@@ -1,4 +1,4 @@
-"""Labels that a person doubts: lists of drawings that were read again without seeing the label.
+"""Labels that a reader doubts: lists of drawings that were read again without seeing the label.
 
 A list is a CSV file with a line a drawing: `id`, the first eight bytes of the SHA-256 of its ink or pixels
 (`digitjax.data.splits`), `key`, where it stands in its source, `label`, `finding` and `reading`. It holds no

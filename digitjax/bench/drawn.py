@@ -29,7 +29,7 @@ class Group(NamedTuple):
 
 
 class Audited(NamedTuple):
-    """The same figures without the digits whose labels a person doubts (`digitjax.bench.audit`).
+    """The same figures without the digits whose labels a reader doubts (`digitjax.bench.audit`).
 
     Attributes:
         n: digits that stay.
@@ -64,7 +64,7 @@ class Drawn(NamedTuple):
         worst_tenth: mean of the worst tenth of the writers; None for fewer than two.
         nll: mean negative log-likelihood, in nats.
         risk_at_99: part of the answers that is wrong when the surest 99 % are given.
-        audited: the same without the digits whose labels a person doubts; None where there is none.
+        audited: the same without the digits whose labels a reader doubts; None where there is none.
         digits: by digit.
         sources: by what the drawings name as their source, where writers are known.
         writers: by writer, where known.
@@ -143,7 +143,7 @@ class Digits(NamedTuple):
         log_p: log-probabilities of the ten.
         writers: number of each one's writer, -1 where it is not known.
         names: of the writers.
-        findings: what a person doubts about each label, None for nothing.
+        findings: what a reader doubts about each label, None for nothing.
     """
 
     labels: Int[np.ndarray, " d"]

@@ -39,7 +39,7 @@ DESCRIPTION = """\
 Accuracy by source, writer and digit, each with a 95 % bootstrap interval (2,000 resamples, of writers
 where they are known), the mean over the writers, the mean of the worst tenth of them, the risk when the
 surest 99 % are answered, and the wrong answers of which the network is surest. Drawings that are no digits
-are measured against all digits together. Where a person has doubted labels, figures without those digits
+are measured against all digits together. Where a reader has doubted labels, figures without those digits
 stand beside.
 
   digitjax bench drawn --data strokes:mine.ndjson pendigits:FILE@validation
