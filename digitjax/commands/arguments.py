@@ -56,6 +56,18 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_data(parser: argparse.ArgumentParser, what: str = "what to measure on") -> None:
+    """Adds `--data`, at least one spec, which may be repeated."""
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="SPEC",
+        help=f"{what}; may be repeated",
+    )
+
+
 def print_json(records: Sequence[dict]) -> None:
     """Prints a JSON list on standard output, an object a line; ASCII, and NaN is an error."""
     print("[" + ",\n ".join(json.dumps(record, allow_nan=False) for record in records) + "]")

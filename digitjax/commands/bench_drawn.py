@@ -29,7 +29,7 @@ from digitjax.bench.drawn import (
 )
 from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection, measure_unfinished
 from digitjax.checkpoint import LoadedModel, load_model
-from digitjax.commands.arguments import Parser, add_checkpoint
+from digitjax.commands.arguments import Parser, add_checkpoint, add_data
 from digitjax.data import Source, load, parse_spec
 from digitjax.data.pipeline import to_examples
 from digitjax.errors import InputError
@@ -164,14 +164,7 @@ def show(measured: Measured, console: Console) -> None:
 
 def _parser() -> Parser:
     parser = Parser(prog="digitjax bench drawn", description=DESCRIPTION)
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="SPEC",
-        help="what to measure on; may be repeated",
-    )
+    add_data(parser)
     add_checkpoint(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--out", metavar="FILE.png", help="draw the surest mistakes, truth and answer")

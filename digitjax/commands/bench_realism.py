@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 from digitjax.bench.realism import measure
-from digitjax.commands.arguments import Parser, print_json
+from digitjax.commands.arguments import Parser, add_data, print_json
 from digitjax.data import load, parse_spec
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import Spec
@@ -60,14 +60,7 @@ def _digits(specs: list[Spec], splits: tuple[str, ...]) -> np.ndarray:
 
 def _parser() -> Parser:
     parser = Parser(prog="digitjax bench realism", description=DESCRIPTION)
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="SPEC",
-        help="people's drawings, by writer",
-    )
+    add_data(parser, "people's drawings, by writer")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="judges to train, 1 by default")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

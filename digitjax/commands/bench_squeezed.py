@@ -10,7 +10,7 @@ from rich.text import Text
 
 from digitjax.bench.squeezed import SQUEEZES, Squeezed, measure
 from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint
+from digitjax.commands.arguments import Parser, add_checkpoint, add_data
 from digitjax.data import load, parse_spec
 
 DESCRIPTION = """\
@@ -57,14 +57,7 @@ def show(found: Sequence[Squeezed], console: Console) -> None:
 def _parser() -> Parser:
     ways = "\n".join(f"  {name:<10} {how.about}" for name, how in SQUEEZES.items())
     parser = Parser(prog="digitjax bench squeezed", description=DESCRIPTION.format(ways=ways))
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="SPEC",
-        help="drawings to measure on; may be repeated",
-    )
+    add_data(parser, "drawings to measure on")
     add_checkpoint(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint, print_json
+from digitjax.commands.arguments import Parser, add_checkpoint, add_data, print_json
 from digitjax.data import load
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import parse_spec
@@ -72,14 +72,7 @@ def show(evaluations: Sequence[Evaluation], console: Console) -> None:
 
 def _parser() -> Parser:
     parser = Parser(prog="digitjax evaluate", description=DESCRIPTION)
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        action="extend",
-        required=True,
-        metavar="SPEC",
-        help="what to measure on; may be repeated",
-    )
+    add_data(parser)
     add_checkpoint(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON list, an object a SPEC")
     return parser
