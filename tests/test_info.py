@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from digitjax import cli, runs
+from digitjax import cli, manifest, runs
 from digitjax.commands import info
+from digitjax.config import TrainConfig
 from digitjax.data import registry
 
 
@@ -102,3 +103,13 @@ print(info._checkpoints(info.paths.checkpoints_dir() / "secret"))
     first, second = done.stdout.splitlines()
     assert first.startswith("[] ") and "secret cannot be read (Permission denied)" in first
     assert "secret cannot be read (Permission denied): make it readable" in second
+
+
+def test_a_record_of_somebody_elses_is_printed_whatever_it_holds(tmp_path):
+    run = tmp_path / "cnn-0"
+    (run / "7").mkdir(parents=True)
+    runs.write_config(run, TrainConfig())
+    record = {"parameters": "many", "date": [1], "validation": {"mnist": 7}, "score": 10**400}
+    manifest.write(run / "7", step=7, contents=("params",), record=record, config=run / runs.CONFIG)
+    text = info._checkpoint_text(info._checkpoint(run))
+    assert text == "cnn-0: step 7, parameters alone, 0 parameters, [1]"
