@@ -294,7 +294,9 @@ def _is_number(name: str) -> bool:
 
 def _score(step: Path) -> float:
     score = manifest.read(step).record.get("score")
-    return score if isinstance(score, int | float) else float("-inf")
+    with contextlib.suppress(OverflowError):
+        return float(score) if isinstance(score, int | float) else float("-inf")
+    return float("-inf")
 
 
 def _published_at(step: Path) -> tuple[int, int]:
