@@ -181,7 +181,7 @@ def kill_trainings(starter: Starter, whole: Path, folder: Path, kills: int) -> t
         last = -1
         while not runs.is_finished(run):
             child = starter.start([*SMALL, str(run), *(["--resume"] if runs.is_run(run) else [])])
-            struck = killed < kills and kill_after(child, chance.uniform(0.2, 2.0))
+            struck = killed < kills and kill_after(child, chance.uniform(0.2, 6.0))
             code, said = starter.wait()
             assert code == (-signal.SIGKILL if struck else 0), said
             killed += struck
