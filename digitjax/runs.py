@@ -131,6 +131,9 @@ def best_step(run: Path) -> Path:
     """
     steps = history(run)
     if not steps:
+        for step in (*step_folders(run), *step_folders(run / HISTORY)):
+            if (step / manifest.NAME).is_file():
+                manifest.verify(step, run / CONFIG)
         raise InputError(f"{run} has no finished checkpoint yet: wait for its first step or give another run")
     return max(steps, key=lambda step: (_score(step), int(step.name)))
 

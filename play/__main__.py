@@ -90,7 +90,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.screenshot and not Path(options.screenshot).absolute().parent.is_dir():
         raise InputError(f"--screenshot {options.screenshot}: the folder does not exist; make it first")
     if options.replay and not Path(options.replay).is_file():
-        raise InputError(f"--replay {options.replay} does not exist: give an .ndjson or .ndjson.gz file")
+        raise InputError(
+            f"--replay {options.replay} does not exist or is no file: give an .ndjson or .ndjson.gz file"
+        )
     from play import launch, paths
 
     folder = paths.user_folder(options.user_dir)

@@ -22,6 +22,7 @@ from play.state import (
     THEMES,
     PlayState,
     Settings,
+    await_run,
     say,
     set_slot,
     with_effect,
@@ -51,6 +52,8 @@ KEYS = {
     **{str(digit): f"label:{digit}" for digit in range(10)},
 }
 """Keys and the actions that they stand for; a control has the action's name too."""
+ON_CANVAS = ("undo", "redo", "clear", "other-tool", "pen-smaller", "pen-bigger")
+"""What nobody should do to a canvas that is out of sight."""
 
 
 def key(state: PlayState, event: KeyPress) -> PlayState:
@@ -84,6 +87,8 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
 def press(state: PlayState, action: str) -> PlayState:
     """A control was activated; nonsense changes nothing."""
     name, _, argument = action.partition(":")
+    if name in ON_CANVAS and not SCREENS[state.screen].has_canvas:
+        return state
     if name in ("undo", "redo", "clear"):
         state = pen_up(state)
         return {"undo": undo, "redo": redo, "clear": lambda s: replace_ink(s, ())}[name](state)
@@ -190,9 +195,9 @@ def _choose_model(state: PlayState, name: str, slot: int) -> PlayState:
     if slot == 1 and now is not None and now.path == chosen.path:
         state = set_slot(state, 1, None)._replace(answers=(state.answers[0], None))
         return with_effect(state, UnloadModel(1))
-    if now is not None and now.path == chosen.path:
+    if state.awaited[slot] == chosen.path or (now is not None and now.path == chosen.path):
         return state
-    return with_effect(state, LoadModel(chosen.path, slot))
+    return with_effect(await_run(state, slot, chosen.path), LoadModel(chosen.path, slot))
 
 
 def _label(state: PlayState, word: str) -> PlayState:

@@ -46,6 +46,7 @@ SCREENS = {
         keys=(
             ("↑  ↓", "scroll"),
             ("←  →", "choose a drawing"),
+            ("0 … 9  N", "correct its label"),
             ("Del Del", "delete it"),
             ("X", "export the strokes"),
         ),

@@ -171,7 +171,8 @@ def _save(surface, path: Path) -> None:
     import pygame
 
     try:
-        pygame.image.save(surface, str(path))
-    except pygame.error as error:
+        with path.open("wb") as file:
+            pygame.image.save(surface, file, "frame.png")
+    except (OSError, pygame.error) as error:
         raise DigitjaxError(f"{path} cannot be written ({error}): give another place") from error
     print(f"digitjax-play: saved {path}", file=sys.stderr)

@@ -62,6 +62,7 @@ class PlayState(NamedTuple):
         shown: the answer on the screen.
         bars: probabilities as the bars stand, on their way to the answer.
         models: what each slot has loaded; None while it loads or where nothing is wanted.
+        awaited: path of the run that each slot is loading, since somebody chose it; "" for none.
         problem: why there is no network; one sentence.
         missing: there is no checkpoint at all.
         saving: the digits to save the drawing as are on the screen, for fingers.
@@ -83,6 +84,7 @@ class PlayState(NamedTuple):
     shown: Shown = Shown()
     bars: tuple[float, ...] = (0.0,) * 10
     models: tuple[ModelInfo | None, ModelInfo | None] = (None, None)
+    awaited: tuple[str, str] = ("", "")
     listed: tuple[ModelInfo, ...] = ()
     first_model: int = 0
     problem: str = ""
@@ -143,3 +145,8 @@ def set_slot(state: PlayState, slot: int, info: ModelInfo | None) -> PlayState:
     """With a network, or none, in a slot."""
     models = (info, state.models[1]) if slot == 0 else (state.models[0], info)
     return state._replace(models=models)
+
+
+def await_run(state: PlayState, slot: int, path: str) -> PlayState:
+    """With the run that a slot is loading, "" for none."""
+    return state._replace(awaited=(path, state.awaited[1]) if slot == 0 else (state.awaited[0], path))

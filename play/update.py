@@ -35,7 +35,7 @@ from play.events import (
     Scroll,
     Tick,
 )
-from play.state import BAR_SECONDS, JOURNEY_SECONDS, Numbers, PlayState, say, set_slot, with_effect
+from play.state import BAR_SECONDS, JOURNEY_SECONDS, Numbers, PlayState, await_run, say, set_slot, with_effect
 
 
 def update(state: PlayState, event: Event) -> PlayState:
@@ -79,6 +79,7 @@ def update(state: PlayState, event: Event) -> PlayState:
         case ModelReady(info, slot):
             return _model_ready(state, info, slot)
         case ModelFailed(message, missing, slot):
+            state = await_run(state, slot, "")
             if slot:
                 return set_slot(say(state, message), 1, None)._replace(second_problem=message)
             if state.models[0] is not None:
@@ -142,6 +143,8 @@ def _tick(state: PlayState, time: float) -> PlayState:
 def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
     before = state.models[slot]
     state = set_slot(state, slot, info)._replace(revision=state.revision + 1)
+    if state.awaited[slot] == info.path:
+        state = await_run(state, slot, "")
     if slot == 0:
         state = state._replace(problem="", missing=False)
     else:

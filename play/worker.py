@@ -1,7 +1,8 @@
 """The process that reads: JAX lives here, so that its import and its compiler never hold up the window.
 
-One pipe brings requests, one takes answers (`play.wire`). Only the newest ink is answered. Loading happens in
-a thread while the network in use goes on answering.
+One pipe brings requests, one takes answers (`play.wire`). Only the newest ink is answered. Loading and
+compiling happen in a thread while the network in use goes on answering: an explanation may come late, an
+answer does not wait for it.
 """
 
 import contextlib
@@ -20,8 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digitjax.errors import InputError
-from play import wire
-from play.events import ModelInfo
+from play import checkpoints, wire
 from play.launch import Options
 
 WATCH_SECONDS = 1.0
@@ -31,8 +31,6 @@ QUIET_SECONDS, MAX_WAIT = 0.5, 10.0
 """What the other screens need is compiled after the first without ink, at the latest after the second."""
 SWITCH_SECONDS = 0.0005
 """How long the loader may hold the interpreter while an answer is due."""
-
-NO_DEFAULT = "has runs but no default"
 
 
 def main(requests: Connection, answers: Connection, options: Options) -> None:
@@ -72,6 +70,8 @@ class Worker:
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
         self._compiled = 0
         self._warm = False
+        self._settled: set[Any] = set()
+        self._owed: tuple[dict, list[np.ndarray]] | None = None
         self._missing = False
         self._ahead: tuple[Any, Any, threading.Thread] | None = None
         self._inked = 0.0
@@ -93,6 +93,11 @@ class Worker:
             while not self._results.empty():
                 self._results.get()()
 
+    def _pay(self) -> None:
+        """Answers the newest ink once more, with what was not compiled before."""
+        if self._owed is not None:
+            self._answer(*self._owed)
+
     def _drain(self) -> list[tuple[dict, list[np.ndarray]]]:
         """What has come, older ink left out."""
         messages = [wire.unpack(self._requests.recv_bytes())]
@@ -105,7 +110,7 @@ class Worker:
         from digitjax import runs
 
         asked = self._options.checkpoint
-        steps, passed = first_steps(asked)  # before JAX: a sentence at once where there is none
+        steps, passed = checkpoints.first_steps(asked)  # before JAX: a sentence at once where there is none
         import jax
 
         require_device(jax, self._options.device)
@@ -126,7 +131,7 @@ class Worker:
                 continue
             self._take(0, found)
             if passed:
-                text = f"{'; '.join(passed)}. {found.loaded.run.name} is used in its place."
+                text = f"{found.loaded.run.name} is used instead: {'; '.join(passed)}"
                 print(f"digitjax-play: {text}", file=sys.stderr, flush=True)
                 self._send({"kind": "notice", "text": text})
             return
@@ -170,7 +175,7 @@ class Worker:
         if compiler is not None:
             compiler.join()
             self._ahead = None
-        _warm_up(reader, loaded.params, everything=slot != 0 or bool(self._slots))
+        np.asarray(reader.read(loaded.params, *_dot()))
         return Slot(loaded, reader, follow)
 
     def _serve(self, header: dict, arrays: list[np.ndarray]) -> None:
@@ -178,8 +183,10 @@ class Worker:
             case "ink":
                 self._inked = time.monotonic()
                 self._answer(header, arrays)
-            case "load" | "list":
+            case "load":
                 self._jobs.put(header)
+            case "list":  # not behind what is being loaded or compiled
+                threading.Thread(target=self._list, name="lister", daemon=True).start()
             case "unload":
                 self._slots.pop(header["slot"], None)
             case "stats":
@@ -191,12 +198,20 @@ class Worker:
     def _failed(self, error: Exception, slot: int) -> None:
         text = " ".join(str(error).split()) or type(error).__name__
         missing = not self._slots and "has no checkpoint" in text
-        self._missing = self._missing or missing or (not self._slots and NO_DEFAULT in text)
+        self._missing = self._missing or missing or (not self._slots and checkpoints.NO_DEFAULT in text)
         self._send({"kind": "failed", "message": text[:400], "missing": missing, "slot": slot})
+
+    def _list(self) -> None:
+        try:
+            found = [model._asdict() for model in checkpoints.list_models()]
+            self._results.put(functools.partial(self._send, {"kind": "models", "models": found}))
+        except Exception as error:
+            self._results.put(functools.partial(self._failed, error, 0))
 
     def _take(self, slot: int, found: Slot) -> None:
         self._slots[slot] = found
-        self._send({"kind": "ready", "slot": slot, "info": info_of(found.loaded)._asdict()})
+        self._warm = self._warm and found.reader in self._settled
+        self._send({"kind": "ready", "slot": slot, "info": checkpoints.info_of(found.loaded)._asdict()})
 
     def _answer(self, header: dict, arrays: list[np.ndarray]) -> None:
         from digitjax.segments import pack
@@ -207,10 +222,14 @@ class Worker:
         packed = pack(strokes)
         origin = points.min(axis=0) if len(points) else np.zeros(2)
         images = {}
+        self._owed = None
         for number, slot in sorted(self._slots.items()):
             begun = start if number == 0 else time.perf_counter()
             reader = slot.reader
-            if header["off"] and reader.side == 28:
+            staged = header["off"] and reader.side == 28
+            if staged and reader not in self._settled:
+                self._owed = header, arrays
+            if staged and reader in self._settled:
                 stages = np.array([name not in header["off"] for name in ("box", "scale", "mass")])
                 vector = reader.read_staged(
                     slot.loaded.params, packed.ends, packed.mask, origin.astype(np.float32), stages
@@ -226,7 +245,10 @@ class Worker:
         if not self._slots:
             self._send({"kind": "answer", "revision": header["revision"], "slot": -1, "last": True})
         if header["why"] and strokes and 0 in self._slots:
-            self._explain(header["revision"], strokes, images[0])
+            if self._slots[0].reader in self._settled:
+                self._explain(header["revision"], strokes, images[0])
+            else:
+                self._owed = header, arrays
 
     def _explain(self, revision: int, strokes: list[np.ndarray], vector: np.ndarray) -> None:
         from play.explain import without_each
@@ -257,29 +279,28 @@ class Worker:
             except queue.Empty:
                 if self._warm:
                     self._watch(seen)
-                elif time.monotonic() > min(end, self._inked + QUIET_SECONDS):
+                elif self._owed is not None or time.monotonic() > min(end, self._inked + QUIET_SECONDS):
                     self._settle()
                 continue
             slot = job.get("slot", 0)
             try:
-                if job["kind"] == "list":
-                    models = {"kind": "models", "models": [model._asdict() for model in list_models()]}
-                    self._results.put(functools.partial(self._send, models))
-                else:
-                    found = self._load(job["path"], slot, True)
-                    self._results.put(functools.partial(self._take, slot, found))
+                found = self._load(job["path"], slot, True)
+                self._results.put(functools.partial(self._take, slot, found))
             except Exception as error:
                 self._results.put(functools.partial(self._failed, error, slot))
 
     def _settle(self) -> None:
         """Compiles what the other screens need, and hides what stays from the collector of garbage."""
-        if 0 in self._slots:
-            with contextlib.suppress(Exception):  # who asks for it is told
-                _warm_up(self._slots[0].reader, self._slots[0].loaded.params, everything=True)
+        for _, slot in sorted(self._slots.items()):
+            if slot.reader not in self._settled:
+                with contextlib.suppress(Exception):  # who asks for it is told
+                    _warm_up(slot.reader, slot.loaded.params)
+                self._settled.add(slot.reader)
+        self._results.put(self._pay)
         gc.collect()
         gc.freeze()
         gc.enable()
-        self._warm = True
+        self._warm = all(slot.reader in self._settled for slot in list(self._slots.values()))
 
     def _watch(self, seen: dict[int, tuple]) -> None:
         from digitjax import runs
@@ -307,33 +328,6 @@ class Worker:
                     self._results.put(functools.partial(self._take, number, found))
 
 
-def first_steps(checkpoint: str | None) -> tuple[list[Path], list[str]]:
-    """The steps to try at the start in their order, and why others before them cannot be used.
-
-    Raises:
-        InputError: there is none; the sentence says whether there are runs to choose from.
-    """
-    from digitjax import paths, runs
-
-    if checkpoint is not None:
-        return [runs.resolve(checkpoint)], []
-    folder, steps, passed = paths.checkpoints_dir(), [], []
-    latest = runs.latest_run(folder)
-    if latest is None and (folder / runs.LATEST).exists():
-        passed.append(f"{folder / runs.LATEST} names no run that is there")
-    for run in dict.fromkeys((latest, folder / runs.DEFAULT, runs.shipped())):
-        if run is not None and runs.is_run(run):
-            try:
-                steps.append(runs.best_step(run))
-            except InputError as error:
-                passed.append(str(error))
-    if not steps and passed:
-        raise InputError("; ".join(passed))
-    if not steps and runs.list_runs(folder):
-        raise InputError(f"{folder} {NO_DEFAULT}: choose a run in Models, or name one with --checkpoint")
-    return steps or [runs.resolve(None)], passed
-
-
 def require_device(jax: Any, device: str) -> None:
     """Sees to it that JAX has the device that was asked for.
 
@@ -346,12 +340,9 @@ def require_device(jax: Any, device: str) -> None:
         raise InputError(f"no {device.upper()} is usable here: leave out --device {device}") from error
 
 
-def _warm_up(reader: Any, params: Any, *, everything: bool) -> None:
-    """Compiles what will be used: reading first, the rest where there is time."""
+def _warm_up(reader: Any, params: Any) -> None:
+    """Compiles what the other screens need: reading with stages off, and explaining."""
     ends, mask = _dot()
-    np.asarray(reader.read(params, ends, mask))
-    if not everything:
-        return
     if reader.side == 28:
         np.asarray(reader.read_staged(params, ends, mask, np.zeros(2, np.float32), np.ones(3, bool)))
     from play.explain import without_each
@@ -373,50 +364,3 @@ def _dot() -> tuple[np.ndarray, np.ndarray]:
     ends, mask = np.zeros((MAX_SEGMENTS, 4), np.float32), np.zeros(MAX_SEGMENTS, bool)
     ends[0], mask[0] = (0, 0, 3, 4), True
     return ends, mask
-
-
-def info_of(loaded: Any) -> ModelInfo:
-    """What the screen says about a loaded network."""
-    return _info(loaded.run, loaded.step, loaded.record, loaded.model.geometry)
-
-
-def list_models() -> tuple[ModelInfo, ...]:
-    """Every run in the checkpoints folder and the shipped one, broken ones with the reason."""
-    from digitjax import manifest, paths, runs
-
-    folder = paths.checkpoints_dir()
-    folders = runs.list_runs(folder)
-    if folder.is_dir():
-        bare = (path for path in folder.iterdir() if not runs.is_run(path))
-        folders += [
-            path for path in bare if runs.step_folders(path) or runs.step_folders(path / runs.HISTORY)
-        ]
-        folders.sort()
-    if (shipped := runs.shipped()) is not None and all(folder.name != runs.DEFAULT for folder in folders):
-        folders.append(shipped)
-    found = []
-    for run in folders:
-        try:
-            if run.is_symlink() and run.resolve().parent != run.parent.resolve():
-                raise InputError(f"{run} is a link to {run.resolve()}: name that folder with --checkpoint")
-            step = runs.best_step(run)
-            if not runs.is_run(run):
-                runs.read_config(run)
-            checked = manifest.verify(step, run / runs.CONFIG)
-            found.append(_info(run, checked.step, checked.record, runs.read_config(run).model.geometry))
-        except Exception as error:
-            found.append(ModelInfo(run.name, str(run), error=" ".join(str(error).split())[:300]))
-    return tuple(found)
-
-
-def _info(run: Path, step: int, record: dict, geometry: str) -> ModelInfo:
-    accuracy, date, parameters = record.get("accuracy"), record.get("date"), record.get("parameters")
-    return ModelInfo(
-        run.name,
-        str(run),
-        step,
-        float(accuracy) if isinstance(accuracy, int | float) else None,
-        str(date)[:16].replace("T", " ") if date else "",
-        int(parameters) if isinstance(parameters, int) else None,
-        geometry,
-    )

@@ -6,6 +6,7 @@ from play.events import Answered, ModelInfo
 from play.layout import Rect
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT, Shown
+from play.view import parts
 from play.view.painter import Block, Painter
 from play.view.theme import mix
 
@@ -76,10 +77,8 @@ def probabilities_block(rect: Rect, bars: tuple[float, ...], best: int | None, t
             if filled > 0:
                 shade = palette.accent if chosen else mix(palette.raised, palette.accent, 0.6)
                 painter.box(track._replace(w=max(filled, min(track.w, painter.px(3)))), shade, 4)
-            percent = f"{min(99 if bars[digit] < 0.9995 else 100, round(100 * bars[digit]))} %"
-            painter.text(
-                percent, Rect(row.right - right, row.y, right, row.h), color, align="right", size=0.9
-            )
+            place = Rect(row.right - right, row.y, right, row.h)
+            painter.text(parts.percent(bars[digit]), place, color, align="right", size=0.9)
 
     return Block(rect, (bars, best, title), paint)
 

@@ -6,7 +6,7 @@ from play.state import PlayState
 from play.view import parts
 from play.view.painter import Block, Painter, text_width, wrap
 
-KEYS = (
+CANVAS_KEYS = (
     ("Z  Y", "undo, redo"),
     ("C", "clear"),
     ("E", "eraser and back"),
@@ -14,6 +14,8 @@ KEYS = (
     ("S", "save the drawing as …"),
     ("0 … 9", "save it as this digit"),
     ("N", "save it as “not a digit”"),
+)
+KEYS = (
     ("Page ↑ ↓", "other screens"),
     ("Tab  Enter", "next button, press it"),
     ("T", "dark or light"),
@@ -33,12 +35,13 @@ def controls(layout: Layout) -> tuple[Control, ...]:
 def block(state: PlayState, layout: Layout) -> Block:
     """The card in the middle of the window."""
     window, text = layout.window, layout.text
-    keys = (*SCREENS[state.screen].keys, *KEYS)
+    about = SCREENS[state.screen]
+    keys = (*about.keys, *(CANVAS_KEYS if about.has_canvas else ()), *KEYS)
     width = min(window.w - 2 * layout.margin, round(text * 44))
     inner = width - 2 * max(1, round(22 * layout.unit))
-    about = len(wrap(SCREENS[state.screen].help, text, False, inner))
+    lines = len(wrap(about.help, text, False, inner))
     rows = -(-len(keys) // 2)
-    wanted = round(text * (6.6 + 1.35 * about + rows * 1.75)) + 2 * max(1, round(22 * layout.unit))
+    wanted = round(text * (6.6 + 1.35 * lines + rows * 1.75)) + 2 * max(1, round(22 * layout.unit))
     height = min(window.h - 2 * layout.margin, wanted)
     rect = Rect((window.w - width) // 2, (window.h - height) // 2, width, height)
 
@@ -48,11 +51,11 @@ def block(state: PlayState, layout: Layout) -> Block:
         inside = rect.inset(painter.px(22))
         title = inside.top(round(painter.text_size * 2.2))
         close = round(painter.text_size * 2)
-        painter.text(SCREENS[state.screen].title, title, palette.text, size=1.5, bold=True)
+        painter.text(about.title, title, palette.text, size=1.5, bold=True)
         corner = Rect(title.right - close, title.y, close, title.h)
         painter.text("✕", corner, palette.muted, size=1.4, align="right")
         rest = inside.below(title.h + painter.px(4))
-        rest = rest.below(painter.paragraph(SCREENS[state.screen].help, rest, palette.text) + painter.px(14))
+        rest = rest.below(painter.paragraph(about.help, rest, palette.text) + painter.px(14))
         foot = round(painter.text_size * 1.8)
         table = rest.top(rest.h - foot)
         for half, column in zip((keys[:rows], keys[rows:]), table.columns(2, painter.px(20)), strict=True):

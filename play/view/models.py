@@ -42,12 +42,12 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
         if info.error:
             found.append(Control(f"broken:{info.name}", rect, info.name, own=True))
             continue
-        use, beside = _buttons(layout, rect)
-        first, second = (_is(state.models[slot], info) for slot in (0, 1))
-        found.append(Control(f"model:{info.name}", use, "In use" if first else "Use", on=first, plate=True))
-        found.append(
-            Control(f"second:{info.name}", beside, "Remove" if second else "Beside", on=second, plate=True)
-        )
+        words = (("model", "Use", "In use"), ("second", "Beside", "Remove"))
+        for slot, (action, choose, chosen) in enumerate(words):
+            on, loads = _is(state.models[slot], info), state.awaited[slot] == info.path
+            label = "Loading" if loads else chosen if on else choose
+            place = _buttons(layout, rect)[slot]
+            found.append(Control(f"{action}:{info.name}", place, label, on=on, enabled=not loads, plate=True))
     return tuple(found)
 
 
@@ -157,7 +157,8 @@ def _head_block(state: PlayState, rect: Rect, slot: int, *, with_image: bool) ->
     info, answer = state.models[slot], state.answers[slot] if state.strokes else None
     name = "" if info is None else info.name
     if info is None:
-        name = state.problem or "The network is loading." if slot == 0 else state.second_problem
+        none = "No network" if state.problem else "The network is loading."
+        name = none if slot == 0 else state.second_problem
     said, sure, image, side = "…", "", b"", 28
     if answer is not None:
         best = max(range(10), key=lambda digit: answer.probabilities[digit])
@@ -213,10 +214,12 @@ def _heading_block(state: PlayState, listing: Listing) -> Block:
         painter.fill(rect, palette.ground)
         text = f"{count} run{'' if count == 1 else 's'}" + (f", {broken} broken" if broken else "")
         if not count:
-            text = "Looking for runs in the checkpoints folder."
+            text = (
+                "No run yet: make train" if state.missing else "Looking for runs in the checkpoints folder."
+            )
         painter.text(text, rect, palette.muted, smallest=0.75)
 
-    return Block(listing.heading._replace(w=max(0, width)), (count, broken), paint)
+    return Block(listing.heading._replace(w=max(0, width)), (count, broken, state.missing), paint)
 
 
 def _run_block(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) -> Block:

@@ -52,7 +52,8 @@ def note(painter: Painter, texts: Sequence[str], rect: Rect, color: Color, size:
 
 def percent(probability: float) -> str:
     """A probability in whole percent; 100 only for what is as good as certain."""
-    return f"{min(99 if probability < 0.9995 else 100, round(100 * probability))} %"
+    known = round(probability, 4)
+    return f"{min(99 if known < 0.9995 else 100, round(100 * known))} %"
 
 
 def switch(painter: Painter, rect: Rect, on: bool) -> None:

@@ -154,19 +154,20 @@ def _legend(painter: Painter, rect: Rect, digit: int) -> None:
 def _strokes_block(state: PlayState, rect: Rect, why: Explained | None) -> Block:
     rows = 0 if why is None else len(why.without)
     more = max(0, len(state.strokes) - rows) if rows else 0
+    waiting = why is None and len(state.strokes) > 1
 
     def paint(painter: Painter, rect: Rect) -> None:
         parts.card(painter, rect)
         title = "Without one stroke it reads" + (f" (the first {rows})" if more else "")
         inner = parts.heading(painter, title, rect.inset(painter.px(10)))
-        if not rows:
+        if not rows and not waiting:
             texts = (
                 "What it would be without a stroke: draw a digit of two strokes or more.",
                 "Draw two strokes.",
             )
             parts.note(painter, texts, inner, painter.palette.muted)
 
-    return Block(rect, (rows, more), paint)
+    return Block(rect, (rows, more, waiting), paint)
 
 
 def _row_block(state: PlayState, rect: Rect, number: int, why: Explained) -> Block:

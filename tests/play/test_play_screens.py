@@ -21,6 +21,7 @@ from play.events import (
     Focus,
     Hover,
     KeyPress,
+    ModelFailed,
     ModelReady,
     PenDown,
     PenUp,
@@ -69,6 +70,26 @@ def _fonts():
 
 def pixels(state: PlayState) -> np.ndarray:
     return pygame.surfarray.array3d(pictures.paint(state)).swapaxes(0, 1).astype(int)
+
+
+def texts_on(state: PlayState) -> list[str]:
+    """Every text that is painted."""
+    found: list[str] = []
+    line, paragraph = painters._fitting, painters.Painter.paragraph
+
+    def fitting(text, *rest):
+        found.append(text)
+        return line(text, *rest)
+
+    def whole(self, text, *rest, **named):
+        found.append(text)
+        return paragraph(self, text, *rest, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(painters, "_fitting", fitting)
+        patch.setattr(painters.Painter, "paragraph", whole)
+        pictures.paint(state)
+    return found
 
 
 def far(one: np.ndarray, other: np.ndarray) -> float:
@@ -576,13 +597,60 @@ def test_help_names_every_key_and_covers_every_control():
         controls = controls_of(shown, arrange(shown))
         assert [control.action for control in controls] == ["help"]
         assert update(shown, Press("help")).help is False
-    named = " ".join(
-        keys for keys, _ in (*help_view.KEYS, *(one for about in SCREENS.values() for one in about.keys))
-    ).lower()
+    own = [one for about in SCREENS.values() for one in about.keys]
+    named = " ".join(keys for keys, _ in (*help_view.CANVAS_KEYS, *help_view.KEYS, *own)).lower()
     names = {"-": "−", "pageup": "page ↑", "pagedown": "↓", "delete": "del", "?": "", "f1": ""}
     for key in KEYS:
         if not key.isdecimal():
             assert names.get(key, key) in named, key
+
+
+def test_a_canvas_out_of_sight_is_left_alone_and_its_keys_are_not_offered():
+    state = update(scene("draw"), Press("screen:gallery"))
+    for key in ("z", "c", "e", "[", "]"):
+        assert update(state, KeyPress(key)) == state
+    assert update(state, KeyPress("z", ctrl=True)) == state
+    shown = {name: texts_on(scene(name)._replace(help=True)) for name in ("draw", "gallery")}
+    assert "thinner, thicker pen" in shown["draw"] and "thinner, thicker pen" not in shown["gallery"]
+
+
+def test_a_run_that_was_chosen_says_that_it_loads_until_it_is_there():
+    state = scene("models")._replace(effects=())
+    for slot, action in enumerate(("model", "second")):
+        run = next(info for info in state.listed if not info.error and info.path != state.models[0].path)
+        press = Press(f"{action}:{run.name}")
+        asked = update(state, press)
+        assert asked.effects == (LoadModel(run.path, slot),) and update(asked, press) == asked
+        labels = {control.action: control.label for control in controls_of(asked, arrange(asked))}
+        assert [name for name, label in labels.items() if label == "Loading"] == [press.action]
+        for end in (ModelReady(run, slot), ModelFailed("it is damaged", slot=slot)):
+            assert update(asked, end).awaited == ("", "")
+        other = update(asked, ModelReady(run._replace(path="/another"), slot))
+        assert other.awaited[slot] == run.path
+
+
+def test_a_probability_is_the_same_number_everywhere():
+    state = scene("models")
+    for sure in (0.99946, 0.99944, 0.995, 0.4996):
+        rest = (1 - sure) / 9
+        given = Answered(state.revision, (sure, *[rest] * 9), 0.99, bytes(784), 28, (0.02, 1.0, 2.0))
+        said = [text for text in texts_on(update(state, given)) if text.endswith(" %") and "·" not in text]
+        assert said.count(said[0]) == 2, said
+
+
+def test_without_any_run_the_list_gives_the_command_and_looks_for_nothing():
+    state = PlayState(screen="models", problem="/a/long/folder has no checkpoint: run ...", missing=True)
+    shown = texts_on(state)
+    assert "No run yet: make train" in shown and "No network" in shown
+    assert not any("Looking" in text for text in shown)
+
+
+def test_why_asks_for_no_second_stroke_while_two_are_being_explained():
+    state = scene("why")
+    assert len(state.strokes) > 1
+    assert not any("two strokes" in text for text in texts_on(state._replace(explained=None)))
+    one = state._replace(strokes=state.strokes[:1], explained=None)
+    assert any("two strokes" in text for text in texts_on(one))
 
 
 def test_an_answer_of_another_size_or_none_breaks_no_screen():

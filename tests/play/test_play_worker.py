@@ -7,10 +7,12 @@ import threading
 import time
 import types
 
+import numpy as np
 import pytest
 
 from digitjax import runs
 from digitjax.errors import InputError
+from play import checkpoints as listing
 from play import launch, wire, worker
 
 SHIPPED = runs.SHIPPED[1]
@@ -30,7 +32,7 @@ def test_runs_that_cannot_be_used_are_listed_with_the_reason(checkpoints, tmp_pa
         (run / "config.json").write_text("{}", encoding="utf-8")
     (checkpoints / "aside").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (checkpoints / "no-run").mkdir()
-    listed = {model.name: model.error for model in worker.list_models() if model.name != "default"}
+    listed = {model.name: model.error for model in listing.list_models() if model.name != "default"}
     assert set(listed) == {"aside", "empty"}
     assert "link" in listed["aside"] and str(tmp_path / "elsewhere") in listed["aside"]
     assert "no finished checkpoint" in listed["empty"]
@@ -94,7 +96,7 @@ def test_runs_without_a_default_are_not_called_no_checkpoint(checkpoints, monkey
 
 def test_a_run_that_lost_its_config_is_listed_as_broken(checkpoints):
     (copy_run(checkpoints / "cnn-1") / "config.json").unlink()
-    (error,) = (model.error for model in worker.list_models() if model.name == "cnn-1")
+    (error,) = (model.error for model in listing.list_models() if model.name == "cnn-1")
     assert "config.json" in error
 
 
@@ -116,7 +118,7 @@ def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(checkpoints, m
     ends = multiprocessing.Pipe()
     process = worker.Worker(*ends, launch.Options())
     process._inked = time.monotonic() + 60
-    process._jobs.put({"kind": "list"})
+    process._serve({"kind": "list"}, [])
     threading.Thread(target=process._work, daemon=True).start()
     process._results.get(timeout=30)()
     assert wire.unpack(ends[0].recv_bytes())[0]["kind"] == "models"
@@ -128,3 +130,64 @@ def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(checkpoints, m
         time.sleep(0.01)
     gc.unfreeze()
     assert process._warm and time.monotonic() > process._inked + worker.QUIET_SECONDS
+
+
+def test_ink_is_answered_while_what_the_screen_asks_for_is_still_being_compiled(checkpoints):
+    from play.explain import Explanation
+    from play.reader import HEAD, Reader
+
+    calls = []
+
+    def read(params, ends, mask):
+        return np.zeros(HEAD + 784, np.float32)
+
+    def staged(*args):
+        calls.append("staged")
+        return np.full(HEAD + 784, 0.5, np.float32)
+
+    def explain(*args):
+        calls.append("explain")
+        return Explanation(np.zeros((28, 28)), np.zeros((8, 11)), {"1": np.zeros((1, 2, 2))})
+
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(ends[1], ends[1], launch.Options())
+    loaded = types.SimpleNamespace(params=None)
+    process._slots = {0: worker.Slot(loaded, Reader(read, staged, explain, 28), True)}
+    ink = [np.array([[0.0, 0.0], [9.0, 9.0]]), np.array([2])]
+
+    def ask(**header):
+        process._serve({"kind": "ink", "revision": 7, "off": [], "why": False} | header, ink)
+        return received()
+
+    def received():
+        found = []
+        while ends[0].poll(0):
+            found.append(wire.unpack(ends[0].recv_bytes()))
+        return found
+
+    for header, late, call in (
+        ({"why": True}, ["answer", "why"], "explain"),
+        ({"off": ["mass"]}, ["answer"], "staged"),
+    ):
+        process._settled.clear()
+        calls.clear()
+        assert [message[0]["kind"] for message in ask(**header)] == ["answer"] and not calls
+        process._settle()
+        gc.unfreeze()
+        calls.clear()
+        process._results.get(timeout=5)()
+        found = received()
+        assert [message[0]["kind"] for message in found] == late and calls == [call]
+        assert found[0][0]["revision"] == 7
+        ask()
+        process._settle()
+        gc.unfreeze()
+        process._results.get(timeout=5)()
+        assert not received()  # later ink owes nothing
+
+
+def test_a_run_whose_only_step_lost_a_file_is_damaged_not_unfinished(checkpoints):
+    step = runs.best_step(copy_run(checkpoints / "cnn-1"))
+    max((p for p in step.rglob("*") if p.is_file()), key=lambda path: path.stat().st_size).unlink()
+    (error,) = (model.error for model in listing.list_models() if model.name == "cnn-1")
+    assert "damaged" in error and "missing" in error
