@@ -616,8 +616,8 @@ def test_a_canvas_out_of_sight_is_left_alone_and_its_keys_are_not_offered():
 
 def test_a_run_that_was_chosen_says_that_it_loads_until_it_is_there():
     state = scene("models")._replace(effects=())
+    run = next(info for info in state.listed if not info.error and info != state.models[0])
     for slot, action in enumerate(("model", "second")):
-        run = next(info for info in state.listed if not info.error and info.path != state.models[0].path)
         press = Press(f"{action}:{run.name}")
         asked = update(state, press)
         assert asked.effects == (LoadModel(run.path, slot),) and update(asked, press) == asked

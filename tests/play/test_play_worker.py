@@ -132,27 +132,34 @@ def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(checkpoints, m
     assert process._warm and time.monotonic() > process._inked + worker.QUIET_SECONDS
 
 
+class FakeReader:
+    """A reader that writes down which of its slower functions were called."""
+
+    side = 28
+
+    def __init__(self):
+        self.calls = []
+
+    def read(self, params, ends, mask):
+        return np.zeros(14 + 784, np.float32)
+
+    def read_staged(self, *args):
+        self.calls.append("staged")
+        return self.read(*args[:3])
+
+    def explain(self, *args):
+        self.calls.append("explain")
+        heat, without, maps = np.zeros((28, 28)), np.zeros((8, 11)), np.zeros((1, 2, 2))
+        return types.SimpleNamespace(heat=heat, without=without, layers={"1": maps})
+
+
 def test_ink_is_answered_while_what_the_screen_asks_for_is_still_being_compiled(checkpoints):
-    from play.explain import Explanation
-    from play.reader import HEAD, Reader
-
-    calls = []
-
-    def read(params, ends, mask):
-        return np.zeros(HEAD + 784, np.float32)
-
-    def staged(*args):
-        calls.append("staged")
-        return np.full(HEAD + 784, 0.5, np.float32)
-
-    def explain(*args):
-        calls.append("explain")
-        return Explanation(np.zeros((28, 28)), np.zeros((8, 11)), {"1": np.zeros((1, 2, 2))})
-
+    reader = FakeReader()
+    calls = reader.calls
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
     loaded = types.SimpleNamespace(params=None)
-    process._slots = {0: worker.Slot(loaded, Reader(read, staged, explain, 28), True)}
+    process._slots = {0: worker.Slot(loaded, reader, True)}
     ink = [np.array([[0.0, 0.0], [9.0, 9.0]]), np.array([2])]
 
     def ask(**header):
