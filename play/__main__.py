@@ -114,6 +114,7 @@ def _run(options: argparse.Namespace) -> int:
         screenshot=options.screenshot,
         theme=options.theme,
         screen=options.screen,
+        named=options.checkpoint is not None,
     )
 
 

@@ -43,11 +43,15 @@ def run(
     screenshot: str | None = None,
     theme: str | None = None,
     screen: str | None = None,
+    named: bool = False,
 ) -> int:
     """Opens the window, loops, closes; returns the exit code.
 
+    Args:
+        named: the network was asked for by name; without a window it is an error if it cannot be had.
+
     Raises:
-        InputError: the replay cannot be read, or nobody can answer it.
+        InputError: the replay cannot be read, nobody can answer it, or the network that was named is none.
         DigitjaxError: there is no display.
     """
     if headless:
@@ -103,7 +107,7 @@ def run(
         gc.freeze()  # later collections pass over all that is here to stay
         gc.enable()
         if headless:
-            _wait_for_network(loop, need=source is not None)
+            _wait_for_network(loop, need=named or source is not None)
         count = 0
 
         def until(state: PlayState) -> bool:

@@ -58,6 +58,16 @@ def test_a_device_that_is_not_there_is_named_not_the_checkpoint(tmp_path):
     assert last == "digitjax-play: no GPU is usable here: leave out --device gpu"
 
 
+def test_a_network_that_was_named_and_is_none_ends_the_headless_program(tmp_path):
+    command = [sys.executable, "-m", "play", "--checkpoint", "nope", "--headless", "--frames", "3"]
+    environment = os.environ | {"PYTHONPATH": str(REPO), "DIGITJAX_CHECKPOINTS": str(tmp_path)}
+    done = subprocess.run(
+        [*command, "--user-dir", "user"], env=environment, cwd=tmp_path, capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().splitlines()[-1].startswith("digitjax-play: checkpoint 'nope' does not exist")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 def test_compiled_programs_lie_where_nobody_else_can_write(tmp_path, monkeypatch):
     monkeypatch.setenv("DIGITJAX_DATA_DIR", str(tmp_path / "new"))
