@@ -34,8 +34,8 @@ SMALL = ModelInfo("digits8x8-0", "/runs/digits8x8-0", 1200, 0.9778, "2026-11-20 
 BROKEN = ModelInfo(
     "cnn-3",
     "/runs/cnn-3",
-    error="/runs/cnn-3/9360: params/ocdbt.process_0/d/9f is damaged (its SHA-256 is not that of the manifest): "
-    "train it again or copy it anew.",
+    error="/runs/cnn-3/9360: params/ocdbt.process_0/d/9f is damaged (its SHA-256 is not that of the "
+    "manifest): train it again or copy it anew.",
 )
 RUNS = (
     CNN,
