@@ -7,7 +7,7 @@ from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.nondigits import sample_nondigits
 from digitjax.data.signs import SIGNS
 from digitjax.data.skeletons import load_signs
-from digitjax.data.things import DRAWERS, PARTS, POINTS, grid
+from digitjax.data.things import DRAWERS, NUMBERS, PARTS, POINTS, Numbers, grid
 from digitjax.normalize import inks_to_images
 
 
@@ -53,10 +53,15 @@ def test_as_a_source_it_has_fixed_splits():
     np.testing.assert_array_equal(test.ink.ends, again.ink.ends)
 
 
+def many(draw, n):
+    numbers = jax.random.uniform(jax.random.key(3), (n, NUMBERS), minval=1e-6, maxval=1 - 1e-6)
+    return jax.jit(jax.vmap(lambda uniform: draw(Numbers(uniform))))(numbers)
+
+
 @pytest.mark.parametrize("draw", DRAWERS, ids=lambda draw: draw.__name__)
 def test_a_thing_is_no_lone_circle_or_line(draw):
     """A digit's line fills its box as a circle or a bar; a thing has corners, parts or dents."""
-    parts, mask = jax.jit(jax.vmap(draw))(jax.random.split(jax.random.key(3), 200))
+    parts, mask = many(draw, 200)
     parts, mask = np.asarray(parts), np.asarray(mask)
     assert parts.shape[1:] == (PARTS, POINTS, 2) and mask.shape == (200, PARTS)
     assert np.isfinite(parts).all() and mask.any(axis=1).all()
@@ -73,7 +78,7 @@ def test_a_thing_is_no_lone_circle_or_line(draw):
 
 
 def test_a_grid_is_lines_across_lines():
-    parts, mask = jax.jit(jax.vmap(grid))(jax.random.split(jax.random.key(4), 100))
+    parts, mask = many(grid, 100)
     sizes = np.ptp(np.asarray(parts), axis=2)  # [100, parts, 2]
     straight = (sizes < 1e-5).any(axis=-1)[:, :8]
     assert straight.all(), "all but the frame are parallel to a side"
