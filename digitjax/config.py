@@ -111,6 +111,8 @@ class TrainConfig:
     """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST, if to be had, and synthetic handwriting."""
     seed: int = 0
     """Seed of params, batches and augmentation."""
+    start: str = ""
+    """A checkpoint whose params the run begins with, a run, RUN/STEP or newest; by default fresh ones."""
     epochs: int = 6
     """Epochs."""
     epoch_examples: int = 60_000

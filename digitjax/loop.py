@@ -15,7 +15,7 @@ import numpy as np
 
 from digitjax import runs, sharding
 from digitjax.calibrate import Calibration, fit
-from digitjax.checkpoint import SCORE, Saver, clear_unfinished, load_state
+from digitjax.checkpoint import SCORE, Saver, clear_unfinished, load_model, load_state
 from digitjax.config import TrainConfig
 from digitjax.data.pipeline import Examples, Pipeline, make_pipeline
 from digitjax.errors import DigitjaxError, InputError
@@ -88,6 +88,8 @@ def train(
     _say_all([notice for notice in pipeline.notices if notice not in told])
     state = fresh_state(config)  # a network that cannot be leaves no run behind
     restored = _restore(run, state) if resume else None
+    if config.start and not resume:
+        state = state._replace(params=_params_to_start_with(config))
     if not resume and sharding.is_first():
         notices = tuple(dict.fromkeys((*told, *pipeline.notices)))
         runs.write_config(run, config, **_about(pipeline.specs, notices))
@@ -118,6 +120,22 @@ def train(
 def fresh_state(config: TrainConfig) -> TrainState:
     """The state that a run of this configuration begins with."""
     return init_state(jax.random.key(config.seed), make_model(config.model), make_optimizer(config))
+
+
+def _params_to_start_with(config: TrainConfig) -> Params:
+    """The params of `config.start`, calibrated as it was: the run begins where that network ended.
+
+    Raises:
+        InputError: there is no such checkpoint, or it is of another network.
+    """
+    loaded = load_model(config.start)
+    if loaded.config.model != config.model:
+        raise InputError(
+            f"--start {config.start} is another network ({loaded.run / runs.CONFIG}): give one of the same "
+            f"preset, or the --model options that it was trained with"
+        )
+    say(f"starting with {loaded}")
+    return loaded.params
 
 
 def _stopped(run: Path, step: int, config: TrainConfig, number: int) -> Interrupted:

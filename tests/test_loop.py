@@ -348,6 +348,24 @@ def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch
     assert made[0]._cache_size() == 1
 
 
+def test_a_run_starts_with_the_params_of_another(finished, checkpoints, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *a: ({}, Calibration()))
+    run = checkpoints / "second"
+    run.mkdir()
+    loop.train(TrainConfig(**{**CONFIG.__dict__, "epochs": 1, "seed": 5, "start": str(finished)}), run)
+    first, before = load_model(run / "history" / "0"), load_model(finished)
+    jax.tree.map(np.testing.assert_array_equal, first.params, before.params)
+    after = jax.tree.leaves(load_model(run / "history" / "12").params)
+    assert any(not np.array_equal(*pair) for pair in zip(after, jax.tree.leaves(first.params), strict=True))
+
+
+def test_a_run_cannot_start_with_another_network(finished, checkpoints, capsys):
+    other = ["9" if word == "8" else word for word in ARGUMENTS]
+    assert cli.main(["train", *other, "--start", str(finished)]) == 2
+    assert "is another network" in capsys.readouterr().err
+    assert list(checkpoints.iterdir()) == []
+
+
 def test_two_devices_train_as_one_does(monkeypatch):
     pipeline = loop.make_pipeline(CONFIG, "uci8")
     results = []
