@@ -285,7 +285,7 @@ def export(step: Path, target: Path) -> None:
 
 
 def _without_folders(values: Any, loaded: LoadedModel) -> Any:
-    """JSON values in which the paths of the run's data are names alone."""
+    """JSON values in which the paths of the run's data, and of what it started with, are names alone."""
     if isinstance(values, dict):
         return {_without_folders(k, loaded): _without_folders(v, loaded) for k, v in values.items()}
     if isinstance(values, list):
@@ -295,6 +295,8 @@ def _without_folders(values: Any, loaded: LoadedModel) -> Any:
             path = spec.partition(":")[2]
             folder = path[: max(path.rfind("/"), path.rfind("\\")) + 1]
             values = values.replace(f":{folder}", ":") if folder else values
+        if values == loaded.config.start:
+            values = values.replace("\\", "/").rpartition("/")[2]
     return values
 
 

@@ -320,7 +320,8 @@ def test_params_that_are_no_numbers_are_refused(tmp_path, state):
 
 
 def test_an_export_names_no_folder_of_its_maker(run, tmp_path):
-    config = dataclasses.replace(CONFIG, data=("strokes:/home/ann/pens.ndjson.gz=16", "mnist=2"))
+    specs = ("strokes:/home/ann/pens.ndjson.gz=16", "mnist=2")
+    config = dataclasses.replace(CONFIG, data=specs, start="/home/ann/runs/cnn-0")
     data = {"data": list(config.data), "notices": ["strokes:/home/ann/pens.ndjson.gz=16: 3 letters"]}
     runs.write_config(run, config, **data)
     step = runs.best_step(run)
@@ -331,6 +332,7 @@ def test_an_export_names_no_folder_of_its_maker(run, tmp_path):
         assert "/home/ann" not in file.read_text(encoding="utf-8")
     loaded = checkpoint.load_model(tmp_path / "default")
     assert loaded.config.data == ("strokes:pens.ndjson.gz=16", "mnist=2")
+    assert loaded.config.start == "cnn-0"
     assert list(loaded.record["validation"]) == ["strokes:pens.ndjson.gz@validation"]
 
 
