@@ -170,8 +170,8 @@ class Worker:
             if same_kind(other.loaded.config, loaded.config):
                 return Slot(loaded, other.reader, follow)
         config, reader, compiler = self._ahead or (None, None, None)
-        if config != loaded.config.model:
         if reader is None or config != loaded.config.model:
+            reader = make_reader(loaded.model, loaded.config.model)
         if compiler is not None:
             compiler.join()
             self._ahead = None
