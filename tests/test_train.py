@@ -258,7 +258,7 @@ def test_keys_differ_by_step_purpose_and_seed(monkeypatch):
 
     monkeypatch.setitem(pipeline.ENDLESS, "synthetic", sample)
     monkeypatch.setattr(pipeline, "sample_pens", sample_pens)
-    monkeypatch.setattr(pipeline, "_load_validation", lambda specs, geometry: ((), []))
+    monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
     model = Model(init, apply, "mnist28")
     for seed in (0, 1, 2):
         config = TrainConfig(
