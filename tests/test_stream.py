@@ -17,10 +17,12 @@ from digitjax import cli, loop, paths, runs
 from digitjax.bench.scale import strokes_of, synthetic_drawings
 from digitjax.config import AugmentConfig, ModelConfig, TrainConfig
 from digitjax.data import parse_spec, pipeline
-from digitjax.data.drawings import MAX_DRAWINGS, drawing_records, prepare
+from digitjax.data.drawings import MAX_DRAWINGS, prepare
 from digitjax.data.idx import write_idx
 from digitjax.data.pipeline import make_pipeline, whole_test_split
 from digitjax.data.records import INDEX, Record, encode, index_row, open_files, record_files, write_records
+from digitjax.data.sources import open_records
+from digitjax.data.streamed import AHEAD, read_ahead
 from digitjax.errors import InputError
 from digitjax.segments import pack
 from digitjax.strokes import Drawing, write_drawings
@@ -90,6 +92,49 @@ def same_examples(one, other) -> bool:
     )
 
 
+def parts(mix: TrainConfig, monkeypatch, *, stream: bool):
+    """The sources that a pipeline makes batches of, and its notices; without compiling what draws them."""
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "make_batches", lambda made, *_: made)
+        patch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
+        made = make_pipeline(mix, "mnist28", stream=stream)
+    return made.batch_at, made.notices
+
+
+def test_what_a_batch_takes_from_records_is_what_it_takes_from_memory(ink, folder, monkeypatch):
+    mix = config(f"{ink}=2", f"{folder}=1", "synthetic=1", rejects=True)
+    (resident, notices), (streamed, others) = (parts(mix, monkeypatch, stream=on) for on in (False, True))
+    assert others == notices
+    for one, other in zip(resident, streamed, strict=True):
+        assert one[:2] == other[:2]
+        if one.store is None or other.store is None:
+            assert one.store is other.store is None
+            continue
+        assert one.store.n == other.store.n
+        every = np.random.default_rng(1).permutation(one.store.n).astype(np.int32)
+        for indices in (every, every[:3], every[:1]):
+            taken, read = one.store.take(indices), other.store.take(indices)
+            assert jax.tree.map(np.shape, taken) == jax.tree.map(np.shape, read)
+            assert as_bytes(taken) == as_bytes(read)
+
+
+def test_what_is_read_ahead_is_what_was_asked_for():
+    asked, steps = [], (0, 1, 2, 30, 31, 3, 2**20)  # in order, as after a resume, backwards, far away
+    ahead = read_ahead(lambda step: asked.append(step) or np.array([step, step**2]))
+    for step in steps:
+        assert ahead(step).tolist() == [step, step**2]
+    assert len(asked) <= len(steps) + 6 * AHEAD  # after a jump what lies ahead of it is read for nothing
+
+
+def test_what_reading_ahead_cannot_read_gets_its_sentence():
+    def damaged(step):
+        raise InputError("the records are damaged")
+
+    with pytest.raises(InputError, match="^the records are damaged$"):
+        read_ahead(damaged)(0)
+
+
+@pytest.mark.slow
 def test_batches_and_validation_are_those_of_memory(ink, folder):
     mix = config(f"{ink}=2", f"{folder}=1", "digits8x8=1", "synthetic=1", rejects=True)
     resident = make_pipeline(mix, "mnist28")
@@ -103,37 +148,40 @@ def test_batches_and_validation_are_those_of_memory(ink, folder):
     assert same_examples(whole_test_split(spec, "mnist28", stream=True), whole_test_split(spec, "mnist28"))
 
 
-def test_a_process_makes_and_reads_its_own_rows_alone(ink, monkeypatch):
-    mix = config(f"{ink}=2", "synthetic=1")
+def test_a_process_makes_and_reads_its_own_rows_alone(folder, monkeypatch):
+    mix = config(f"{folder}=2", f"{folder}@test=1")
     read = []
-    records = drawing_records(parse_spec(f"{ink}@train"))
 
     def noted(spec, split):
+        records = open_records(spec, split)
+
         def read_noted(places):
             read.extend(places.tolist())
             return records.read(places)
 
-        return records._replace(read=read_noted) if spec.path else None
+        return records._replace(read=read_noted)
 
+    monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
     batch = make_pipeline(mix, "mnist28").batch_at(4)
     monkeypatch.setattr(pipeline, "open_records", noted)
-    monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
     monkeypatch.setattr(pipeline, "read_ahead", lambda take: take)
     shares = []
     for rows in (slice(0, 5), slice(5, 12)):
         read.clear()
         shares.append(make_pipeline(mix, "mnist28", rows, stream=True).batch_at(4))
-        assert len(read) == {0: 5, 5: 3}[rows.start]  # 8 of 12 rows are of the file
+        assert len(read) == rows.stop - rows.start
     together = jax.tree.map(lambda *leaves: np.concatenate(leaves), *shares)
-    for name in batch._fields:
-        np.testing.assert_allclose(getattr(together, name), getattr(batch, name), atol=1e-5)
+    assert as_bytes(together) == as_bytes(batch)
 
 
-def test_what_a_network_without_that_head_leaves_out_is_left_out_alike(ink):
-    pipes = [make_pipeline(config(ink), "mnist28", stream=stream) for stream in (False, True)]
-    assert pipes[0].notices == pipes[1].notices and "no digits" in pipes[0].notices[0]
-    first, second = (np.concatenate([np.argmax(p.batch_at(s).target, 1) for s in range(12)]) for p in pipes)
-    np.testing.assert_array_equal(first, second)
+def test_what_a_network_without_that_head_leaves_out_is_left_out_alike(ink, monkeypatch):
+    (resident, notices), (streamed, others) = (
+        parts(config(ink), monkeypatch, stream=on) for on in (False, True)
+    )
+    assert notices == others and "no digits" in notices[0]
+    every = np.arange(resident[0].store.n)
+    assert resident[0].store.n == streamed[0].store.n
+    assert as_bytes(resident[0].store.take(every)) == as_bytes(streamed[0].store.take(every))
 
 
 def test_mnist_is_streamed_from_the_records_that_its_builder_wrote(tmp_path, monkeypatch):
@@ -318,7 +366,7 @@ def test_a_file_too_large_for_memory_says_how_to_train_on_it(ink, monkeypatch):
     monkeypatch.setattr("digitjax.data.drawings.MAX_DRAWINGS", 50)
     with pytest.raises(InputError, match="--stream"):
         make_pipeline(config(ink), "mnist28")
-    make_pipeline(config(ink), "mnist28", stream=True)
+    parts(config(ink), monkeypatch, stream=True)
     assert MAX_DRAWINGS == 1_000_000
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int
 from digitjax.data.batches import Store, Taken, padded_rows
 from digitjax.data.records import AT_ONCE, UNLABELLED, Record, Records
 from digitjax.data.spec import Source
+from digitjax.errors import DigitjaxError
 from digitjax.pixels import pictures_to_images
 from digitjax.segments import MAX_SEGMENTS
 from digitjax.types import Segments
@@ -64,7 +65,13 @@ def read_ahead(at: Callable[[int], T]) -> Callable[[int], T]:
     """An equal function for a caller who mostly asks for the next number: grain's thread has it ready."""
     import grain
 
-    numbers = grain.MapDataset.range(2**31).map(at)
+    def attempt(number: int) -> T | DigitjaxError:
+        try:
+            return at(number)
+        except DigitjaxError as error:  # raised through grain it would get words of grain's at its end
+            return error
+
+    numbers = grain.MapDataset.range(2**31).map(attempt)
     options = grain.ReadOptions(num_threads=THREADS, prefetch_buffer_size=AHEAD)
     coming, following = None, -1
 
@@ -73,7 +80,10 @@ def read_ahead(at: Callable[[int], T]) -> Callable[[int], T]:
         if coming is None or number != following:
             coming = iter(numbers[number:].to_iter_dataset(read_options=options))
         following = number + 1
-        return next(coming)
+        found = next(coming)
+        if isinstance(found, DigitjaxError):
+            raise found
+        return found
 
     return ahead
 
