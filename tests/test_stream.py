@@ -17,6 +17,7 @@ from digitjax import cli, loop, paths, runs
 from digitjax.bench.scale import strokes_of, synthetic_drawings
 from digitjax.config import AugmentConfig, ModelConfig, TrainConfig
 from digitjax.data import parse_spec, pipeline
+from digitjax.data.batches import Part
 from digitjax.data.drawings import MAX_DRAWINGS, prepare
 from digitjax.data.idx import write_idx
 from digitjax.data.pipeline import make_pipeline, whole_test_split
@@ -92,13 +93,14 @@ def same_examples(one, other) -> bool:
     )
 
 
-def parts(mix: TrainConfig, monkeypatch, *, stream: bool):
+def parts(mix: TrainConfig, monkeypatch, *, stream: bool) -> tuple[list[Part], tuple[str, ...]]:
     """The sources that a pipeline makes batches of, and its notices; without compiling what draws them."""
+    given = []
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "make_batches", lambda made, *_: made)
+        patch.setattr(pipeline, "make_batches", lambda made, *_: given.extend(made))
         patch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
         made = make_pipeline(mix, "mnist28", stream=stream)
-    return made.batch_at, made.notices
+    return given, made.notices
 
 
 def test_what_a_batch_takes_from_records_is_what_it_takes_from_memory(ink, folder, monkeypatch):
@@ -154,6 +156,7 @@ def test_a_process_makes_and_reads_its_own_rows_alone(folder, monkeypatch):
 
     def noted(spec, split):
         records = open_records(spec, split)
+        assert records is not None
 
         def read_noted(places):
             read.extend(places.tolist())
@@ -179,9 +182,10 @@ def test_what_a_network_without_that_head_leaves_out_is_left_out_alike(ink, monk
         parts(config(ink), monkeypatch, stream=on) for on in (False, True)
     )
     assert notices == others and "no digits" in notices[0]
-    every = np.arange(resident[0].store.n)
-    assert resident[0].store.n == streamed[0].store.n
-    assert as_bytes(resident[0].store.take(every)) == as_bytes(streamed[0].store.take(every))
+    one, other = resident[0].store, streamed[0].store
+    assert one is not None and other is not None and one.n == other.n
+    every = np.arange(one.n)
+    assert as_bytes(one.take(every)) == as_bytes(other.take(every))
 
 
 def test_mnist_is_streamed_from_the_records_that_its_builder_wrote(tmp_path, monkeypatch):
