@@ -404,7 +404,7 @@ def write_constraints(repo: Path) -> None:
                 raise SetupError("pip could not resolve pyproject.toml's bounds (above)")
             packages = [p["metadata"] for p in json.loads(report.read_text(encoding="utf-8"))["install"]]
         pins = sorted(f"{p['name'].lower().replace('_', '-')}=={p['version']}" for p in packages)
-        lines = [f"# {meant}, every extra. Made by `make constraints`, read by `make setup`."]
+        lines = [f"# {meant}, every extra but scale. Made by `make constraints`, read by `make setup`."]
         lines += [pin for pin in pins if not pin.startswith("digitjax==")]
         constraints_file(repo, version).write_text("\n".join(lines) + "\n", encoding="utf-8")
 

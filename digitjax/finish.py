@@ -10,8 +10,8 @@ import numpy as np
 from digitjax import manifest, runs
 from digitjax.checkpoint import LoadedModel, load_model
 from digitjax.config import TrainConfig
-from digitjax.data import load, parse_spec
-from digitjax.data.pipeline import Examples, to_examples
+from digitjax.data import parse_spec
+from digitjax.data.pipeline import Examples, whole_test_split
 from digitjax.errors import InputError
 from digitjax.evaluate import Evaluation, apply_in_batches, score
 from digitjax.metrics import read_metrics
@@ -22,7 +22,9 @@ LEARNT = 0.15
 """Validation accuracy below which a network has hardly learnt anything."""
 
 
-def finish(config: TrainConfig, run: Path, data: Sequence[str], seconds: float) -> str:
+def finish(
+    config: TrainConfig, run: Path, data: Sequence[str], seconds: float, *, stream: bool = False
+) -> str:
     """Evaluates the run's best step, writes report.png and summary.json, and says what there is to know.
 
     Args:
@@ -30,12 +32,13 @@ def finish(config: TrainConfig, run: Path, data: Sequence[str], seconds: float) 
         run: the run's folder.
         data: the specs it was trained on; their test splits are measured.
         seconds: time spent training.
+        stream: take the test splits from prepared records, where there are some.
 
     Returns:
         The summary for people, several lines.
     """
     loaded = load_model(run)
-    measured = measure(loaded, test_sets(data, loaded.model.geometry))
+    measured = measure(loaded, test_sets(data, loaded.model.geometry, stream=stream))
     write_report(run / runs.REPORT, loaded, read_metrics(run / runs.METRICS), measured, seconds)
     evaluations = [m.evaluation for m in measured]
     manifest.write_json(
@@ -60,13 +63,13 @@ def finish(config: TrainConfig, run: Path, data: Sequence[str], seconds: float) 
     return _summary(loaded, evaluations, seconds)
 
 
-def test_sets(data: Sequence[str], geometry: str) -> list[Examples]:
+def test_sets(data: Sequence[str], geometry: str, *, stream: bool = False) -> list[Examples]:
     """The test splits of a mix, each source once, those without a digit left out; MNIST comes first."""
     specs = dict.fromkeys(str(parse_spec(text)._replace(split="test", weight=1.0)) for text in data)
     found = []
     for spec in sorted(specs, key=lambda text: not text.startswith("mnist")):
         try:
-            examples = to_examples(load(spec, "test"), geometry)
+            examples = whole_test_split(parse_spec(spec), geometry, stream=stream)
         except InputError as error:
             say(f"not measured: {error}")
             continue

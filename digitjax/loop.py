@@ -61,6 +61,7 @@ def train(
     resume: bool = False,
     told: Sequence[str] = (),
     data: Sequence[str] = (),
+    stream: bool = False,
 ) -> Trained:
     """Trains to the end of the configured steps, from the start or from the last sound step of `run`.
 
@@ -73,6 +74,7 @@ def train(
         resume: go on where the run stopped; on the CPU the result is the same to the bit as if it never had.
         told: notices that the user has read already.
         data: the specs to train on where the configuration names none and they were chosen already.
+        stream: take examples from prepared records instead of memory; nothing else changes.
 
     Raises:
         InputError: the data, the batch size or the folder cannot be used.
@@ -84,7 +86,7 @@ def train(
     specs = runs.read_data(run) if resume else tuple(data) or config.data
     rows = sharding.own_rows(config.batch_size, mesh)
     asked = dataclasses.replace(config, data=specs)
-    pipeline = first_then_others(lambda: make_pipeline(asked, model.geometry, rows))
+    pipeline = first_then_others(lambda: make_pipeline(asked, model.geometry, rows, stream=stream))
     _say_all([notice for notice in pipeline.notices if notice not in told])
     state = fresh_state(config)  # a network that cannot be leaves no run behind
     restored = _restore(run, state) if resume else None
@@ -92,7 +94,7 @@ def train(
         state = state._replace(params=_params_to_start_with(config))
     if not resume and sharding.is_first():
         notices = tuple(dict.fromkeys((*told, *pipeline.notices)))
-        runs.write_config(run, config, **_about(pipeline.specs, notices))
+        runs.write_config(run, config, **_about(pipeline.specs, notices), stream=stream)
     say(f"training {config.preset} on {sharding.describe_devices()}, in {run}")
     if warning := sharding.unused_accelerator():
         say(f"warning: {warning}")

@@ -78,6 +78,11 @@ def read_data(run: Path) -> tuple[str, ...]:
     return tuple(data)
 
 
+def was_streamed(run: Path) -> bool:
+    """Whether a run was begun with `--stream`, and so goes on with it."""
+    return manifest.read_json(run / CONFIG).get("stream") is True
+
+
 def config_from_dict(values: object) -> TrainConfig:
     """The configuration that `config.to_dict` wrote, every value checked.
 

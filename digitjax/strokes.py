@@ -60,17 +60,45 @@ def read_drawings(path: str | os.PathLike[str]) -> Iterator[Drawing]:
         InputError: the file cannot be read, holds no drawing, or a line is refused; the message
             begins with the file and the line.
     """
+    for _, drawing in read_numbered(path):
+        yield drawing
+
+
+def read_numbered(
+    path: str | os.PathLike[str], start: int = 0, stop: int | None = None, before: int = 0
+) -> Iterator[tuple[int, Drawing]]:
+    """As `read_drawings`, each drawing with the number of its line, from 1.
+
+    Args:
+        path: plain or gzip.
+        start: byte of a plain file at which a line begins.
+        stop: byte at which no line begins any more that is read; None for the end.
+        before: lines before `start`.
+    """
     count = 0
-    for number, line in _lines(Path(path)):
+    for number, line in _lines(Path(path), start, stop, before):
         if not line.strip():
             continue
-        try:
-            yield from_json(_parse(line))
-        except InputError as error:
-            raise InputError(f"{path}:{number}: {error}") from None
+        yield number, parse_line(line, f"{path}:{number}")
         count += 1
-    if not count:
+    if not count and not start and stop is None:
         raise InputError(f"{path} holds no drawings: give a file with one drawing a line")
+
+
+def parse_line(line: bytes, place: str) -> Drawing:
+    """The drawing of one line.
+
+    Args:
+        line: NDJSON; not blank.
+        place: what a refusal begins with.
+
+    Raises:
+        InputError: the line is refused.
+    """
+    try:
+        return from_json(_parse(line))
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def write_drawings(path: str | os.PathLike[str], drawings: Iterable[Drawing]) -> int:
@@ -136,17 +164,19 @@ def from_json(record: Any) -> Drawing:
     return Drawing(strokes, times, word or None, source or None, writer or None)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    number = 0
+def _lines(
+    path: Path, start: int = 0, stop: int | None = None, before: int = 0
+) -> Iterator[tuple[int, bytes]]:
+    number = before
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path} cannot be read (it is no file): give an .ndjson or .ndjson.gz file")
         with open(path, "rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
+            raw.seek(start)
             file = gzip.GzipFile(fileobj=raw) if zipped else raw
             total = 0
-            while line := file.readline(MAX_LINE_BYTES + 1):
+            while (stop is None or raw.tell() < stop) and (line := file.readline(MAX_LINE_BYTES + 1)):
                 number += 1
                 total += len(line)
                 if len(line) > MAX_LINE_BYTES:

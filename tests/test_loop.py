@@ -44,8 +44,8 @@ DIES_AT = """
 import os, signal, sys
 from digitjax import cli, loop
 make = loop.make_pipeline
-def dying(*args):
-    pipeline = make(*args)
+def dying(*args, **how):
+    pipeline = make(*args, **how)
     def batch_at(step):
         if step == int(sys.argv[1]):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -172,8 +172,8 @@ def stop_at(step: int, number: int):
     """`make_pipeline` whose process gets a signal while it asks for the batch of a step."""
     make = loop.make_pipeline
 
-    def signalling(*args):
-        pipeline = make(*args)
+    def signalling(*args, **how):
+        pipeline = make(*args, **how)
 
         def batch_at(now):
             if now == step:
@@ -256,8 +256,8 @@ def poison(at: int, make=None):
     """`make_pipeline` whose batch for step `at` (from 0) weighs NaN."""
     make = make or loop.make_pipeline
 
-    def poisoned(*args):
-        pipeline = make(*args)
+    def poisoned(*args, **how):
+        pipeline = make(*args, **how)
 
         def batch_at(step):
             batch = pipeline.batch_at(step)

@@ -9,16 +9,14 @@ import pytest
 
 from digitjax.config import ModelConfig, OptimConfig, TrainConfig
 from digitjax.data import load, pipeline
+from digitjax.data.batches import indices_at, make_targets, share
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.pipeline import (
     VALIDATION_EXAMPLES,
     Examples,
     _validation,
     choose_specs,
-    indices_at,
     make_pipeline,
-    make_targets,
-    share,
     to_examples,
     trim,
 )
@@ -74,7 +72,7 @@ def as_bytes(batch) -> bytes:
 
 
 def test_a_batch_is_a_function_of_seed_and_step(mix, files, monkeypatch):
-    monkeypatch.setattr(pipeline, "_load_validation", lambda specs, geometry: ((), []))
+    monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
     batches = {step: as_bytes(mix.batch_at(step)) for step in (7, 0, 3)}
     assert len(set(batches.values())) == 3
     assert as_bytes(mix.batch_at(3)) == batches[3]

@@ -16,7 +16,7 @@ import pytest
 
 from digitjax import cli, metrics, processes, runs, sharding
 from digitjax.config import AugmentConfig, TrainConfig
-from digitjax.data import pipeline
+from digitjax.data import batches, pipeline
 from digitjax.errors import InputError
 from digitjax.interrupt import StopRequest
 from digitjax.processes import Place, find
@@ -127,7 +127,7 @@ def test_a_signal_that_comes_twice_at_once_is_one():
 
 
 def test_the_shares_of_a_batch_are_the_batch(monkeypatch, tmp_path):
-    monkeypatch.setattr(pipeline, "_load_validation", lambda specs, geometry: ((), []))
+    monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
     ink, rng = tmp_path / "ink.ndjson", np.random.default_rng(0)
     drawings = [{"word": str(i % 10), "drawing": rng.integers(0, 99, (2, 2, 4)).tolist()} for i in range(40)]
     ink.write_text("".join(json.dumps(drawing) + "\n" for drawing in drawings))
@@ -151,7 +151,7 @@ def test_rows_are_divided_among_the_sources_that_hold_them():
     counts, whole = [3, 2, 4], np.arange(9)
     parts = np.split(whole, np.cumsum(counts)[:-1])
     for start, stop in ((0, 9), (0, 2), (2, 6), (3, 5), (7, 9)):
-        own = pipeline._divide(counts, slice(start, stop))
+        own = batches._divide(counts, slice(start, stop))
         found = np.concatenate([part[rows] for part, rows in zip(parts, own, strict=True)])
         np.testing.assert_array_equal(found, whole[start:stop])
 

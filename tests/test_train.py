@@ -10,7 +10,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jax.test_util import check_grads
 
 from digitjax.config import ModelConfig, OptimConfig, TrainConfig
-from digitjax.data import pipeline
+from digitjax.data import batches, pipeline
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.train import cross_entropy, init_state, make_train_step, train_step
@@ -256,9 +256,9 @@ def test_keys_differ_by_step_purpose_and_seed(monkeypatch):
         note_later("pens", key)
         return jnp.ones(n)
 
-    monkeypatch.setitem(pipeline.ENDLESS, "synthetic", sample)
-    monkeypatch.setattr(pipeline, "sample_pens", sample_pens)
-    monkeypatch.setattr(pipeline, "_load_validation", lambda specs, geometry: ((), []))
+    monkeypatch.setitem(batches.ENDLESS, "synthetic", sample)
+    monkeypatch.setattr(batches, "sample_pens", sample_pens)
+    monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
     model = Model(init, apply, "mnist28")
     for seed in (0, 1, 2):
         config = TrainConfig(

@@ -11,14 +11,18 @@ from PIL import Image, ImageDraw
 from digitjax.commands.arguments import Parser
 from digitjax.data import holdout, load, parse_spec, registry
 from digitjax.data.pipeline import Examples, to_examples
+from digitjax.data.records import can_stream
+from digitjax.data.sources import open_records
 from digitjax.data.spec import SPLITS, EmptySplit, Kind, Spec
+from digitjax.data.streamed import sources
 from digitjax.errors import InputError
 from digitjax.normalize import GEOMETRIES
 
 DESCRIPTION = """\
   digitjax data list                        the sources, and whether they are at hand
   digitjax data prepare mnist               fetch and prepare now what a training would
-  digitjax data prepare strokes:FILE        read a file of your own and count what it holds
+  digitjax data prepare strokes:FILE        make the records that `train --stream` reads, and count them
+  digitjax data prepare strokes:FILE --beam the same by Apache Beam; --beam=OPTIONS are Beam's own
   digitjax data show SPEC --out FILE.png    a sheet of what the network sees
   digitjax data split strokes:FILE --out DIR
                                             two files, one to train on and one held out, whoever drew them
@@ -61,7 +65,12 @@ def run(argv: list[str]) -> int:
         help=f"drawings to train on and held out ({' '.join(map(str, holdout.SIZES))})",
     )
     split.add_argument("--seed", type=int, default=0, metavar="N", help="of the random choice (0)")
+    parser.add_argument(
+        "--beam", nargs="?", const="", metavar="OPTIONS", help="`prepare` by Beam: --beam='--runner=...'"
+    )
     arguments = parser.parse(argv)
+    if arguments.beam is not None and arguments.action != "prepare":
+        raise InputError(f"--beam belongs to `data prepare`, not to `data {arguments.action}`: leave it out")
     specs = [parse_spec(text) for text in arguments.specs]
     if arguments.action == "list":
         if specs:
@@ -71,7 +80,7 @@ def run(argv: list[str]) -> int:
         raise InputError(f"`data {arguments.action}` needs a data spec, such as mnist: add it")
     elif arguments.action == "prepare":
         for spec in specs:
-            prepare(spec)
+            prepare(spec, arguments.beam)
     elif arguments.action == "split":
         if len(specs) > 1 or specs[0].name != "strokes" or specs[0].split or not arguments.out:
             raise InputError("`data split` takes one strokes:FILE without a split, and --out DIR: give both")
@@ -105,21 +114,43 @@ def _state(kind: Kind) -> str:
     return "found" if kind.at_hand() else "can be downloaded"
 
 
-def prepare(spec: Spec) -> None:
-    """Does what the first training on a source would do, and says what it holds on standard error."""
+def prepare(spec: Spec, beam: str | None = None) -> None:
+    """Does what the first training on a source would do, and says what it holds on standard error.
+
+    Args:
+        spec: what to prepare; without a split, all.
+        beam: options of Apache Beam, which then makes the records; None where it does not.
+    """
     kind = registry.kind(spec.name)
+    if beam is not None:
+        if spec.name != "strokes":
+            raise InputError(
+                f"--beam prepares drawings, not {spec.name}: give strokes:FILE, or leave --beam out"
+            )
+        from digitjax.data.beam_builder import prepare_with_beam
+
+        folder = prepare_with_beam(Path(spec.path or ""), beam)
+        print(f"the records of {spec.path} are in {folder}", file=sys.stderr)
     if kind.prepare is not None:
         print(kind.prepare(spec), file=sys.stderr)
     for split in [spec.split] if spec.split else [*SPLITS]:
         try:
-            source = load(spec, split)
+            print(_count(spec, split), file=sys.stderr)
         except EmptySplit:
             if spec.split:
                 raise
-            load(spec._replace(split=None), None)
+            _count(spec, None)
             print(f"{spec._replace(split=split)}: none", file=sys.stderr)
-            continue
-        print(describe(source.name, source.words, source.skipped), file=sys.stderr)
+
+
+def _count(spec: Spec, split: str | None) -> str:
+    """What a split holds; where it can be streamed, by its records, so that a file may pass memory."""
+    records = open_records(spec, split) if can_stream() else None
+    if records is None:
+        source = load(spec, split)
+        return describe(source.name, source.words, source.skipped)
+    parts = [(part.words, part.skipped) for part in sources(records)]
+    return describe(records.name, tuple(word for words, _ in parts for word in words), parts[0][1])
 
 
 def show(spec: Spec, out: Path, *, count: int = 200, geometry: str = "mnist28") -> None:

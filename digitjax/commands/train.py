@@ -43,6 +43,7 @@ examples:
   digitjax train cnn --epochs 5 --seed 1                 shorter, another seed: checkpoints/cnn-1
   digitjax train --data mnist=3 strokes:mine.ndjson=1    three quarters MNIST, one quarter your drawings
   digitjax train --model.channels 32 64 128              a larger network
+  digitjax train --data strokes:huge.ndjson --stream     more drawings than memory holds
   digitjax train --resume                                go on where Ctrl-C stopped it
 Ctrl-C saves and leaves, a second one leaves at once. Exit codes: 0 done, 1 failed, 2 bad usage,
 130 and 143 saved after Ctrl-C and SIGTERM.
@@ -74,6 +75,8 @@ class _Arguments:
     """With several processes: how many there are."""
     process: Annotated[int | None, tyro.conf.arg(metavar="I", help_behavior_hint="")] = None
     """With several processes: which one this is, from 0."""
+    stream: Annotated[tyro.conf.FlagCreatePairsOff[bool], tyro.conf.arg(help_behavior_hint="")] = False
+    """Read examples from prepared records instead of memory; the batches are the same to the bit."""
 
 
 def run(argv: list[str]) -> int:
@@ -90,7 +93,12 @@ def run(argv: list[str]) -> int:
         return processes.supervise(place, argv)
     with contextlib.ExitStack() as stack:
         config, folder = _claim(argv, first, stack)
-        return _train(config, folder, resume=first.resume)
+        return _train(config, folder, resume=first.resume, stream=_streams(first, folder))
+
+
+def _streams(asked: _Arguments, folder: Path) -> bool:
+    """Whether examples are streamed: where it is asked for, and where the run that goes on was begun so."""
+    return asked.stream or (asked.resume and runs.was_streamed(folder))
 
 
 def _find_place(asked: _Arguments) -> processes.Place | None:
@@ -123,9 +131,14 @@ def run_member(argv: list[str]) -> int:
             from digitjax import loop
 
             trained = loop.train(
-                config, folder, resume=first.resume, told=chosen["told"], data=chosen["data"]
+                config,
+                folder,
+                resume=first.resume,
+                told=chosen["told"],
+                data=chosen["data"],
+                stream=_streams(first, folder),
             )
-        return _finish(config, folder, trained) if place.process == 0 else 0
+        return _finish(config, folder, trained, _streams(first, folder)) if place.process == 0 else 0
 
 
 def _choose(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> dict:
@@ -156,7 +169,7 @@ def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
     return _config(_parse(argv, preset(first.config.preset)))
 
 
-def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
+def _train(config: TrainConfig, folder: Path, *, resume: bool, stream: bool) -> int:
     wants_mnist = not config.data or any(re.match(r"mnist\b", text) for text in config.data)
     told: Sequence[str] = ()
     with asking_early() if wants_mnist and not resume else contextlib.nullcontext():
@@ -168,14 +181,14 @@ def _train(config: TrainConfig, folder: Path, *, resume: bool) -> int:
                 say(notice)
         from digitjax import loop
 
-        trained = loop.train(config, folder, resume=resume, told=told)
-    return _finish(config, folder, trained)
+        trained = loop.train(config, folder, resume=resume, told=told, stream=stream)
+    return _finish(config, folder, trained, stream)
 
 
-def _finish(config: TrainConfig, folder: Path, trained: "loop.Trained") -> int:
+def _finish(config: TrainConfig, folder: Path, trained: "loop.Trained", stream: bool) -> int:
     from digitjax import finish  # matplotlib, which the training's start need not wait for
 
-    print(finish.finish(config, folder, trained.data, trained.seconds), file=sys.stderr)
+    print(finish.finish(config, folder, trained.data, trained.seconds, stream=stream), file=sys.stderr)
     return 0
 
 
@@ -218,7 +231,7 @@ def _config(arguments: _Arguments) -> TrainConfig:
 
 
 def _refuse_unknown_options(argv: list[str]) -> None:
-    known = ["--help", "--out", "--resume", "--anew", *_PROCESSES, *_options(TrainConfig, "--")]
+    known = ["--help", "--out", "--resume", "--anew", "--stream", *_PROCESSES, *_options(TrainConfig, "--")]
     for word in argv:
         name = word.partition("=")[0].replace("_", "-")
         if name.startswith("--") and name not in known:

@@ -1,6 +1,7 @@
 """Data sources: a spec such as `strokes:drawn.ndjson@test` to labelled ink or pixels.
 
-    parse_spec(text) -> Spec -> load -> Source (ink | images, labels, words, writers)
+    parse_spec(text) -> Spec -> load -> Source (ink | images, labels, words, writers)      in memory
+                             -> open_records -> Records (read by place)                    of any size
 
 One module a source and one line a source in `registry`. A `Source` is in its own units; the model's
 geometry is applied last (`pipeline.to_examples`). Nothing heavy is imported until a name is used.

@@ -1,4 +1,7 @@
-"""Source `strokes:FILE`: drawings in NDJSON, plain or gzip, as ink."""
+"""Source `strokes:FILE`: drawings in NDJSON, plain or gzip, as ink.
+
+Streamed, a file of any size becomes records once, in the data folder, by its SHA-256.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from digitjax.data.labels import label_of
+from digitjax.data.prepared import sha256
+from digitjax.data.records import Record, Records, open_records, prepare_records, records_folder
 from digitjax.data.spec import Kind, Source, Spec
-from digitjax.data.splits import in_split, ink_digest, number_of, writer_digest
+from digitjax.data.splits import bucket, in_split, ink_digest, number_of, writer_digest
 from digitjax.errors import InputError
 from digitjax.segments import pack, stack
-from digitjax.strokes import Drawing, read_drawings
+from digitjax.strokes import Drawing, read_drawings, read_numbered
 
 MAX_DRAWINGS = 1_000_000
 """Drawings held in memory at most; packed, one takes 2.2 kB."""
@@ -34,7 +39,9 @@ def collect(spec: Spec, drawings: Iterable[Drawing]) -> Source:
     packed, words, writers, ids, skipped = [], [], [], [], 0
     for number, drawing in enumerate(drawings, 1):
         if number > MAX_DRAWINGS:
-            raise InputError(f"{spec.path} has more than {MAX_DRAWINGS} drawings: split it into smaller ones")
+            raise InputError(
+                f"{spec.path} has more than {MAX_DRAWINGS} drawings: train with --stream, or split it"
+            )
         if not in_split(_digest(drawing), spec.split):
             continue
         if drawing.word is None:
@@ -55,6 +62,45 @@ def collect(spec: Spec, drawings: Iterable[Drawing]) -> Source:
     )
 
 
+def drawing_records(spec: Spec) -> Records:
+    """The records of a file, prepared first where that is not done.
+
+    Raises:
+        InputError: the file is missing or a line is refused, or the data folder cannot be written to.
+    """
+    return open_records(str(spec), prepare(Path(spec.path or "")), spec.split)
+
+
+def prepare(path: Path) -> Path:
+    """The folder of a file's records, made now where they are missing or damaged.
+
+    Raises:
+        InputError: the file is missing or a line is refused, or the data folder cannot be written to.
+    """
+    folder = file_folder(path)
+    prepare_records(
+        folder, str(path), lambda: (to_record(line, drawing) for line, drawing in read_numbered(path))
+    )
+    return folder
+
+
+def file_folder(path: Path) -> Path:
+    """Where the records of a file are, or will be.
+
+    Raises:
+        InputError: it is missing, holds no drawing or begins with what is none.
+    """
+    next(read_drawings(path))
+    return records_folder("strokes", sha256(path))
+
+
+def to_record(key: int, drawing: Drawing) -> Record:
+    """A drawing as a record; `key` is its line or its number in the source."""
+    ink = pack(drawing.strokes)
+    ends = np.asarray(ink.ends)[np.asarray(ink.mask)]
+    return Record(key, bucket(_digest(drawing)), drawing.word, _writer(drawing), ink=ends)
+
+
 def _digest(drawing: Drawing) -> bytes:
     if drawing.writer is None:
         return ink_digest(drawing.strokes)
@@ -73,4 +119,5 @@ KIND = Kind(
     load=load_drawings,
     takes="FILE",
     evaluates=None,
+    records=drawing_records,
 )

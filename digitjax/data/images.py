@@ -1,5 +1,6 @@
 """Source `images:DIR` (one folder a class) and `images:FILE.npz` (arrays `x` and `y`), as they are."""
 
+import hashlib
 import os
 import struct
 import tokenize
@@ -13,8 +14,10 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from digitjax.data.labels import label_of
+from digitjax.data.prepared import sha256
+from digitjax.data.records import Record, Records, open_records, prepare_records, records_folder
 from digitjax.data.spec import Kind, Source, Spec
-from digitjax.data.splits import in_split, number_of, picture_digests
+from digitjax.data.splits import bucket, in_split, number_of, picture_digests
 from digitjax.errors import InputError
 from digitjax.pictures import read_picture
 from digitjax.strokes import MAX_INFLATION, MAX_WORD
@@ -42,19 +45,11 @@ def load_images(spec: Spec) -> Source:
     Raises:
         InputError: nothing is there, a file is no picture, or sizes are absurd.
     """
-    path = Path(spec.path or "")
-    if path.is_dir():
-        pairs = _read_folder(path)
-    elif path.suffix.lower() == ".npz":
-        pairs = _read_npz(path)
-    else:
-        problem = "is neither a folder nor an .npz file" if path.exists() else "does not exist"
-        raise InputError(f"{path} {problem}: give a folder with one folder a class, or an .npz with x and y")
     kept: list[np.ndarray] = []
     words: list[str] = []
     ids: list[int] = []
     skipped = 0
-    for picture, word in pairs:
+    for picture, word in _read(Path(spec.path or ""), MAX_BYTES):
         (digest,) = picture_digests([picture])
         if not in_split(digest, spec.split):
             continue
@@ -74,12 +69,70 @@ def load_images(spec: Spec) -> Source:
     )
 
 
+def image_records(spec: Spec) -> Records:
+    """The pictures as records, one by one, prepared first where that is not done; an .npz is unpacked whole.
+
+    Raises:
+        InputError: nothing is there, a file is no picture, or sizes are absurd.
+    """
+    path = Path(spec.path or "")
+
+    def records() -> Iterator[Record]:
+        for key, (picture, word) in enumerate(_read(path, None)):
+            yield Record(key, bucket(picture_digests([picture])[0]), word, picture=picture)
+
+    folder = records_folder("images", _key(path))
+    prepare_records(folder, str(path), records)
+    return open_records(str(spec), folder, spec.split)
+
+
+def _key(path: Path) -> str:
+    """SHA-256 of what the pictures are read from: the file, or each file's class, name and SHA-256."""
+    if not path.is_dir():
+        next(_read(path, None))  # refused with a sentence where it cannot be read
+        return sha256(path)
+    digest = hashlib.sha256()
+    for word, name in _sorted_files(path):
+        for part in (word, name, _file_sha256(path / word / name)):
+            digest.update(part.encode(errors="surrogateescape") + b"\0")
+    return digest.hexdigest()
+
+
+def _file_sha256(file: Path) -> str:
+    try:
+        return sha256(file)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}): give a file that can") from None
+
+
+def _read(path: Path, most_bytes: int | None) -> Iterator[tuple[np.ndarray, str | None]]:
+    """Pictures and words; a folder whose pictures unpack to more than `most_bytes` together is refused."""
+    if path.is_dir():
+        return _read_folder(path, most_bytes)
+    if path.suffix.lower() == ".npz":
+        return _read_npz(path)
+    problem = "is neither a folder nor an .npz file" if path.exists() else "does not exist"
+    raise InputError(f"{path} {problem}: give a folder with one folder a class, or an .npz with x and y")
+
+
 def _together(pictures: list[np.ndarray]) -> UInt8[np.ndarray, "n height width"] | list[np.ndarray]:
     shapes = {picture.shape for picture in pictures}
     return np.stack(pictures) if len(shapes) == 1 and len(next(iter(shapes))) == 2 else pictures
 
 
-def _read_folder(folder: Path) -> Iterator[tuple[np.ndarray, str | None]]:
+def _read_folder(folder: Path, most_bytes: int | None) -> Iterator[tuple[np.ndarray, str | None]]:
+    total = 0
+    for word, name in _sorted_files(folder):
+        picture = read_picture(folder / word / name)
+        total += picture.size
+        if most_bytes is not None and total > most_bytes:
+            raise InputError(
+                f"{folder} unpacks to more than {most_bytes // 2**30} GiB: train with --stream, or split it"
+            )
+        yield picture, word or None
+
+
+def _sorted_files(folder: Path) -> list[tuple[str, str]]:
     files = sorted(_files(folder))
     if not files:
         raise InputError(
@@ -87,13 +140,7 @@ def _read_folder(folder: Path) -> Iterator[tuple[np.ndarray, str | None]]:
         )
     if len(files) > MAX_PICTURES:
         raise InputError(f"{folder} holds more than {MAX_PICTURES} pictures: split it")
-    total = 0
-    for word, name in files:
-        picture = read_picture(folder / (word or "") / name)
-        total += picture.size
-        if total > MAX_BYTES:
-            raise InputError(f"{folder} unpacks to more than {MAX_BYTES // 2**30} GiB: split it")
-        yield picture, word or None
+    return files
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
@@ -224,4 +271,5 @@ KIND = Kind(
     load=load_images,
     takes="DIR or images:FILE.npz",
     evaluates=None,
+    records=image_records,
 )

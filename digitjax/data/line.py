@@ -16,10 +16,10 @@ class Line:
 
     Attributes:
         text: what is going on.
-        total: amount that is all of it, above 0.
+        total: amount that is all of it, above 0; None where nobody knows it.
     """
 
-    def __init__(self, text: str, total: int) -> None:
+    def __init__(self, text: str, total: int | None) -> None:
         self.text, self.total = text, total
         self._stream = sys.stderr  # TFDS writes on standard output, which is turned away meanwhile
         self._terminal = self._stream.isatty()
@@ -28,14 +28,14 @@ class Line:
             print(text, file=self._stream, flush=True)
 
     def done(self, amount: int) -> None:
-        """Shows that so much of the total is done; on a terminal alone."""
+        """Shows which part of the total is done, or how much; on a terminal alone."""
         now = time.monotonic()
         if not self._terminal or now - self._last < _EVERY:
             return
         self._last = now
         width = shutil.get_terminal_size().columns - 1
-        share = min(max(amount / self.total, 0.0), 1.0)
-        print("\r" + f"{self.text}  {share:.0%}"[:width].ljust(width), end="", file=self._stream, flush=True)
+        far = f"{amount:,}" if self.total is None else f"{min(max(amount / self.total, 0.0), 1.0):.0%}"
+        print("\r" + f"{self.text}  {far}"[:width].ljust(width), end="", file=self._stream, flush=True)
 
     def end(self, *, well: bool) -> None:
         """Leaves the text on a line of its own; clears it where it did not end well."""
@@ -62,7 +62,7 @@ def build(builder: Any) -> None:
 
 
 @contextlib.contextmanager
-def progress_line(text: str, total: int) -> Iterator[Line]:
+def progress_line(text: str, total: int | None) -> Iterator[Line]:
     """Shows a line while something is done with TFDS, whose bars and prints are not shown."""
     import tensorflow_datasets as tfds
 

@@ -34,6 +34,7 @@ from digitjax.data.mnist_files import (
     present,
 )
 from digitjax.data.prepared import is_whole, publish, sha256
+from digitjax.data.records import INDEX, Records, require_stream
 from digitjax.data.spec import SPLITS, DataUnavailable, Kind, Source, Spec
 from digitjax.data.splits import picture_digests, stratified
 from digitjax.errors import InputError
@@ -58,6 +59,22 @@ def load_mnist(spec: Spec) -> Source:
     """
     images, labels = _read(prepare(), spec.split or "test")
     return Source(name=str(spec), labels=labels, words=tuple(map(str, labels.tolist())), images=images)
+
+
+def mnist_records(spec: Spec) -> Records:
+    """The images of a split as the records that the builder wrote; their index is made at each start.
+
+    Raises:
+        DataUnavailable: neither given nor prepared, and not to be had from the network.
+        InputError: a given file is missing, cut off, damaged or not what it should be.
+    """
+    require_stream()
+    from digitjax.data.mnist_builder import open_split
+
+    labels, read = open_split(spec.split or "test", prepare())
+    index = np.zeros(len(labels), INDEX)
+    index["place"], index["label"] = np.arange(len(labels)), labels
+    return Records(str(spec), index, read)
 
 
 def unavailable() -> str | None:
@@ -197,4 +214,5 @@ KIND = Kind(
     unavailable=unavailable,
     prepare=_prepare,
     at_hand=at_hand,
+    records=mnist_records,
 )

@@ -4,16 +4,18 @@ The stock builder reads with `tf.io.gfile` and encodes PNG with TensorFlow; this
 keeps the pixels as bytes. Importing this module imports tensorflow_datasets: do it where it is used.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from jaxtyping import Int
 from tensorflow_datasets.proto import tf_example_pb2
 
 from digitjax.data.line import Line, build, progress_line
 from digitjax.data.mnist import Images
+from digitjax.data.records import AT_ONCE, Record, open_files, parse_example
 
 
 class DigitjaxMnist(tfds.core.GeneratorBasedBuilder):
@@ -69,7 +71,7 @@ def read_records(split: str, folder: Path) -> Images:
 
     parse = tf_example_pb2.Example.FromString  # pyright: ignore[reportAttributeAccessIssue]
     pixels, labels = [], []
-    for file in sorted(folder.glob(f"digitjax_mnist/*/*-{split}.array_record-*")):
+    for file in _files(split, folder):
         reader = ArrayRecordReader(str(file))
         for record in reader.read_all():
             feature = parse(record).features.feature
@@ -78,3 +80,25 @@ def read_records(split: str, folder: Path) -> Images:
         reader.close()
     images = np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, 28, 28)
     return Images(images, np.array(labels, np.int8))
+
+
+def open_split(split: str, folder: Path) -> tuple[list[int], Callable[[Int[np.ndarray, " n"]], list[Record]]]:
+    """The labels of one split in the order of its records, and what reads the records at given places."""
+    source, read = open_files(_files(split, folder), _decode)
+    places = np.arange(len(source))
+    labels = [
+        int(record.word or "")
+        for start in range(0, len(places), AT_ONCE)
+        for record in read(places[start : start + AT_ONCE])
+    ]
+    return labels, read
+
+
+def _decode(raw: bytes) -> Record:
+    feature = parse_example(raw)
+    picture = np.frombuffer(feature["image"].bytes_list.value[0], np.uint8).reshape(28, 28)
+    return Record(0, 0, str(feature["label"].int64_list.value[0]), picture=picture)
+
+
+def _files(split: str, folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"digitjax_mnist/*/*-{split}.array_record-*"))

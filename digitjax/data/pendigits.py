@@ -6,6 +6,7 @@ number; y points up in boxes of 500 units. Where array_record has no wheel (Wind
 file of drawings.
 """
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,10 @@ import numpy as np
 from jaxtyping import Int32
 
 from digitjax import paths
-from digitjax.data.drawings import collect
+from digitjax.data.drawings import collect, to_record
 from digitjax.data.mnist_files import has_array_record
 from digitjax.data.prepared import is_whole, publish, sha256
+from digitjax.data.records import Records, open_records, prepare_records, records_folder
 from digitjax.data.spec import Kind, Source, Spec
 from digitjax.data.unipen_text import points, segment, statements
 from digitjax.errors import InputError
@@ -54,6 +56,21 @@ def load_pendigits(spec: Spec) -> Source:
         InputError: the file is missing or another one, or the data folder cannot be written to.
     """
     return collect(spec, read_prepared(prepare(Path(spec.path or ""))))
+
+
+def pendigits_records(spec: Spec) -> Records:
+    """The digits as records of packed ink, made from the prepared copy where that is not done.
+
+    Raises:
+        InputError: the file is missing or another one, or the data folder cannot be written to.
+    """
+    path = Path(spec.path or "")
+    _check(path)
+    folder = records_folder("pendigits", SHA256)
+    prepare_records(
+        folder, "the pen digits", lambda: map(to_record, itertools.count(), read_prepared(prepare(path)))
+    )
+    return open_records(str(spec), folder, spec.split)
 
 
 def prepare(path: Path) -> Path:
@@ -145,4 +162,5 @@ KIND = Kind(
     takes="FILE",
     evaluates=None,
     prepare=_prepare,
+    records=pendigits_records,
 )

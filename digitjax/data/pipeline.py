@@ -1,7 +1,7 @@
-"""From data specs to batches: a batch is a pure function of the seed and the step.
+"""From data specs to batches and validation sets.
 
 Every source yields ink or pixels; the model's geometry is applied last. What fits in memory stays on
-the device; synthetic handwriting is made there.
+the device, or is streamed from prepared records; synthetic handwriting is made on the device.
 """
 
 import functools
@@ -11,32 +11,27 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Int
 
-from digitjax.config import AugmentConfig, TrainConfig
+from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable, EmptySplit, load, parse_spec, unavailable
+from digitjax.data.batches import ENDLESS, Part, Store, Taken, make_batches, padded_rows, share
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
-from digitjax.data.nondigits import sample_nondigits
+from digitjax.data.records import UNLABELLED, Records, require_stream
+from digitjax.data.sources import open_records
 from digitjax.data.spec import Source, Spec
-from digitjax.data.synthetic import sample, sample_pens
+from digitjax.data.streamed import read_ahead, sources, store
 from digitjax.errors import InputError
-from digitjax.ink import bend, cut_off
-from digitjax.normalize import fit_ink, geometry_shape, inks_to_images, render
+from digitjax.normalize import geometry_shape, inks_to_images
 from digitjax.pixels import pictures_to_images
 from digitjax.types import Batch, Segments
 
-DATA_KEY = 0x64617461
-"""Folded into the seed's key for the batches, so that no batch shares a key with the params or a step."""
 WITH_MNIST = ("mnist=9", "synthetic=1")
 """What is trained on where MNIST can be had and nothing else is asked for."""
 EMBEDDED = ("synthetic=15", "digits8x8=1")
 """What is trained on where MNIST cannot be had."""
 RENDER_AT_ONCE = 512
 """Drawings rendered in one call where a whole data set is."""
-ENDLESS = {"synthetic": sample, "nondigits": sample_nondigits}
-"""Sources that draw as many new examples as are wanted."""
-LEAST_KEPT = 0.6
-"""Least part of its ink that an unfinished drawing has; a digit is seldom known from less."""
 VALIDATION_EXAMPLES = 5000
 """Examples of a source that a validation takes at most."""
 
@@ -79,16 +74,6 @@ class Pipeline(NamedTuple):
     notices: tuple[str, ...]
 
 
-class Part(NamedTuple):
-    """One source of a mix: resident images, resident ink, or neither for one of `ENDLESS`."""
-
-    name: str
-    take: int
-    images: np.ndarray | None
-    ink: Segments | None
-    labels: np.ndarray | None
-
-
 def to_examples(source: Source, geometry: str) -> Examples:
     """Applies the geometry of a model to what a source yields, ink or pixels."""
     if source.ink is not None:
@@ -122,7 +107,7 @@ def trim(ink: Segments) -> Segments:
     """Leaves out the rows that are padding in every drawing; a multiple of eight rows stays."""
     used = np.asarray(ink.mask).any(axis=0)
     last = int(np.flatnonzero(used)[-1]) + 1 if used.any() else 1
-    rows = min(-(-last // 8) * 8, used.size)
+    rows = min(padded_rows(last), used.size)
     return Segments(np.asarray(ink.ends)[:, :rows], np.asarray(ink.mask)[:, :rows])
 
 
@@ -149,178 +134,82 @@ def _embedded(reason: str) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
     return tuple(map(parse_spec, EMBEDDED)), (notice,)
 
 
-def share(weights: Sequence[float], batch_size: int) -> list[int]:
-    """Examples of each source in a batch: in proportion to the weights, by largest remainder.
-
-    Raises:
-        InputError: a source would get none.
-    """
-    relative = np.asarray(weights) / max(weights)  # their sum need not be a number
-    exact = relative / relative.sum() * batch_size
-    counts = np.floor(exact).astype(int)
-    for index in np.argsort(counts - exact, kind="stable")[: batch_size - counts.sum()]:
-        counts[index] += 1
-    if (counts == 0).any():
-        raise InputError(
-            f"a batch of {batch_size} has no room for every source with weights "
-            f"{', '.join(f'{weight:g}' for weight in weights)}: raise --batch-size or the small weights"
-        )
-    return counts.tolist()
-
-
-def _divide(counts: Sequence[int], rows: slice) -> list[slice]:
-    """Which examples of each source are among `rows` of a batch that holds one source after the other."""
-    ends = np.cumsum(counts)
-    return [
-        slice(*np.clip([rows.start - end + count, rows.stop - end + count], 0, count).tolist())
-        for count, end in zip(counts, ends.tolist(), strict=True)
-    ]
-
-
-def indices_at(seed: int, part: int, step: int, count: int, n: int) -> Int[np.ndarray, " count"]:
-    """Which of `n` examples a step takes: each once an epoch, in an order of its own every epoch."""
-    positions = step * count + np.arange(count, dtype=np.int64)
-    epochs = positions // n
-    indices = np.empty(count, np.int32)
-    for epoch in np.unique(epochs):
-        here = epochs == epoch
-        indices[here] = _order(seed, part, int(epoch), n)[positions[here] % n]
-    return indices
-
-
-@functools.lru_cache(maxsize=16)
-def _order(seed: int, part: int, epoch: int, n: int) -> np.ndarray:
-    return np.random.default_rng([seed, part, epoch]).permutation(n).astype(np.int32)
-
-
-def make_targets(
-    labels: Int[Array, " n"], smoothing: float, kept: Float[Array, " n"] | float = 1.0
-) -> Float[Array, "n 10"]:
-    """Probabilities of the ten digits; what is no digit gets a tenth each.
-
-    Args:
-        labels: 0 to 9, or `NOT_A_DIGIT`.
-        smoothing: probability spread evenly over all ten.
-        kept: how much of each drawing's ink is there; where it is 0.6, half of the probability is spread.
-    """
-    known = 1 - (1 - jnp.broadcast_to(kept, labels.shape)) * 0.5 / (1 - LEAST_KEPT)
-    spread = (1 - (1 - smoothing) * known)[:, None]
-    target = jax.nn.one_hot(labels, 10) * (1 - spread) + spread / 10
-    return jnp.where((labels < 10)[:, None], target, 0.1)
-
-
-def _draw_ink(
-    key: Key[Array, ""], ink: Segments, geometry: str, augment: AugmentConfig, rows: slice, *, bent: bool
-) -> tuple[Float[Array, "drawn height width 1"], Float[Array, " drawn"]]:
-    """Renders `rows` of a batch of ink, each with a pen of its own, and says how much of it was kept."""
-    n = ink.mask.shape[0]
-    pen_key, bend_key, choice_key, kept_key = jax.random.split(key, 4)
-    kept = jnp.ones(n)
-    if bent and augment.bend:
-        ink = jax.vmap(lambda one_key, one: bend(one_key, one, augment.bend))(
-            jax.random.split(bend_key, n), ink
-        )
-    if augment.unfinished:
-        chosen = jax.random.uniform(choice_key, (n,)) < augment.unfinished
-        kept = jnp.where(chosen, jax.random.uniform(kept_key, (n,), minval=LEAST_KEPT), 1.0)
-        ink = jax.vmap(cut_off)(ink, kept)
-    ink, kept = jax.tree.map(lambda leaf: leaf[rows], (ink, kept))
-    if geometry != "mnist28":
-        return inks_to_images(ink, geometry), kept
-    radii = sample_pens(pen_key, n)[rows]
-    return jax.vmap(lambda one, radius: render(fit_ink(one, radius), radius))(ink, radii)[..., None], kept
-
-
-def make_pipeline(config: TrainConfig, geometry: str, rows: slice | None = None) -> Pipeline:
-    """Loads what `config.data` names (or the default) and makes its batches.
+def make_pipeline(
+    config: TrainConfig, geometry: str, rows: slice | None = None, *, stream: bool = False
+) -> Pipeline:
+    """Opens what `config.data` names (or the default) and makes its batches.
 
     Args:
         config: data, seed, batch size and augmentation.
         geometry: of the model.
-        rows: which rows of every batch are made here, where each of several processes makes its own; the
-            shares together are the batch that one process makes. None for all.
-
+        rows: which rows of every batch are made here, see `batches.make_batches`.
+        stream: take examples from prepared records instead of memory, where the source has them. The batches
+            are the same to the bit.
     Raises:
         InputError: a spec is wrong, or its data cannot be had.
     """
+    if stream:
+        require_stream()
     specs, notices = choose_specs(config.data)
     try:
-        sources = _load_training(specs)
+        held = [_open(spec, "train", stream) for spec in specs]
     except DataUnavailable as error:
         if config.data:
             raise
         specs, notices = _embedded(str(error))
-        sources = _load_training(specs)
+        held = [_open(spec, "train", stream) for spec in specs]
     counts = share([spec.weight for spec in specs], config.batch_size)
     parts, more = [], []
-    for spec, source, count in zip(specs, sources, counts, strict=True):
-        part, notice = _make_part(spec, source, count, geometry, keep_others=config.model.rejects)
+    for spec, one, count in zip(specs, held, counts, strict=True):
+        if stream and isinstance(one, Source) and spec.path is not None:
+            more.append(f"{spec} has no prepared records: it is held in memory")
+        part, notice = _make_part(spec, one, count, geometry, keep_others=config.model.rejects)
         parts.append(part)
         more.extend(notice)
-    validation, missing = _load_validation(specs, geometry)
+    validation, missing = _load_validation(specs, geometry, stream)
     more.extend(missing)
-    shares = _divide(counts, rows or slice(0, config.batch_size))
-    smoothing = config.optim.label_smoothing
-    base = jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
-    resident = [
-        None if part.labels is None else jax.device_put((part.images, part.ink, part.labels))
-        for part in parts
-    ]
-
-    @jax.jit
-    def gather(step: Int[Array, ""], indices: list, resident: list) -> Batch:
-        images, labels, parts_kept = [], [], []
-        for number, (part, own, index, arrays) in enumerate(
-            zip(parts, shares, indices, resident, strict=True)
-        ):
-            if own.start == own.stop:
-                continue
-            key = jax.random.fold_in(jax.random.fold_in(base, step), number)
-            kept = jnp.ones(own.stop - own.start)
-            if arrays is None:
-                sample_key, ink_key = jax.random.split(key)
-                ink, label = ENDLESS[part.name](sample_key, part.take)
-                image, kept = _draw_ink(ink_key, ink, geometry, config.augment, own, bent=False)
-                label = label[own]
-            else:
-                all_images, all_ink, all_labels = arrays
-                label = all_labels[index[own]].astype(jnp.int32)
-                if all_ink is None:
-                    image = all_images[index[own]].astype(jnp.float32) / 255
-                else:
-                    ink = jax.tree.map(lambda leaf, index=index: leaf[index], all_ink)
-                    image, kept = _draw_ink(key, ink, geometry, config.augment, own, bent=True)
-            images.append(image)
-            labels.append(label)
-            parts_kept.append(kept)
-        label = jnp.concatenate(labels)
-        is_digit = (label < NOT_A_DIGIT).astype(jnp.float32)
-        return Batch(
-            jnp.concatenate(images),
-            make_targets(label, smoothing, jnp.concatenate(parts_kept)),
-            is_digit,
-            jnp.ones(label.shape, jnp.float32),
-        )
-
-    def batch_at(step: int) -> Batch:
-        indices = [
-            None
-            if part.labels is None
-            else indices_at(config.seed, number, step, part.take, len(part.labels))
-            for number, part in enumerate(parts)
-        ]
-        return gather(np.int32(step), indices, resident)
-
+    if any(isinstance(one, Records) for one in held):
+        batch_at = make_batches(parts, config, geometry, rows, read_ahead)
+    else:
+        batch_at = make_batches(parts, config, geometry, rows)
     return Pipeline(batch_at, validation, tuple(map(str, specs)), (*notices, *more))
 
 
-def _load_validation(specs: Sequence[Spec], geometry: str) -> tuple[tuple[Examples, ...], list[str]]:
+def whole_test_split(spec: Spec, geometry: str, *, stream: bool = False) -> Examples:
+    """The test split of a source; streamed, its images are all that is in memory of it.
+
+    Raises:
+        InputError: it cannot be had, or has no example.
+    """
+    held = _open(spec._replace(split="test", weight=1.0), "test", stream)
+    assert held is not None
+    return _all_examples(held, geometry)
+
+
+def _open(spec: Spec, split: str, stream: bool) -> Source | Records | None:
+    """The examples of a spec in memory or, where asked for and possible, as records; None: endless.
+
+    Raises:
+        DataUnavailable: the source cannot be had here.
+        EmptySplit: the split has no example.
+        InputError: a file is missing or refused.
+    """
+    if spec.name in ENDLESS and (spec.split or split) == "train":
+        return None
+    return (open_records(spec, split) if stream else None) or load(spec, split)
+
+
+def _load_validation(
+    specs: Sequence[Spec], geometry: str, stream: bool
+) -> tuple[tuple[Examples, ...], list[str]]:
     """The validation splits that are not empty; synthetic handwriting where all of them are."""
     found, notices = [], []
     for spec in specs:
         wanted = spec._replace(split="validation", weight=1.0)
         try:
-            found.append(_validation(to_examples(load(wanted), geometry)))
+            held = _open(wanted, "validation", stream)
+            assert held is not None
+            found.append(_all_examples(held, geometry, VALIDATION_EXAMPLES))
         except EmptySplit:
             notices.append(f"{wanted} is empty, as where few writers drew it: it is not validated on")
     if not found:
@@ -329,23 +218,35 @@ def _load_validation(specs: Sequence[Spec], geometry: str) -> tuple[tuple[Exampl
     return tuple(found), notices
 
 
-def _load_training(specs: Sequence[Spec]) -> list[Source | None]:
-    return [None if _is_endless(spec) else load(spec, "train") for spec in specs]
-
-
-def _is_endless(spec: Spec) -> bool:
-    return spec.name in ENDLESS and spec.split in (None, "train")
+def _all_examples(held: Source | Records, geometry: str, most: int | None = None) -> Examples:
+    """All examples of a split, or at most so many of them, evenly spread, in the geometry of a model."""
+    if isinstance(held, Source):
+        examples = to_examples(held, geometry)
+        return examples if most is None else _validation(examples)
+    parts = [to_examples(part, geometry) for part in sources(held, most)]
+    writers = tuple(writer for part in parts for writer in part.writers or ())
+    return parts[0]._replace(
+        images=np.concatenate([part.images for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        words=tuple(word for part in parts for word in part.words),
+        writers=writers if any(writers) else None,
+    )
 
 
 def _make_part(
-    spec: Spec, source: Source | None, count: int, geometry: str, *, keep_others: bool
+    spec: Spec, held: Source | Records | None, count: int, geometry: str, *, keep_others: bool
 ) -> tuple[Part, list[str]]:
-    if source is None:
+    if held is None:
         if spec.name == "nondigits" and not keep_others:
             raise InputError(f"{spec} holds no digit to train on: add --model.rejects, or choose other data")
-        return Part(spec.name, count, None, None, None), []
-    digits = source.labels < NOT_A_DIGIT
-    neither = np.array([word in AMBIGUOUS for word in source.words], bool) & ~digits
+        return Part(spec.name, count, None), []
+    if isinstance(held, Records):
+        held = held._replace(entries=held.entries[held.entries["label"] != UNLABELLED])
+        labels, ambiguous = held.entries["label"], held.entries["ambiguous"]
+    else:
+        labels, ambiguous = held.labels, np.array([word in AMBIGUOUS for word in held.words], bool)
+    digits = labels < NOT_A_DIGIT
+    neither = ambiguous & ~digits
     keep = digits | ~neither if keep_others else digits
     notices = []
     if keep_others and neither.any():
@@ -356,12 +257,24 @@ def _make_part(
         )
     if not keep.any():
         raise InputError(f"{spec} holds no digit to train on: choose other data")
-    labels = source.labels[keep]
+    examples = store(held, keep, geometry) if isinstance(held, Records) else _resident(held, keep, geometry)
+    return Part(spec.name, count, examples), notices
+
+
+def _resident(source: Source, keep: Bool[np.ndarray, " n"], geometry: str) -> Store:
+    """The examples marked in `keep`, on the device."""
+    labels, images, ink = source.labels[keep], None, None
     if source.ink is not None:
         ink = trim(Segments(np.asarray(source.ink.ends)[keep], np.asarray(source.ink.mask)[keep]))
-        return Part(spec.name, count, None, ink, labels), notices
-    images = to_examples(source, geometry).images[keep]
-    return Part(spec.name, count, images, None, labels), notices
+    else:
+        images = to_examples(source, geometry).images[keep]
+    held = jax.device_put(Taken(labels, images, ink))
+
+    @jax.jit
+    def gather(held: Taken, indices: Int[Array, " taken"]) -> Taken:
+        return jax.tree.map(lambda leaf: leaf[indices], held)
+
+    return Store(len(labels), lambda indices: gather(held, indices))
 
 
 def _validation(examples: Examples) -> Examples:

@@ -1,6 +1,7 @@
-"""From a data spec to its examples: `load` and `unavailable`."""
+"""From a data spec to its examples: `load`, `open_records` and `unavailable`."""
 
 from digitjax.data import registry
+from digitjax.data.records import UNLABELLED, Records
 from digitjax.data.spec import EmptySplit, Source, Spec, parse_spec
 
 
@@ -21,16 +22,36 @@ def load(spec: Spec | str, default_split: str | None = None) -> Source:
     kind = registry.kind(spec.name)
     spec = spec._replace(split=spec.split or default_split or kind.evaluates, weight=1.0)
     source = kind.load(spec)._replace(name=str(spec))
-    if not len(source.labels):
-        whole = f"{spec.name}:{spec.path}"
-        if source.skipped:
-            raise EmptySplit(
-                f"none of the {source.skipped} examples of {spec} has a label: give them their words"
-            )
-        raise EmptySplit(
-            f"{spec} is empty, as where few writers drew it: give {whole}, the whole, or another split"
-        )
+    _require_examples(spec, len(source.labels), source.skipped)
     return source
+
+
+def open_records(spec: Spec, default_split: str | None = None) -> Records | None:
+    """The prepared records of a spec, made first where that is not done; None for a source that has none.
+
+    Raises:
+        DataUnavailable, EmptySplit, InputError: as `load`.
+    """
+    kind = registry.kind(spec.name)
+    if kind.records is None:
+        return None
+    spec = spec._replace(split=spec.split or default_split, weight=1.0)
+    records = kind.records(spec)
+    unlabelled = int((records.entries["label"] == UNLABELLED).sum())
+    _require_examples(spec, len(records.entries) - unlabelled, unlabelled)
+    return records
+
+
+def _require_examples(spec: Spec, labelled: int, skipped: int) -> None:
+    """Raises: EmptySplit: the spec's split has no example with a label."""
+    if labelled:
+        return
+    if skipped:
+        raise EmptySplit(f"none of the {skipped} examples of {spec} has a label: give them their words")
+    raise EmptySplit(
+        f"{spec} is empty, as where few writers drew it: "
+        f"give {spec.name}:{spec.path}, the whole, or another split"
+    )
 
 
 def unavailable(spec: Spec | str) -> str | None:

@@ -4,7 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
 from jaxtyping import Int8, UInt8, UInt64
@@ -12,6 +12,9 @@ from jaxtyping import Int8, UInt8, UInt64
 from digitjax.data import registry
 from digitjax.errors import InputError
 from digitjax.types import Segments
+
+if TYPE_CHECKING:
+    import digitjax.data.records
 
 SPLITS = ("train", "validation", "test")
 """The splits that a spec can name."""
@@ -89,6 +92,8 @@ class Kind(NamedTuple):
         unavailable: why it cannot be had here and now, in a few words; None where it can.
         prepare: does now what the first `load` would do; returns a sentence about the result.
         at_hand: whether it is here already, so that having it takes no network.
+        records: the records of a spec whose split is decided, prepared first where that is not done; None for
+            a source that is small, endless or only read whole.
     """
 
     about: str
@@ -100,6 +105,7 @@ class Kind(NamedTuple):
     unavailable: Callable[[], str | None] = lambda: None
     prepare: Callable[[Spec], str] | None = None
     at_hand: Callable[[], bool] = lambda: True
+    records: "Callable[[Spec], digitjax.data.records.Records] | None" = None
 
 
 def parse_spec(text: str) -> Spec:

@@ -25,7 +25,12 @@ BUCKETS = {"train": range(8), "validation": range(8, 9), "test": range(9, 10)}
 
 def in_split(digest: bytes, split: str | None) -> bool:
     """Whether an example with that SHA-256 belongs to the split; None is the whole."""
-    return split is None or number_of(digest) % 10 in BUCKETS[split]
+    return split is None or bucket(digest) in BUCKETS[split]
+
+
+def bucket(digest: bytes) -> int:
+    """The bucket, 0 to 9, of an example with that SHA-256."""
+    return number_of(digest) % 10
 
 
 def number_of(digest: bytes) -> int:

@@ -1,0 +1,242 @@
+"""Batches: a pure function of the seed and the step, wherever the examples are held.
+
+    seed, step -> indices -> Store.take -> keys, drawing, targets -> Batch
+
+Examples in memory and examples in prepared records differ in nothing but who takes them (`Store`).
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Int8, Key, UInt8
+
+from digitjax.config import AugmentConfig, TrainConfig
+from digitjax.data.labels import NOT_A_DIGIT
+from digitjax.data.nondigits import sample_nondigits
+from digitjax.data.synthetic import sample, sample_pens
+from digitjax.errors import InputError
+from digitjax.ink import bend, cut_off
+from digitjax.normalize import fit_ink, inks_to_images, render
+from digitjax.segments import MAX_SEGMENTS
+from digitjax.types import Batch, Segments
+
+DATA_KEY = 0x64617461
+"""Folded into the seed's key for the batches, so that no batch shares a key with the params or a step."""
+ENDLESS = {"synthetic": sample, "nondigits": sample_nondigits}
+"""Sources that draw as many new examples as are wanted."""
+LEAST_KEPT = 0.6
+"""Least part of its ink that an unfinished drawing has; a digit is seldom known from less."""
+
+
+class Taken(NamedTuple):
+    """Examples as a batch takes them; one of images and ink is None.
+
+    Attributes:
+        labels: 0 to 9, or `labels.NOT_A_DIGIT`.
+        images: in the model's geometry, 255 ink on 0.
+        ink: in the units of the source, all of one number of rows.
+    """
+
+    labels: Int8[Array | np.ndarray, " n"]
+    images: UInt8[Array | np.ndarray, "n height width 1"] | None = None
+    ink: Segments | None = None
+
+
+class Store(NamedTuple):
+    """Who has the examples of a source.
+
+    Attributes:
+        n: how many there are.
+        take: those with the given indices, 0 to n - 1; pure.
+    """
+
+    n: int
+    take: Callable[[Int[np.ndarray, " taken"]], Taken]
+
+
+class Part(NamedTuple):
+    """One source of a mix.
+
+    Attributes:
+        name: its name in the registry.
+        take: its examples in a batch.
+        store: who has them; None for one of `ENDLESS`.
+    """
+
+    name: str
+    take: int
+    store: Store | None
+
+
+Taking = Callable[[int], list[Taken | None]]
+"""From a step to what the store of each part gives for it; None for an endless source."""
+
+
+def make_batches(
+    parts: Sequence[Part],
+    config: TrainConfig,
+    geometry: str,
+    rows: slice | None = None,
+    ahead: Callable[[Taking], Taking] = lambda take: take,
+) -> Callable[[int], Batch]:
+    """The batch of a step, from 0, as a function that is pure in the seed and the step.
+
+    Args:
+        parts: the sources, in the order in which a batch holds them.
+        config: seed, augmentation of ink and label smoothing.
+        geometry: of the model.
+        rows: which rows of every batch are made here, where each of several processes makes its own and takes
+            the examples of those alone; the shares together are, but for rounding, the batch that one process
+            makes. None: all.
+        ahead: may replace the function that takes a step's examples by an equal one that reads ahead.
+    """
+    shares = _divide([part.take for part in parts], rows or slice(0, config.batch_size))
+    smoothing = config.optim.label_smoothing
+    base = jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
+
+    def take(step: int) -> list[Taken | None]:
+        return [
+            None
+            if part.store is None or own.start == own.stop
+            else part.store.take(indices_at(config.seed, number, step, part.take, part.store.n)[own])
+            for number, (part, own) in enumerate(zip(parts, shares, strict=True))
+        ]
+
+    @jax.jit
+    def assemble(step: Int[Array, ""], taken: list[Taken | None]) -> Batch:
+        images, labels, parts_kept = [], [], []
+        for number, (part, own, one) in enumerate(zip(parts, shares, taken, strict=True)):
+            if own.start == own.stop:
+                continue
+            key = jax.random.fold_in(jax.random.fold_in(base, step), number)
+            kept = jnp.ones(own.stop - own.start)
+            draw = functools.partial(
+                _draw_ink, n=part.take, own=own, geometry=geometry, augment=config.augment
+            )
+            if one is None:
+                sample_key, ink_key = jax.random.split(key)
+                all_ink, all_labels = ENDLESS[part.name](sample_key, part.take)
+                ink, label = jax.tree.map(lambda leaf, own=own: leaf[own], (all_ink, all_labels))
+                image, kept = draw(ink_key, ink, bent=False)
+            elif one.ink is not None:
+                label = jnp.asarray(one.labels, jnp.int32)
+                image, kept = draw(key, one.ink, bent=True)
+            else:
+                label = jnp.asarray(one.labels, jnp.int32)
+                image = jnp.asarray(one.images, jnp.float32) / 255
+            images.append(image)
+            labels.append(label)
+            parts_kept.append(kept)
+        label = jnp.concatenate(labels)
+        is_digit = (label < NOT_A_DIGIT).astype(jnp.float32)
+        return Batch(
+            jnp.concatenate(images),
+            make_targets(label, smoothing, jnp.concatenate(parts_kept)),
+            is_digit,
+            jnp.ones(label.shape, jnp.float32),
+        )
+
+    taken_at = ahead(take)
+    return lambda step: assemble(np.int32(step), taken_at(step))
+
+
+def share(weights: Sequence[float], batch_size: int) -> list[int]:
+    """Examples of each source in a batch: in proportion to the weights, by largest remainder.
+
+    Raises:
+        InputError: a source would get none.
+    """
+    relative = np.asarray(weights) / max(weights)  # their sum need not be a number
+    exact = relative / relative.sum() * batch_size
+    counts = np.floor(exact).astype(int)
+    for index in np.argsort(counts - exact, kind="stable")[: batch_size - counts.sum()]:
+        counts[index] += 1
+    if (counts == 0).any():
+        raise InputError(
+            f"a batch of {batch_size} has no room for every source with weights "
+            f"{', '.join(f'{weight:g}' for weight in weights)}: raise --batch-size or the small weights"
+        )
+    return counts.tolist()
+
+
+def padded_rows(most: int) -> int:
+    """Rows of ink in a batch whose source has drawings of `most` pieces: a multiple of eight."""
+    return min(max(-(-most // 8) * 8, 8), MAX_SEGMENTS)
+
+
+def indices_at(seed: int, part: int, step: int, count: int, n: int) -> Int[np.ndarray, " count"]:
+    """Which of `n` examples a step takes: each once an epoch, in an order of its own every epoch."""
+    positions = step * count + np.arange(count, dtype=np.int64)
+    epochs = positions // n
+    indices = np.empty(count, np.int32)
+    for epoch in np.unique(epochs):
+        here = epochs == epoch
+        indices[here] = _orders(seed, part, n)(int(epoch))[positions[here] % n]
+    return indices
+
+
+@functools.lru_cache(maxsize=16)
+def _orders(seed: int, part: int, n: int) -> Callable[[int], np.ndarray]:
+    """The order of an epoch; the last two of each part are kept, 4 bytes an example each."""
+
+    @functools.lru_cache(maxsize=2)
+    def order(epoch: int) -> np.ndarray:
+        return np.random.default_rng([seed, part, epoch]).permutation(n).astype(np.int32)
+
+    return order
+
+
+def _divide(counts: Sequence[int], rows: slice) -> list[slice]:
+    """Which examples of each source are among `rows` of a batch that holds one source after the other."""
+    ends = np.cumsum(counts).tolist()
+    return [
+        slice(*(min(max(edge - end + count, 0), count) for edge in (rows.start, rows.stop)))
+        for count, end in zip(counts, ends, strict=True)
+    ]
+
+
+def make_targets(
+    labels: Int[Array, " n"], smoothing: float, kept: Float[Array, " n"] | float = 1.0
+) -> Float[Array, "n 10"]:
+    """Probabilities of the ten digits; what is no digit gets a tenth each.
+
+    Args:
+        labels: 0 to 9, or `NOT_A_DIGIT`.
+        smoothing: probability spread evenly over all ten.
+        kept: how much of each drawing's ink is there; where it is 0.6, half of the probability is spread.
+    """
+    known = 1 - (1 - jnp.broadcast_to(kept, labels.shape)) * 0.5 / (1 - LEAST_KEPT)
+    spread = (1 - (1 - smoothing) * known)[:, None]
+    target = jax.nn.one_hot(labels, 10) * (1 - spread) + spread / 10
+    return jnp.where((labels < 10)[:, None], target, 0.1)
+
+
+def _draw_ink(
+    key: Key[Array, ""],
+    ink: Segments,
+    *,
+    n: int,
+    own: slice,
+    geometry: str,
+    augment: AugmentConfig,
+    bent: bool,
+) -> tuple[Float[Array, "own height width 1"], Float[Array, " own"]]:
+    """Renders the drawings `own` of `n`, each with a pen of its own, and says how much ink was kept."""
+    pen_key, bend_key, choice_key, kept_key = jax.random.split(key, 4)
+    kept = jnp.ones(own.stop - own.start)
+    if bent and augment.bend:
+        ink = jax.vmap(lambda one_key, one: bend(one_key, one, augment.bend))(
+            jax.random.split(bend_key, n)[own], ink
+        )
+    if augment.unfinished:
+        chosen = jax.random.uniform(choice_key, (n,))[own] < augment.unfinished
+        kept = jnp.where(chosen, jax.random.uniform(kept_key, (n,), minval=LEAST_KEPT)[own], 1.0)
+        ink = jax.vmap(cut_off)(ink, kept)
+    if geometry != "mnist28":
+        return inks_to_images(ink, geometry), kept
+    radii = sample_pens(pen_key, n)[own]
+    return jax.vmap(lambda one, radius: render(fit_ink(one, radius), radius))(ink, radii)[..., None], kept
