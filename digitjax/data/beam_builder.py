@@ -67,7 +67,7 @@ class DigitjaxDrawings(tfds.core.GeneratorBasedBuilder):
         return {"train": self._generate_examples()}
 
     def _generate_examples(self) -> Any:
-        import apache_beam as beam
+        import apache_beam as beam  # pyright: ignore[reportMissingImports]
 
         return beam.Create(self._pieces) | beam.Reshuffle() | beam.FlatMap(examples_of, self._path)
 
@@ -134,7 +134,7 @@ def run_pipeline(path: Path, folder: Path, options: str, shards: int | None) -> 
         InputError: the options are none, or a line of the file is refused.
         DigitjaxError: the pipeline failed.
     """
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions  # pyright: ignore[reportMissingImports]
 
     try:
         given = PipelineOptions(shlex.split(options))
