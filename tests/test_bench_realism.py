@@ -10,12 +10,14 @@ def short(monkeypatch):
     monkeypatch.setattr(realism, "EPOCHS", 3)
 
 
+@pytest.mark.slow
 def test_the_judge_cannot_tell_synthetic_digits_from_themselves(short):
     images = realism._draw(jax.random.key(7), 1536)
     found = realism.measure(images[:1024], images[1024:])
     assert found.n == 512 and abs(found.auroc - 0.5) < 0.08
 
 
+@pytest.mark.slow
 def test_the_judge_can_tell_upside_down_ones(short):
     images = realism._draw(jax.random.key(7), 1536)[:, ::-1]
     assert realism.measure(images[:1024], images[1024:]).auroc > 0.9

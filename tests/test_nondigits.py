@@ -46,6 +46,7 @@ def test_none_is_a_lone_line_or_arc(drawn):
     assert ((lengths > 1.5 * box.max(axis=1)) | (strokes >= 3)).mean() > 0.98
 
 
+@pytest.mark.slow
 def test_as_a_source_it_has_fixed_splits():
     test, again = load("nondigits@test"), load("nondigits@test")
     assert len(test.labels) == 10_000 and set(test.words) == {"scribble"}

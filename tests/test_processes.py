@@ -126,6 +126,7 @@ def test_a_signal_that_comes_twice_at_once_is_one():
         assert stop.number == signal.SIGINT
 
 
+@pytest.mark.slow
 def test_the_shares_of_a_batch_are_the_batch(monkeypatch, tmp_path):
     monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
     ink, rng = tmp_path / "ink.ndjson", np.random.default_rng(0)

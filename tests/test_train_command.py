@@ -23,7 +23,7 @@ def asked(checkpoints, monkeypatch):
     """What would have been trained, instead of training it."""
     calls = []
     monkeypatch.setattr(
-        command, "_train", lambda config, folder, resume: calls.append((config, folder, resume)) or 0
+        command, "_train", lambda config, folder, *, resume, **_: calls.append((config, folder, resume)) or 0
     )
     return calls
 

@@ -194,6 +194,7 @@ def test_the_process_reads_explains_lists_and_takes_a_newer_step(
         classifier.close()
 
 
+@pytest.mark.slow
 def test_a_newer_step_is_taken_up_in_the_middle_of_a_stroke(model, monkeypatch, tmp_path):
     run = tmp_path / "cnn-0"
     save(run, 1)
