@@ -21,7 +21,7 @@ from etils import epath
 from jaxtyping import PyTree
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-from digitjax import manifest, runs
+from digitjax import manifest, runs, sharding
 from digitjax.calibrate import calibrated, from_record
 from digitjax.config import TrainConfig
 from digitjax.errors import DigitjaxError, InputError
@@ -217,7 +217,7 @@ class Saver:
     def _write(self, job: tuple, full: ocp.CheckpointManager, kept: ocp.CheckpointManager) -> None:
         params, rest, number, record, keep_params = job
         step = int(number)
-        is_first = jax.process_index() == 0
+        is_first = sharding.is_first()
         needed = 2 * sum(leaf.nbytes for leaf in jax.tree.leaves((params, rest))) + _SPARE_BYTES
         if shutil.disk_usage(self._run).free < needed:  # Orbax on a full disk prints tracebacks of its own
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -296,7 +296,8 @@ def _without_folders(values: Any, loaded: LoadedModel) -> Any:
             folder = path[: max(path.rfind("/"), path.rfind("\\")) + 1]
             values = values.replace(f":{folder}", ":") if folder else values
         if values == loaded.config.start:
-            values = values.replace("\\", "/").rpartition("/")[2]
+            parts = values.replace("\\", "/").rstrip("/").split("/")
+            values = "/".join(parts[-2:] if parts[-1].isdigit() else parts[-1:])
     return values
 
 

@@ -90,7 +90,7 @@ def train(
     _say_all([notice for notice in pipeline.notices if notice not in told])
     state = fresh_state(config)  # a network that cannot be leaves no run behind
     restored = _restore(run, state) if resume else None
-    if config.start and not resume:
+    if config.start and restored is None:  # also where it was stopped before anything was saved
         state = state._replace(params=_params_to_start_with(config))
     if not resume and sharding.is_first():
         notices = tuple(dict.fromkeys((*told, *pipeline.notices)))

@@ -154,7 +154,7 @@ def machine_metadata() -> Callable[[str], str] | None:
     """Reads a TPU VM's metadata, two seconds at most; None on a machine that has no TPU."""
     if not any(Path("/dev").glob("accel[0-9]*")) and not any(Path("/dev").glob("vfio/[0-9]*")):
         return None
-    if os.environ.get("TPU_SKIP_MDS_QUERY") or os.environ.get("JAX_PLATFORMS", "tpu").find("tpu") < 0:
+    if os.environ.get("TPU_SKIP_MDS_QUERY") or "tpu" not in (os.environ.get("JAX_PLATFORMS") or "tpu"):
         return None
 
     def read(name: str) -> str:

@@ -348,11 +348,15 @@ def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch
     assert made[0]._cache_size() == 1
 
 
-def test_a_run_starts_with_the_params_of_another(finished, checkpoints, monkeypatch):
+@pytest.mark.parametrize("resume", [False, True], ids=["anew", "resumed before anything was saved"])
+def test_a_run_starts_with_the_params_of_another(finished, checkpoints, monkeypatch, resume):
     monkeypatch.setattr(loop, "validate", lambda *a: ({}, Calibration()))
     run = checkpoints / "second"
     run.mkdir()
-    loop.train(TrainConfig(**{**CONFIG.__dict__, "epochs": 1, "seed": 5, "start": str(finished)}), run)
+    config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1, "seed": 5, "start": str(finished)})
+    if resume:
+        runs.write_config(run, config, data=["digits8x8"])
+    loop.train(config, run, resume=resume)
     first, before = load_model(run / "history" / "0"), load_model(finished)
     jax.tree.map(np.testing.assert_array_equal, first.params, before.params)
     after = jax.tree.leaves(load_model(run / "history" / "12").params)

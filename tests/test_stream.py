@@ -32,6 +32,7 @@ pytest.importorskip("grain")
 pytest.importorskip("array_record")
 
 BATCH = 12
+REPO = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -306,6 +307,31 @@ def test_a_line_that_is_refused_leaves_nothing_behind(tmp_path):
     with pytest.raises(InputError, match="broken.ndjson:21: "):
         make_pipeline(config(f"strokes:{path}"), "mnist28", stream=True)
     assert (sorted(paths.data_dir().iterdir()) if paths.data_dir().exists() else []) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_a_disk_that_is_full_is_no_traceback(tmp_path):
+    """ArrayRecord writes in a thread of its own and tells of it only when the file is closed."""
+    program = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from digitjax.data.records import Record, write_records
+resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
+ink = np.random.default_rng(0).normal(size=(128, 4)).astype(np.float32)
+try:
+    write_records((Record(i, 0, "1", ink=ink) for i in range(200)), Path(sys.argv[1]), "x")
+except OSError as error:
+    print("told:", error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(REPO)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and done.stdout.startswith("told:"), done.stderr
 
 
 @pytest.mark.parametrize("content", ["nothing", "folder", "gzip"])

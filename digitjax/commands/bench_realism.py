@@ -30,6 +30,8 @@ def run(argv: list[str]) -> int:
     if not 1 <= arguments.seeds <= 100:
         raise InputError(f"--seeds {arguments.seeds} is out of range: give 1 to 100")
     specs = [parse_spec(text) for text in arguments.data]
+    if split := next((spec for spec in specs if spec.split), None):
+        raise InputError(f"{split} names a split, the judge needs all of them: leave out @{split.split}")
     train = _digits(specs, ("train",))
     unseen = _digits(specs, ("validation", "test"))
     found = [measure(train, unseen, seed) for seed in range(arguments.seeds)]

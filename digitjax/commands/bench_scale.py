@@ -18,7 +18,7 @@ Peak memory and processor time a drawing of converting a file to records, of tra
 and of training data streamed, each in a process of its own, with batches of {BATCH}.
 
   digitjax bench scale                   10,000 to 100,000 drawings
-  digitjax bench scale --long            up to 1,000,000: half an hour, 3 GB of disk, 8 GB of memory
+  digitjax bench scale --long            to 1,000,000, by estimate half an hour, 3 GB of disk, 8 of memory
 """
 SHORT, LONG = (10_000, 30_000, 100_000), (10_000, 100_000, 1_000_000)
 MAX_DRAWINGS = 10**8
@@ -34,14 +34,17 @@ def run(argv: list[str]) -> int:
     parser = Parser(prog="digitjax bench scale", description=DESCRIPTION)
     parser.add_argument("--long", action="store_true", help="up to a million drawings")
     parser.add_argument("--drawings", type=int, nargs="+", metavar="N", help="these numbers instead")
-    parser.add_argument("--folder", metavar="DIR", help="where the files are made for a while; else /tmp")
+    parser.add_argument(
+        "--folder", metavar="DIR", help="where the files are made for a while; else the system's own"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output")
     arguments = parser.parse(argv)
     numbers = arguments.drawings or (LONG if arguments.long else SHORT)
     for number in numbers:
         if not 100 <= number <= MAX_DRAWINGS:
             raise InputError(f"--drawings {number} is out of range: give 100 to {MAX_DRAWINGS}")
-    if arguments.folder is not None and not os.access(arguments.folder, os.W_OK):
+    folder = arguments.folder
+    if folder is not None and not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
         raise InputError(f"--folder {arguments.folder} cannot be written to: give a folder that can")
     require_stream()
     costs = [cost for number in numbers for cost in measure_number(number, arguments.folder)]

@@ -36,7 +36,11 @@ def run(argv: list[str]) -> int:
     found = [measure(loaded.model, loaded.params, load(spec, None)) for spec in specs]
     if arguments.json:
         data = [one._asdict() for one in found]
-        print(json.dumps({"checkpoint": str(loaded.run), "step": loaded.step, "data": data}, indent=1))
+        print(
+            json.dumps(
+                {"checkpoint": str(loaded.run), "step": loaded.step, "data": data}, allow_nan=False, indent=1
+            )
+        )
     else:
         show(found, Console(highlight=False))
     return 0

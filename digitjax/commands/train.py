@@ -130,15 +130,16 @@ def run_member(argv: list[str]) -> int:
             config = _resumed_config(argv, folder) if first.resume else _config_of(argv, first)
             from digitjax import loop
 
+            stream = _streams(first, folder)
             trained = loop.train(
                 config,
                 folder,
                 resume=first.resume,
                 told=chosen["told"],
                 data=chosen["data"],
-                stream=_streams(first, folder),
+                stream=stream,
             )
-        return _finish(config, folder, trained, _streams(first, folder)) if place.process == 0 else 0
+        return _finish(config, folder, trained, stream) if place.process == 0 else 0
 
 
 def _choose(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> dict:
@@ -146,7 +147,7 @@ def _choose(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> 
     config, folder = _claim(argv, first, stack)
     from digitjax.data.pipeline import choose_specs
 
-    specs, told = ((), ()) if first.resume else choose_specs(config.data)
+    specs, told = ((), ()) if first.resume or config.data else choose_specs(())
     for notice in told:
         say(notice)
     return {"folder": str(folder.absolute()), "data": [str(spec) for spec in specs], "told": list(told)}

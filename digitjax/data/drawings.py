@@ -42,14 +42,14 @@ def collect(spec: Spec, drawings: Iterable[Drawing]) -> Source:
             raise InputError(
                 f"{spec.path} has more than {MAX_DRAWINGS} drawings: train with --stream, or split it"
             )
-        if not in_split(_digest(drawing), spec.split):
+        if not in_split(digest_of(drawing), spec.split):
             continue
         if drawing.word is None:
             skipped += 1
         else:
             packed.append(pack(drawing.strokes))
             words.append(drawing.word)
-            writers.append(_writer(drawing))
+            writers.append(writer_of(drawing))
             ids.append(number_of(ink_digest(drawing.strokes)))
     return Source(
         name=str(spec),
@@ -98,16 +98,16 @@ def to_record(key: int, drawing: Drawing) -> Record:
     """A drawing as a record; `key` is its line or its number in the source."""
     ink = pack(drawing.strokes)
     ends = np.asarray(ink.ends)[np.asarray(ink.mask)]
-    return Record(key, bucket(_digest(drawing)), drawing.word, _writer(drawing), ink=ends)
+    return Record(key, bucket(digest_of(drawing)), drawing.word, writer_of(drawing), ink=ends)
 
 
-def _digest(drawing: Drawing) -> bytes:
+def digest_of(drawing: Drawing) -> bytes:
     if drawing.writer is None:
         return ink_digest(drawing.strokes)
     return writer_digest(drawing.source, drawing.writer)
 
 
-def _writer(drawing: Drawing) -> str | None:
+def writer_of(drawing: Drawing) -> str | None:
     if drawing.writer is None or drawing.source is None:
         return drawing.writer
     return f"{drawing.source}/{drawing.writer}"

@@ -3,7 +3,7 @@
 The training writers' digits are sorted by digit and number of strokes, each stroke is resampled to points
 at equal distances, and k-means finds the ways of writing. Of each way the mean, the principal directions in
 which hands differ and their standard deviations are kept, and nothing of any single drawing: a way has at
-least `FEWEST` drawings of at least `WRITERS` writers.
+least `FEWEST` drawings, before its outliers are left out, of at least `WRITERS` writers.
 """
 
 import argparse
@@ -16,13 +16,14 @@ import numpy as np
 from jaxtyping import Float
 from sklearn.cluster import KMeans
 
+from digitjax.data.drawings import digest_of, writer_of
 from digitjax.data.forms import DIRECTIONS, FORMS, POINTS, STROKES
 from digitjax.data.labels import DIGITS
-from digitjax.data.splits import in_split, writer_digest
+from digitjax.data.splits import in_split
 from digitjax.strokes import Drawing, read_drawings
 
 FEWEST = 24
-"""Drawings of a way of writing at least; rarer ones are left to `skeletons.py`."""
+"""Drawings of a way of writing at least, outliers included; rarer ones are left to `skeletons.py`."""
 WRITERS = 4
 """Writers of a way of writing at least."""
 DRAWINGS_A_FORM = 60
@@ -50,7 +51,7 @@ def normalised(drawing: Drawing) -> Float[np.ndarray, "strokes points 2"]:
 
 
 def find_forms(
-    ink: Float[np.ndarray, "n strokes points 2"], writers: Sequence[str]
+    ink: Float[np.ndarray, "n strokes points 2"], writers: Sequence[str | None]
 ) -> list[
     tuple[int, Float[np.ndarray, "strokes points 2"], Float[np.ndarray, "directions strokes points 2"]]
 ]:
@@ -87,7 +88,7 @@ def fit(drawings: Sequence[Drawing]) -> dict[str, np.ndarray]:
     rows = []
     for (digit, strokes), members in sorted(groups.items()):
         ink = np.stack([normalised(drawing) for drawing in members])
-        writers = [f"{drawing.source}/{drawing.writer}" for drawing in members]
+        writers = [writer_of(drawing) for drawing in members]
         rows += [(digit, strokes, *form) for form in find_forms(ink, writers)] if len(ink) >= FEWEST else []
     shape = (len(rows), STROKES, POINTS, 2)
     mean, spread = np.zeros(shape), np.zeros((len(rows), DIRECTIONS, *shape[1:]))
@@ -113,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         drawing
         for file in arguments.files
         for drawing in read_drawings(file)
-        if in_split(writer_digest(drawing.source, drawing.writer or ""), "train")
+        if in_split(digest_of(drawing), "train")
     ]
     arrays = fit(drawings)
     with arguments.out.open("wb") as file:

@@ -5,6 +5,7 @@ each way the mean of its drawings and the principal directions of their differen
 plus a normal part of each direction (Cootes et al., Active Shape Models, 1995), so it is nobody's.
 """
 
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,7 @@ class Forms(NamedTuple):
     spread: Float[np.ndarray, "forms directions strokes points 2"]
 
 
+@functools.cache
 def load_forms() -> Forms:
     """The statistics that come with digitjax."""
     with np.load(FORMS, allow_pickle=False) as file:

@@ -89,8 +89,8 @@ def image_records(spec: Spec) -> Records:
 def _key(path: Path) -> str:
     """SHA-256 of what the pictures are read from: the file, or each file's class, name and SHA-256."""
     if not path.is_dir():
-        next(_read(path, None))  # refused with a sentence where it cannot be read
-        return sha256(path)
+        _read(path, None)  # refused with a sentence where it is no source
+        return _file_sha256(path)
     digest = hashlib.sha256()
     for word, name in _sorted_files(path):
         for part in (word, name, _file_sha256(path / word / name)):

@@ -13,8 +13,8 @@ from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.procedural import fixed
 from digitjax.data.skeletons import load_signs
 from digitjax.data.spec import Kind, Source, Spec
-from digitjax.data.synthetic import sample, sample_paths
-from digitjax.data.things import draw_thing
+from digitjax.data.synthetic import padded, sample, sample_paths
+from digitjax.data.things import draw_thing, turned
 from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.types import Segments
 
@@ -64,7 +64,7 @@ def _hatching(key: Key[Array, ""]) -> Float[Array, "points 2"]:
     drift = jax.random.uniform(drift_key, minval=0.7, maxval=1.6)
     line = jnp.stack([jnp.where(number % 2 == 0, -0.5, 0.5), (number / turns - 0.5) * drift], axis=1)
     missed = line + jax.random.normal(miss_key, (POINTS, 2))[number] * 0.08
-    return _turn(missed, jax.random.uniform(angle_key, maxval=2 * jnp.pi))
+    return turned(missed, jax.random.uniform(angle_key, maxval=2 * jnp.pi))
 
 
 def _star(key: Key[Array, ""]) -> Float[Array, "points 2"]:
@@ -83,7 +83,7 @@ def _spiral(key: Key[Array, ""]) -> Float[Array, "points 2"]:
     turns = jax.random.uniform(turns_key, minval=2.5, maxval=5.0)
     t = jnp.linspace(jax.random.uniform(inner_key, maxval=0.3), 1.0, POINTS)
     angle = 2 * jnp.pi * turns * t * jnp.sign(jax.random.uniform(way_key) - 0.5)
-    return _turn(
+    return turned(
         jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1) * t[:, None] * 0.5,
         jax.random.uniform(angle_key, maxval=2 * jnp.pi),
     )
@@ -100,7 +100,7 @@ def _wave(key: Key[Array, ""]) -> Float[Array, "points 2"]:
     smooth, corner = jnp.sin(phase), 2 / jnp.pi * jnp.arcsin(jnp.sin(phase))
     y = jnp.where(jax.random.uniform(corner_key) < 0.4, corner, smooth) * height
     line = jnp.stack([t - 0.5 + loops * jnp.cos(phase), y], axis=1)
-    return _turn(line, jax.random.uniform(angle_key, maxval=2 * jnp.pi))
+    return turned(line, jax.random.uniform(angle_key, maxval=2 * jnp.pi))
 
 
 def _doodle(key: Key[Array, ""]) -> Segments:
@@ -119,7 +119,7 @@ def _doodle(key: Key[Array, ""]) -> Segments:
     size = jnp.exp(jax.random.normal(size_key, (PIECES, 1, 2)) * 0.4) * 0.4
     angle = jax.random.uniform(angle_key, (PIECES,), maxval=2 * jnp.pi)
     place = jax.random.uniform(place_key, (PIECES, 1, 2), minval=-0.6, maxval=0.6)
-    path = jax.vmap(_turn)(shape * size, angle) + place
+    path = jax.vmap(turned)(shape * size, angle) + place
     used = jnp.arange(PIECES) < jax.random.randint(count_key, (), 4, PIECES + 1)
     ends = jnp.concatenate([path[:, :-1], path[:, 1:]], axis=-1)
     mask = jnp.broadcast_to(used[:, None], ends.shape[:2])
@@ -153,11 +153,6 @@ def _box(ink: Segments) -> tuple[Float[Array, "2"], Float[Array, "2"]]:
     mask = jnp.asarray(ink.mask)[:, None]
     low = jnp.where(mask, corners.min(axis=1), jnp.inf).min(axis=0)
     return low, jnp.where(mask, corners.max(axis=1), -jnp.inf).max(axis=0)
-
-
-def _turn(path: Float[Array, "points 2"], angle: Float[Array, ""]) -> Float[Array, "points 2"]:
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    return path @ jnp.array([[cos, sin], [-sin, cos]])
 
 
 def _line(key: Key[Array, ""], kind: Int[Array, ""]) -> Segments:
@@ -215,13 +210,9 @@ def sample_nondigits(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, 
     }
     ink = jax.vmap(_line)(line_keys, kind)
     rows = max(ink.mask.shape[1], *(one.mask.shape[1] for one in drawn.values()))
-
-    def pad(leaf: Array) -> Array:
-        return jnp.pad(leaf, ((0, 0), (0, rows - leaf.shape[1])) + ((0, 0),) * (leaf.ndim - 2))
-
-    ink = jax.tree.map(pad, ink)
+    ink = padded(ink, rows)
     for name, one in drawn.items():
-        chosen, one = kind == KINDS.index(name), jax.tree.map(pad, one)
+        chosen, one = kind == KINDS.index(name), padded(one, rows)
         ends = jnp.where(chosen[:, None, None], one.ends, ink.ends)
         ink = Segments(ends, jnp.where(chosen[:, None], one.mask, ink.mask))
     ink = jax.vmap(_shake)(jax.random.split(shake_key, n), ink)

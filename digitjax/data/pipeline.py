@@ -214,7 +214,7 @@ def _load_validation(
             notices.append(f"{wanted} is empty, as where few writers drew it: it is not validated on")
     if not found:
         notices.append("no source has a validation split: validating on synthetic@validation")
-        found.append(_validation(to_examples(load("synthetic@validation"), geometry)))
+        found.append(_spread(to_examples(load("synthetic@validation"), geometry), VALIDATION_EXAMPLES))
     return tuple(found), notices
 
 
@@ -222,7 +222,7 @@ def _all_examples(held: Source | Records, geometry: str, most: int | None = None
     """All examples of a split, or at most so many of them, evenly spread, in the geometry of a model."""
     if isinstance(held, Source):
         examples = to_examples(held, geometry)
-        return examples if most is None else _validation(examples)
+        return examples if most is None else _spread(examples, most)
     parts = [to_examples(part, geometry) for part in sources(held, most)]
     writers = tuple(writer for part in parts for writer in part.writers or ())
     return parts[0]._replace(
@@ -277,12 +277,12 @@ def _resident(source: Source, keep: Bool[np.ndarray, " n"], geometry: str) -> St
     return Store(len(labels), lambda indices: gather(held, indices))
 
 
-def _validation(examples: Examples) -> Examples:
-    """At most `VALIDATION_EXAMPLES` of the examples, evenly spread."""
+def _spread(examples: Examples, most: int) -> Examples:
+    """At most so many of the examples, evenly spread."""
     n = len(examples.labels)
-    if n <= VALIDATION_EXAMPLES:
+    if n <= most:
         return examples
-    take = np.linspace(0, n - 1, VALIDATION_EXAMPLES).astype(int)
+    take = np.linspace(0, n - 1, most).astype(int)
     return examples._replace(
         images=examples.images[take],
         labels=examples.labels[take],

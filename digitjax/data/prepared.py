@@ -84,7 +84,7 @@ def sha256(file: Path) -> str:
     return _digest(file.absolute(), now.st_size, now.st_mtime_ns, now.st_ino)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.cache  # a folder of pictures has many files
 def _digest(file: Path, *_state: int) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -127,19 +127,30 @@ def write_records(records: Iterable[Record], folder: Path, about: str) -> None:
     """
     from array_record.python.array_record_module import ArrayRecordWriter
 
-    failure = None
     with progress_line(f"preparing {about}", None) as line:
-        writer = ArrayRecordWriter(str(folder / FILE), "group_size:1")
+        with _as_os_error():
+            writer = ArrayRecordWriter(str(folder / FILE), "group_size:1")
         try:
             for number, record in enumerate(records, 1):
-                writer.write(encode(record))
+                raw = encode(record)
+                with _as_os_error():
+                    writer.write(raw)
                 line.done(number)
-        except RuntimeError as error:  # ArrayRecord's own
-            failure = " ".join(str(error).split())[:160]
-        finally:
+        except BaseException:
+            with contextlib.suppress(RuntimeError):
+                writer.close()
+            raise
+        with _as_os_error():  # it writes in a thread of its own: what failed may be told only here
             writer.close()
-    if failure is not None:
-        raise OSError(failure)
+
+
+@contextlib.contextmanager
+def _as_os_error() -> Iterator[None]:
+    """ArrayRecord tells of a full disk by a RuntimeError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OSError(" ".join(str(error).split())[:160]) from None
 
 
 def write_index(folder: Path) -> None:

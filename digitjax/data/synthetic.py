@@ -144,7 +144,7 @@ def sample(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, " n"]]:
     forms, of_forms = sample_forms(forms_key, as_people)
     paths, of_paths = sample_paths(paths_key, n - as_people, load_skeletons())
     rows = max(forms.mask.shape[1], paths.mask.shape[1])
-    forms, paths = (_padded(ink, rows) for ink in (forms, paths))
+    forms, paths = (padded(ink, rows) for ink in (forms, paths))
     order = jax.random.permutation(order_key, n)
     ink, digits = jax.tree.map(
         lambda *leaves: jnp.concatenate(leaves)[order], (forms, of_forms), (paths, of_paths)
@@ -152,7 +152,8 @@ def sample(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, " n"]]:
     return ink, digits
 
 
-def _padded(ink: Segments, rows: int) -> Segments:
+def padded(ink: Segments, rows: int) -> Segments:
+    """A batch of ink with padding up to `rows` segments a drawing."""
     missing = rows - ink.mask.shape[1]
     return Segments(
         jnp.pad(ink.ends, ((0, 0), (0, missing), (0, 0))), jnp.pad(ink.mask, ((0, 0), (0, missing)))

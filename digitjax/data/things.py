@@ -99,7 +99,7 @@ def branches(random: Numbers) -> Thing:
     parts, mask = _with_twins(trunk, arm.at[-1].set(top), used.at[-1].set(head), twins.at[-1].set(False))
     lies = (pairs < 2) & ~head
     angle = random.normal() * 0.3
-    return _turned(parts, angle + jnp.where(lies, np.pi * (random.chance() - 0.5), 0.0)), mask
+    return turned(parts, angle + jnp.where(lies, np.pi * (random.chance() - 0.5), 0.0)), mask
 
 
 def blob(random: Numbers) -> Thing:
@@ -175,18 +175,19 @@ def draw_thing(key: Key[Array, ""]) -> Thing:
     return jnp.stack([parts for parts, _ in things])[kind], jnp.stack([mask for _, mask in things])[kind]
 
 
+def turned(points: Float[Array, "*n 2"], angle: Float[Array, ""]) -> Float[Array, "*n 2"]:
+    """Points turned about the origin by `angle` radians, from x to y."""
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    x, y = points[..., 0], points[..., 1]
+    return jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
+
+
 def _line() -> Float[np.ndarray, " points"]:
     return np.linspace(0.0, 1.0, POINTS, dtype=np.float32)
 
 
 def _unit(angle: Float[Array, " n"]) -> Float[Array, "n 2"]:
     return jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
-
-
-def _turned(parts: Float[Array, "parts points 2"], angle: Float[Array, ""]) -> Float[Array, "parts points 2"]:
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    x, y = parts[..., 0], parts[..., 1]
-    return jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
 
 
 def _polygon(

@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
+from digitjax.data import fit_forms, load
 from digitjax.data.fit_forms import FEWEST, WRITERS, find_forms, fit, normalised, resample
 from digitjax.data.forms import DIRECTIONS, POINTS, STROKES, load_forms, sample_forms
-from digitjax.strokes import Drawing
+from digitjax.strokes import Drawing, write_drawings
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,19 @@ def test_a_drawing_is_normalised_whatever_its_unit_and_sampling():
     np.testing.assert_allclose(normalised(Drawing((finer,), word="1")), one, atol=1e-12)
     assert np.ptp(one[0], axis=0).max() == pytest.approx(1.0)
     np.testing.assert_allclose(resample(stroke[:1], 5), np.zeros((5, 2)))
+
+
+def test_only_drawings_of_the_training_split_are_fitted_to(tmp_path, monkeypatch):
+    """Also those without a writer, which are dealt by their ink."""
+    rng = np.random.default_rng(0)
+    drawings = [Drawing((rng.normal(size=(5, 2)),), word="3") for _ in range(60)]
+    path = tmp_path / "mine.ndjson"
+    write_drawings(path, drawings)
+    fitted: list[Drawing] = []
+    monkeypatch.setattr(fit_forms, "fit", lambda some: fitted.extend(some) or {"digit": np.zeros(0)})
+    assert fit_forms.main([str(path), "--out", str(tmp_path / "forms.npz")]) == 0
+    wanted = load(f"strokes:{path}@train").labels
+    assert len(fitted) == len(wanted) and 30 < len(wanted) < 60
 
 
 def test_words_that_are_no_digits_and_many_strokes_are_left_out():
