@@ -14,7 +14,7 @@ from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.pipeline import (
     VALIDATION_EXAMPLES,
     Examples,
-    _validation,
+    _spread,
     choose_specs,
     make_pipeline,
     to_examples,
@@ -206,7 +206,7 @@ def test_validation_is_the_same_sources_other_split(files):
 def test_a_long_validation_is_thinned_evenly():
     n = 2 * VALIDATION_EXAMPLES
     examples = Examples("x", np.zeros((n, 1, 1, 1), np.uint8), np.arange(n) % 10, ("1",) * n)
-    thin = _validation(examples)
+    thin = _spread(examples, VALIDATION_EXAMPLES)
     assert len(thin.labels) == len(thin.images) == len(thin.words) == VALIDATION_EXAMPLES
     assert thin.writers is None
 
