@@ -102,7 +102,10 @@ class ProcessClassifier:
             return events
         end = time.perf_counter() + timeout
         try:
-            while self._answers.poll(max(0.0, end - time.perf_counter()) if self._due and not events else 0):
+            while True:
+                waits = self._due and not any(isinstance(event, Answered) for event in events)
+                if not self._answers.poll(max(0.0, end - time.perf_counter()) if waits else 0):
+                    break
                 events += self._event(*wire.unpack(self._answers.recv_bytes()))
         except (EOFError, OSError):
             events.append(self._died())

@@ -1,7 +1,9 @@
 """Whole sessions through the program's one loop, over SDL's dummy driver, with a reader made for tests."""
 
 import json
+import multiprocessing
 import socket
+import threading
 
 import numpy as np
 import pygame
@@ -9,16 +11,16 @@ import pytest
 
 from digitjax.runs import SHIPPED
 from digitjax.strokes import Drawing
-from play import ink
+from play import ink, wire
 from play.app import MANY_POINTS, WindowSource
 from play.classify import ProcessClassifier
-from play.events import Answered, Closed, Event, KeyPress, Notice, PenDown, PenMove, PenUp, Press
+from play.events import Answered, Closed, Event, KeyPress, ModelReady, Notice, PenDown, PenMove, PenUp, Press
 from play.launch import Link
 from play.layout import arrange, from_canvas
 from play.outside import SETTINGS, load_settings
 from play.replay import Replay, script
 from play.state import Settings
-from tests.play.fakes import FakeClassifier, Script, make_loop, pixels
+from tests.play.fakes import MODEL, FakeClassifier, Script, make_loop, pixels
 
 DRAW = [PenDown(200, 200, 0.0), PenMove(500, 300, 0.1), PenUp(0.2)]
 
@@ -93,9 +95,6 @@ def test_ink_drawn_before_the_network_came_is_answered(tmp_path):
     loop.step()
     assert loop.state.loading and loop.state.shown.word == ""
     del classifier.ask
-    from play.events import ModelReady
-    from tests.play.fakes import MODEL
-
     classifier._events.append(ModelReady(MODEL))
     for _ in range(3):
         loop.step()
@@ -232,6 +231,19 @@ def test_an_answer_that_is_no_number_becomes_a_notice():
     arrays = [np.full((28, 28), np.nan, np.float32), np.zeros((1, 11), np.float32)]
     (event,) = classifier._event(why, arrays)
     assert isinstance(event, Notice)
+
+
+def test_a_frame_waits_for_its_answer_past_what_comes_before_it():
+    receive, send = multiprocessing.Pipe(duplex=False)
+    classifier = ProcessClassifier(Link(None, None, receive))  # type: ignore[arg-type]
+    classifier._due = True
+    send.send_bytes(wire.pack({"kind": "ready", "info": MODEL._asdict(), "slot": 0}))
+    answered = {"kind": "answer", "revision": 1, "slot": 0, "last": True, "ms": 1.0, "side": 28}
+    message = wire.pack(answered | {"origin": [0.0, 0.0]}, np.zeros(14 + 784, np.float32))
+    later = threading.Timer(0.05, send.send_bytes, [message])
+    later.start()
+    assert [type(event) for event in classifier.poll(5)] == [ModelReady, Answered]
+    later.join()
 
 
 def test_no_socket_is_opened(tmp_path, monkeypatch):
