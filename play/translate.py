@@ -3,7 +3,8 @@
 A finger's touch comes as finger events and again as mouse events that SDL makes up (`event.touch`); those are
 dropped. While a finger draws no other counts; one that rests elsewhere does not keep another from drawing. A
 mouse or pen takes over from a finger, and what that had only dotted was a palm's. Of two fingers that have
-only touched, the first that moves is the pen and the other the palm. A list follows its holder.
+only touched, the first that moves is the pen and the other the palm; where one lifts before, the other is
+the pen. A list follows its holder.
 """
 
 import math
@@ -133,6 +134,10 @@ def _translate(
             return pointer, ()
         if kind == pygame.FINGERMOTION:
             return _moved(pointer, x, y), _move(pointer, x, y, layout, time)
+        if pointer.rival is not None:
+            other, began = pointer.rival
+            down = events.PenDown(*to_canvas(layout, *began), time)
+            return Pointer(other, True, began=began, at=began), (events.PenUp(time), down)
         return _up(pointer, x, y, controls, time)
     if kind == pygame.KEYDOWN:
         return pointer, _key(event, controls, focus)

@@ -252,3 +252,12 @@ def test_the_finger_that_moves_first_is_the_pen_whichever_came_first():
 def test_a_second_finger_that_only_taps_draws_nothing():
     tap = [finger("down", MIDDLE, STYLUS), finger("up", MIDDLE, STYLUS), finger("move", AWAY, STYLUS)]
     assert names(finger("down", AWAY, PALM), *tap, finger("up", AWAY, PALM)) == ["PenDown", "PenUp"]
+
+
+def test_a_stylus_beside_a_palm_that_lifts_first_draws_its_whole_stroke():
+    line = (MIDDLE[0] + 60, MIDDLE[1])
+    both = [finger("down", AWAY, PALM), finger("down", MIDDLE, STYLUS), finger("up", AWAY, PALM)]
+    found = run(*both, finger("move", line, STYLUS), finger("up", line, STYLUS))
+    kinds = [type(event).__name__ for event in found]
+    assert kinds == ["PenDown", "PenUp", "PenDown", "PenMove", "PenUp"]
+    assert found[2].x == pytest.approx(500, abs=1) == found[2].y and found[3].x > found[2].x
