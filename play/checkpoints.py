@@ -25,6 +25,7 @@ def first_steps(checkpoint: str | None) -> tuple[list[Path], list[str]]:
     for run in dict.fromkeys((latest, folder / runs.DEFAULT, runs.shipped())):
         if run is not None and runs.is_run(run):
             try:
+                _refuse_link_outside(run)
                 steps.append(runs.best_step(run))
             except InputError as error:
                 passed.append(str(error))
@@ -55,8 +56,7 @@ def list_models() -> tuple[ModelInfo, ...]:
     found = []
     for run in folders:
         try:
-            if run.is_symlink() and run.resolve().parent != run.parent.resolve():
-                raise InputError(f"{run} is a link to {run.resolve()}: name that folder with --checkpoint")
+            _refuse_link_outside(run)
             step = runs.best_step(run)
             if not runs.is_run(run):
                 runs.read_config(run)
@@ -65,6 +65,11 @@ def list_models() -> tuple[ModelInfo, ...]:
         except Exception as error:
             found.append(ModelInfo(run.name, str(run), error=" ".join(str(error).split())[:300]))
     return tuple(found)
+
+
+def _refuse_link_outside(run: Path) -> None:
+    if run.is_symlink() and run.resolve().parent != run.parent.resolve():
+        raise InputError(f"{run} is a link to {run.resolve()}: name that folder with --checkpoint")
 
 
 def _info(run: Path, step: int, record: dict, geometry: str) -> ModelInfo:

@@ -162,7 +162,7 @@ class ProcessClassifier:
                 self._ready = True
                 return [ModelReady(ModelInfo(**header["info"]), header["slot"])]
             case "failed":
-                return [ModelFailed(header["message"], header["missing"], header["slot"])]
+                return [ModelFailed(header["message"], header["missing"], header["slot"], header["path"])]
             case "notice":
                 return [Notice(header["text"])]
             case "models":

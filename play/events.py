@@ -150,11 +150,15 @@ class ModelReady(NamedTuple):
 
 
 class ModelFailed(NamedTuple):
-    """No network: `missing` where there is none at all, else it could not be loaded; one sentence."""
+    """No network: `missing` where there is none at all, else it could not be loaded; one sentence.
+
+    `path` is the run that somebody chose, "" where nobody did.
+    """
 
     message: str
     missing: bool = False
     slot: int = 0
+    path: str = ""
 
 
 class ModelsListed(NamedTuple):

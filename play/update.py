@@ -78,8 +78,9 @@ def update(state: PlayState, event: Event) -> PlayState:
             return state._replace(numbers=Numbers(frame, last, dropped))
         case ModelReady(info, slot):
             return _model_ready(state, info, slot)
-        case ModelFailed(message, missing, slot):
-            state = await_run(state, slot, "")
+        case ModelFailed(message, missing, slot, path):
+            if state.awaited[slot] == path:
+                state = await_run(state, slot, "")
             if slot:
                 return set_slot(say(state, message), 1, None)._replace(second_problem=message)
             if state.models[0] is not None:

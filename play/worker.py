@@ -1,8 +1,8 @@
 """The process that reads: JAX lives here, so that its import and its compiler never hold up the window.
 
 One pipe brings requests, one takes answers (`play.wire`). Only the newest ink is answered. Loading and
-compiling happen in a thread while the network in use goes on answering: an explanation may come late, an
-answer does not wait for it.
+compiling happen in a thread while the network in use goes on answering. An explanation follows its answer;
+ink that comes meanwhile waits for it.
 """
 
 import contextlib
@@ -98,6 +98,10 @@ class Worker:
         if self._owed is not None:
             self._answer(*self._owed)
 
+    def _rest(self) -> None:
+        """Notes whether all is compiled: here, as `_take` may meanwhile have taken another network."""
+        self._warm = all(slot.reader in self._settled for slot in self._slots.values())
+
     def _drain(self) -> list[tuple[dict, list[np.ndarray]]]:
         """What has come, older ink left out."""
         messages = [wire.unpack(self._requests.recv_bytes())]
@@ -166,7 +170,7 @@ class Worker:
         from play.reader import make_reader, same_kind
 
         loaded = load_model(path)
-        for other in self._slots.values():
+        for other in list(self._slots.values()):  # `_take` may change them meanwhile
             if same_kind(other.loaded.config, loaded.config):
                 return Slot(loaded, other.reader, follow)
         config, reader, compiler = self._ahead or (None, None, None)
@@ -195,11 +199,12 @@ class Worker:
     def _send(self, header: dict, *arrays: np.ndarray) -> None:
         self._answers.send_bytes(wire.pack(header, *arrays))
 
-    def _failed(self, error: Exception, slot: int) -> None:
+    def _failed(self, error: Exception, slot: int, path: str = "") -> None:
         text = " ".join(str(error).split()) or type(error).__name__
         missing = not self._slots and "has no checkpoint" in text
         self._missing = self._missing or missing or (not self._slots and checkpoints.NO_DEFAULT in text)
-        self._send({"kind": "failed", "message": text[:400], "missing": missing, "slot": slot})
+        about = {"kind": "failed", "message": text[:400], "missing": missing}
+        self._send(about | {"slot": slot, "path": path})
 
     def _list(self) -> None:
         try:
@@ -245,10 +250,13 @@ class Worker:
         if not self._slots:
             self._send({"kind": "answer", "revision": header["revision"], "slot": -1, "last": True})
         if header["why"] and strokes and 0 in self._slots:
-            if self._slots[0].reader in self._settled:
-                self._explain(header["revision"], strokes, images[0])
-            else:
+            if self._slots[0].reader not in self._settled:
                 self._owed = header, arrays
+                return
+            try:
+                self._explain(header["revision"], strokes, images[0])
+            except Exception as error:  # the answer stands; a closed pipe ends the process here too
+                self._failed(error, 0)
 
     def _explain(self, revision: int, strokes: list[np.ndarray], vector: np.ndarray) -> None:
         from play.explain import without_each
@@ -287,7 +295,7 @@ class Worker:
                 found = self._load(job["path"], slot, True)
                 self._results.put(functools.partial(self._take, slot, found))
             except Exception as error:
-                self._results.put(functools.partial(self._failed, error, slot))
+                self._results.put(functools.partial(self._failed, error, slot, job["path"]))
 
     def _settle(self) -> None:
         """Compiles what the other screens need, and hides what stays from the collector of garbage."""
@@ -300,29 +308,28 @@ class Worker:
         gc.collect()
         gc.freeze()
         gc.enable()
-        self._warm = all(slot.reader in self._settled for slot in list(self._slots.values()))
+        self._results.put(self._rest)
 
     def _watch(self, seen: dict[int, tuple]) -> None:
-        from digitjax import runs
+        from digitjax import manifest, runs
 
         if self._missing and not self._slots:
             with contextlib.suppress(InputError):
-                path = str(runs.resolve(self._options.checkpoint))
-                self._results.put(functools.partial(self._take, 0, self._load(path, 0, True)))
+                steps, _ = checkpoints.first_steps(self._options.checkpoint)
+                self._results.put(functools.partial(self._take, 0, self._load(str(steps[0]), 0, True)))
                 self._missing = False
         for number, slot in list(self._slots.items()):
             run = slot.loaded.run
             if not slot.follow:
                 continue
             with contextlib.suppress(Exception):
-                names = tuple(sorted(os.listdir(run)))
-                history = run / runs.HISTORY
-                names += tuple(sorted(os.listdir(history))) if history.is_dir() else ()
-                if seen.get(number) == (run, names):
+                finished = runs.is_finished(run)
+                published = frozenset(run.glob(f"*/{manifest.NAME}"))
+                published |= frozenset(run.glob(f"{runs.HISTORY}/*/{manifest.NAME}"))
+                if seen.get(number) == (run, finished, published):
                     continue
-                steps = runs.history(run)
-                newest = runs.best_step(run) if runs.is_finished(run) else steps[-1]
-                seen[number] = (run, names)
+                newest = runs.best_step(run) if finished else runs.history(run)[-1]
+                seen[number] = (run, finished, published)
                 if int(newest.name) != slot.loaded.step:
                     found = self._load(str(newest), number, True)
                     self._results.put(functools.partial(self._take, number, found))

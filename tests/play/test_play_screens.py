@@ -623,8 +623,11 @@ def test_a_run_that_was_chosen_says_that_it_loads_until_it_is_there():
         assert asked.effects == (LoadModel(run.path, slot),) and update(asked, press) == asked
         labels = {control.action: control.label for control in controls_of(asked, arrange(asked))}
         assert [name for name, label in labels.items() if label == "Loading"] == [press.action]
-        for end in (ModelReady(run, slot), ModelFailed("it is damaged", slot=slot)):
+        for end in (ModelReady(run, slot), ModelFailed("it is damaged", slot=slot, path=run.path)):
             assert update(asked, end).awaited == ("", "")
+        for path in ("", "/another"):
+            other = update(asked, ModelFailed("something else", slot=slot, path=path))
+            assert other.awaited[slot] == run.path
         other = update(asked, ModelReady(run._replace(path="/another"), slot))
         assert other.awaited[slot] == run.path
 

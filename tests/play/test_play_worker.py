@@ -10,7 +10,7 @@ import types
 import numpy as np
 import pytest
 
-from digitjax import runs
+from digitjax import manifest, runs
 from digitjax.errors import InputError
 from play import checkpoints as listing
 from play import launch, wire, worker
@@ -76,6 +76,16 @@ def test_a_damaged_latest_run_is_passed_over_and_named(checkpoints):
     assert failed["kind"] == "failed" and "damaged" in failed["message"]
 
 
+def test_a_latest_run_that_is_a_link_out_of_the_folder_is_passed_over_and_named(checkpoints, tmp_path):
+    (checkpoints / "cnn-1").symlink_to(copy_run(tmp_path / "elsewhere"), target_is_directory=True)
+    (checkpoints / "latest").write_text("cnn-1", encoding="utf-8")
+    copy_run(checkpoints / "default")
+    ready, notice = first_messages()
+    assert ready["info"]["path"] == str(checkpoints / "default")
+    (error,) = (model.error for model in listing.list_models() if model.name == "cnn-1")
+    assert error and error in notice["text"] and "--checkpoint" in error
+
+
 def test_where_none_is_left_every_reason_is_given(checkpoints, monkeypatch):
     monkeypatch.setattr(runs, "SHIPPED", ())
     (checkpoints / "latest").write_text("gone", encoding="utf-8")
@@ -113,6 +123,25 @@ def test_the_same_run_in_both_slots_follows_its_new_step_in_both(checkpoints, mo
     assert asked == [0, 1]
 
 
+def test_a_step_whose_manifest_comes_after_its_folder_was_seen_is_taken(checkpoints, monkeypatch):
+    run = copy_run(checkpoints / "cnn-1")
+    process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
+    first = runs.best_step(run)
+    loaded = types.SimpleNamespace(run=run, step=int(first.name))
+    process._slots = {0: worker.Slot(loaded, None, True)}
+    asked = []
+    monkeypatch.setattr(process, "_load", lambda path, slot, follow: asked.append(path))
+    seen = {}
+    newer = run / runs.HISTORY / str(loaded.step + 1)
+    shutil.copytree(first, newer, ignore=shutil.ignore_patterns(manifest.NAME))
+    (run / runs.SUMMARY).unlink(missing_ok=True)
+    process._watch(seen)
+    assert asked == []
+    shutil.copy(first / manifest.NAME, newer)
+    process._watch(seen)
+    assert asked == [str(newer)]
+
+
 def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(checkpoints, monkeypatch):
     monkeypatch.setattr(worker, "QUIET_SECONDS", 0.2)
     ends = multiprocessing.Pipe()
@@ -128,8 +157,15 @@ def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(checkpoints, m
     end = time.monotonic() + 30
     while not process._warm and time.monotonic() < end:
         time.sleep(0.01)
+        drain(process)
     gc.unfreeze()
     assert process._warm and time.monotonic() > process._inked + worker.QUIET_SECONDS
+
+
+def drain(process):
+    """What the loader's thread has left to the loop."""
+    while not process._results.empty():
+        process._results.get()()
 
 
 class FakeReader:
@@ -182,15 +218,35 @@ def test_ink_is_answered_while_what_the_screen_asks_for_is_still_being_compiled(
         process._settle()
         gc.unfreeze()
         calls.clear()
-        process._results.get(timeout=5)()
+        drain(process)
         found = received()
         assert [message[0]["kind"] for message in found] == late and calls == [call]
         assert found[0][0]["revision"] == 7
         ask()
         process._settle()
         gc.unfreeze()
-        process._results.get(timeout=5)()
-        assert not received()  # later ink owes nothing
+        drain(process)
+        assert process._warm and not received()  # later ink owes nothing
+
+
+def test_an_explanation_that_fails_is_a_notice_and_the_answer_stands(checkpoints):
+    def fail(*args):
+        raise RuntimeError("no room left")
+
+    reader = FakeReader()
+    reader.explain = fail
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(ends[1], ends[1], launch.Options())
+    process._slots = {0: worker.Slot(types.SimpleNamespace(params=None), reader, True)}
+    process._settle()
+    gc.unfreeze()
+    drain(process)
+    header = {"kind": "ink", "revision": 7, "off": [], "why": True}
+    process._serve(header, [np.array([[0.0, 0.0], [9.0, 9.0]]), np.array([2])])
+    (answer, _), (failed, _) = (wire.unpack(ends[0].recv_bytes()) for _ in range(2))
+    assert answer["kind"] == "answer" and answer["last"]
+    assert failed["kind"] == "failed" and failed["message"] == "no room left" and not failed["missing"]
+    assert not process._missing
 
 
 def test_a_run_whose_only_step_lost_a_file_is_damaged_not_unfinished(checkpoints):
