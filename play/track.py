@@ -39,7 +39,10 @@ class Track(Sequence[T], Generic[T]):
 
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         if isinstance(index, slice):
-            return tuple(self._shared[i] for i in range(*index.indices(self._length)))
+            start, stop, step = index.indices(self._length)
+            if step < 0:  # a stop before the first item would mean the last
+                return tuple(self._shared[i] for i in range(start, stop, step))
+            return tuple(self._shared[start:stop:step])
         if not -self._length <= index < self._length:
             raise IndexError(f"item {index} of {self._length}")
         return self._shared[index if index >= 0 else index + self._length]

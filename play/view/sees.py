@@ -123,7 +123,10 @@ def _stage_block(
                 parts.thumbnail(lines, place, side, palette.paper, [palette.ink] * len(lines)), picture
             )
             _mark(painter, picture, name, place, state.strokes)
-        painter.box(picture, palette.line, 0, palette.line) if side < 8 else _frame(painter, picture)
+        if side < 8:
+            painter.box(picture, palette.line, 0, palette.line)
+        else:
+            _frame(painter, picture)
         rest = Rect(
             picture.right + painter.px(12), inner.y, inner.right - picture.right - painter.px(12), inner.h
         )

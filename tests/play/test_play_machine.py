@@ -22,6 +22,7 @@ from play.events import (
     ModelsListed,
     Notice,
     PenDown,
+    PenDropped,
     PenLost,
     PenMove,
     PenUp,
@@ -109,6 +110,7 @@ events = st.one_of(
     st.builds(PenDown, coordinate, coordinate, seconds),
     st.builds(PenMove, coordinate, coordinate, seconds),
     st.builds(PenUp, seconds),
+    st.builds(PenDropped, seconds),
     st.builds(PenLost, seconds),
     st.builds(
         KeyPress,

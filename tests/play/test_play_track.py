@@ -35,4 +35,4 @@ def test_a_hundred_thousand_items_take_no_longer_each_than_a_few():
     track, begin = Track[int](), time.process_time()
     for i in range(100_000):
         track = track.plus(i)
-    assert len(track) == 100_000 and time.process_time() - begin < 5  # copying each time: minutes
+    assert len(track) == 100_000 and time.process_time() - begin < 1  # copying each time: many seconds
