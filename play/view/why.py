@@ -1,7 +1,8 @@
 """Why: what speaks for the answer on one's own strokes, the answer without each, what the layers see."""
 
 import functools
-from collections.abc import Hashable
+import math
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,9 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     places = _places(state, layout)
     why = _explained(state)
     found = [_head_block(state, places.head, why), _strokes_block(state, places.strokes, why)]
-    found += [_row_block(state, rect, i, why) for i, rect in enumerate(places.rows) if why is not None]
+    if why is not None:
+        placed = functools.cache(lambda: _placed(state))
+        found += [_row_block(state, rect, i, why, placed) for i, rect in enumerate(places.rows)]
     return (*found, layers.block(places.layers, () if why is None else why.layers))
 
 
@@ -103,7 +106,7 @@ def _places(state: PlayState, layout: Layout) -> Places:
 def _head_block(state: PlayState, rect: Rect, why: Explained | None) -> Block:
     digit = None if why is None else why.digit
     waiting = "Draw a digit on the canvas." if not state.strokes else state.problem or "One moment."
-    second = next((word for word in (state.shown.second,) if word), "")
+    second = state.shown.second if state.shown.word == str(digit) else ""
     refused = state.shown.word == NOT_A_DIGIT
 
     def paint(painter: Painter, rect: Rect) -> None:
@@ -170,7 +173,18 @@ def _strokes_block(state: PlayState, rect: Rect, why: Explained | None) -> Block
     return Block(rect, (rows, more, waiting), paint)
 
 
-def _row_block(state: PlayState, rect: Rect, number: int, why: Explained) -> Block:
+def _placed(state: PlayState) -> tuple[parts.Lines, stages.Map]:
+    """The strokes for small pictures, and where they lie in one."""
+    return stages.thin(state.strokes), stages.maps(state.strokes, state.pen, frozenset(), None)[2]
+
+
+def _row_block(
+    state: PlayState,
+    rect: Rect,
+    number: int,
+    why: Explained,
+    placed: Callable[[], tuple[parts.Lines, stages.Map]],
+) -> Block:
     answer, sure, left = why.without[number]
     now = 0.0 if state.answers[0] is None else state.answers[0].probabilities[why.digit]
     action = f"stroke:{number}"
@@ -194,8 +208,7 @@ def _row_block(state: PlayState, rect: Rect, number: int, why: Explained) -> Blo
         if inner.h >= painter.text_size * 1.9 and inner.w > painter.text_size * 15:
             shades = [palette.line if i == number else palette.ink for i in range(len(state.strokes))]
             order = sorted(range(len(state.strokes)), key=lambda i: i != number)
-            thin = stages.thin(state.strokes)
-            place = stages.maps(state.strokes, state.pen, frozenset(), None)[2]
+            thin, place = placed()
             lines = [thin[i] for i in order]
             picture = parts.thumbnail(lines, place, inner.h, palette.paper, [shades[i] for i in order])
             painter.surface.blit(picture, (x, inner.y))
@@ -297,15 +310,36 @@ def _paint_numbers(painter: Painter, state: PlayState, canvas: Rect, count: int)
     away = painter.text_size * 0.9 + state.pen / 2 * canvas.w / CANVAS
     xs = [x for stroke in state.strokes for x, _ in stroke.points]
     middle = (min(xs) + max(xs)) / 2
-    for number, stroke in enumerate(state.strokes[:count], start=1):
+    room = round(painter.text_size)
+    wanted = []
+    for stroke in state.strokes[:count]:
         x, y = stroke.points[0]
         side = -1 if x < middle else 1
         at_x = canvas.x + x * canvas.w / CANVAS + side * away
         at_y = canvas.y + y * canvas.h / CANVAS
-        room = round(painter.text_size)
         at_x = min(max(at_x, canvas.x + room), canvas.right - room)
-        at_y = min(max(at_y, canvas.y + room), canvas.bottom - room)
-        parts.disc_label(painter, str(number), at_x, at_y, palette.text, palette.ground)
+        wanted.append((at_x, min(max(at_y, canvas.y + room), canvas.bottom - room)))
+    for number, (x, y) in enumerate(_apart(wanted, 2 * room, canvas), start=1):
+        parts.disc_label(painter, str(number), x, y, palette.text, palette.ground)
+
+
+def _apart(places: Sequence[tuple[float, float]], distance: int, area: Rect) -> list[tuple[float, float]]:
+    """The places, each moved down, else up, to where it is no nearer than `distance` to those before it.
+
+    One for which `area` has no such place stays.
+    """
+    taken: list[tuple[float, float]] = []
+    step = max(1, distance // 8)
+    shifts = (*range(0, area.h, step), *range(-step, -area.h, -step))
+    for x, y in places:
+        free = (
+            (x, y + shift)
+            for shift in shifts
+            if area.y + distance / 2 <= y + shift <= area.bottom - distance / 2
+            and all(math.dist((x, y + shift), other) >= distance for other in taken)
+        )
+        taken.append(next(free, (x, y)))
+    return taken
 
 
 SCREEN = Screen(blocks, controls, overlay)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import time
 
 import numpy as np
@@ -36,9 +37,11 @@ from play.screens import SCREENS
 from play.state import JOURNEY_SECONDS, STAGES, PlayState
 from play.translate import Pointer, next_focus, translate
 from play.update import update
+from play.verdict import Shown
 from play.view import help as help_view
 from play.view import layers as layers_view
 from play.view import painter as painters
+from play.view import why as why_view
 from play.view.frame import Frame, controls_of
 from play.view.sees import label_places
 from play.view.theme import PALETTES
@@ -367,6 +370,30 @@ def test_a_stroke_that_is_pointed_at_fades():
     touched = update(state, Press("stroke:1"))
     assert update(touched, Press("stroke:1")).focus is None
     assert np.abs(pixels(update(state, Hover("stroke:99"))) - pixels(state)).max() == 0
+
+
+def test_the_explained_digit_is_not_doubted_with_itself():
+    state = scene("why", 1280, 800)
+    doubt = Shown("9", "4", True)
+    assert not any("perhaps 4" in text for text in texts_on(state._replace(shown=doubt)))
+    assert any("4, or perhaps 9" in text for text in texts_on(state._replace(shown=Shown("4", "9"))))
+
+
+@pytest.mark.parametrize("at", [(500.0, 500.0), (500.0, 1000.0), (0.0, 0.0)])
+def test_numbers_of_strokes_that_start_at_one_place_lie_apart(at, monkeypatch):
+    found = []
+    monkeypatch.setattr(
+        why_view.parts, "disc_label", lambda painter, text, x, y, *colors: found.append((text, x, y))
+    )
+    state = scene("why-empty", 1280, 800)
+    lines = tuple([at, (500.0 + 60 * i, 300.0)] for i in range(8))
+    state = drawn(state, lines)
+    state = update(state, explained(state))
+    pixels(state)
+    places = {text: (x, y) for text, x, y in found if arrange(state).canvas.contains(x, y)}
+    assert len(places) == 8
+    radius = round(0.85 * arrange(state).text)
+    assert all(math.dist(a, b) > 2 * radius for a, b in itertools.combinations(places.values(), 2))
 
 
 def test_the_reader_is_asked_why_on_that_screen_alone(tmp_path):
