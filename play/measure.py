@@ -7,11 +7,11 @@ slow program.
 """
 
 import gc
-import itertools
 import json
 import math
 import os
 import shutil
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +26,8 @@ STRETCH = 200
 """Points that are added before the drawing is what it was again."""
 QUIET_FRAMES, NEWER_STEPS = 240, 5
 """Frames that are drawn before the first newer step appears, and how many do."""
+STATS_SECONDS = 60.0
+"""How long the worker may take to say what it has compiled."""
 
 
 def _open(work: dict, size: tuple[int, int], sources: list, patience: float) -> Any:
@@ -56,7 +58,6 @@ class _Moves:
     """A source that draws on and on, one point a frame."""
 
     def __init__(self) -> None:
-        self.count = 0
         self.waiting: list = []
 
     def take(self, state: Any, layout: Any, controls: Any, now: float) -> list:
@@ -99,7 +100,7 @@ def _launch(work: dict) -> dict:
 
 
 def _ink(work: dict) -> dict:
-    """From raw points to probabilities on one core, and an empty jitted call beside it."""
+    """From raw points to probabilities on one core, then why, and an empty jitted call beside them."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     os.environ["JAX_PLATFORMS"] = "cpu"
@@ -108,7 +109,8 @@ def _ink(work: dict) -> dict:
 
     from digitjax.checkpoint import load_model
     from digitjax.segments import pack
-    from play.reader import make_reader
+    from play.explain import without_each
+    from play.reader import make_reader, reading
 
     loaded = load_model(work["checkpoint"])
     reader = make_reader(loaded.model, loaded.config.model)
@@ -123,21 +125,38 @@ def _ink(work: dict) -> dict:
         packed = pack(drawings[i % 64])
         np.asarray(reader.read(loaded.params, packed.ends, packed.mask))
 
-    found = _sample(read, work)
-    nothing = _sample(lambda i: np.asarray(empty(one)), work)
-    return {f"ink_to_probabilities_{n}": v for n, v in found.items()} | {
-        f"empty_jitted_call_{n}": v for n, v in nothing.items()
+    packed = pack(drawings[0])
+    image = reading(np.asarray(reader.read(loaded.params, packed.ends, packed.mask)), reader.side).image
+    digit = np.eye(10, dtype=np.float32)[4]
+
+    def explain(i: int) -> None:
+        ends, mask, _ = without_each(drawings[i % 64])
+        jax.tree.map(np.asarray, reader.explain(loaded.params, image, digit, ends, mask))
+
+    calls = {
+        "ink_to_probabilities": read,
+        "explanation": explain,
+        "empty_jitted_call": lambda i: np.asarray(empty(one)),
+    }
+    return {
+        f"{name}_{quantile}": value
+        for name, call in calls.items()
+        for quantile, value in _sample(call, work).items()
     }
 
 
 def _frames(work: dict) -> dict:
-    """From an event to the flipped frame with its answer, on a drawing of 2,000 raw points."""
-    from play.events import PenDown, PenMove, PenUp
+    """From an event to the flipped frame with its answer, on a drawing of 2,000 raw points.
+
+    On the Why screen every answer is explained; without a pause each frame waits for the last explanation.
+    """
+    from play.events import PenDown, PenMove, PenUp, Press
 
     width, height = (int(side) for side in work["size"].split("x"))
     moves = _Moves()
     loop = _open(work, (width, height), [moves], 5.0)
     _wait_until_warm(loop)
+    moves.waiting.append(Press(f"screen:{work['screen']}"))
     third = RAW_POINTS // 3
     for start in (0, third, 2 * third):
         moves.waiting.append(PenDown(*_curve(start), 0.0))
@@ -155,9 +174,13 @@ def _frames(work: dict) -> dict:
 
     def frame(i: int) -> None:
         moves.waiting = [PenMove(*_curve(RAW_POINTS + i % STRETCH), i / 60)]
+        before = loop.state.revision
         times = loop.step()
         if times.answer is None:
             raise DigitjaxError("--bench: a frame came without its answer")
+        why = loop.state.explained
+        if work["screen"] == "why" and (why is None or why.revision < before):
+            raise DigitjaxError("--bench: an answer was not explained by the next one")
 
     compiled = _stats(loop)["compiled"]
     found = _sample(frame, work, before=start_over)
@@ -255,7 +278,10 @@ def _wait_until_warm(loop: Any) -> None:
 def _stats(loop: Any) -> dict:
     loop.classifier.stats = {}
     loop.classifier.ask_stats()
+    end = time.monotonic() + STATS_SECONDS
     while not loop.classifier.stats:
+        if time.monotonic() > end:
+            raise DigitjaxError(f"--bench: the process that reads said nothing for {STATS_SECONDS:g} s")
         loop.classifier.poll(0.01)
         time.sleep(0.001)
     return loop.classifier.stats
@@ -264,44 +290,29 @@ def _stats(loop: Any) -> dict:
 def _changes(work: dict) -> dict:
     """How often the answer on the screen changes, a drawing, and after the last pen-up."""
     from digitjax.strokes import read_drawings
+    from play.changes import Watch
     from play.replay import Replay
-    from play.state import PlayState
 
-    changes: list[int] = []
-    late: list[int] = []
-    shown: list[tuple[str, bool]] = []
-
-    class Watch:
-        def take(self, *_: Any) -> list:
-            return []
-
-        def frame_done(self, state: PlayState, numbers: Any) -> None:
-            if state.strokes and state.shown.word:
-                shown.append((state.shown.word, state.pen_down))
-
-    def report(record: dict) -> None:
-        words = [word for word, _ in shown]
-        changes.append(sum(a != b for a, b in itertools.pairwise(words)))
-        after = len(shown) - 1
-        while after > 0 and not shown[after - 1][1]:
-            after -= 1
-        late.append(sum(a != b for a, b in itertools.pairwise(words[after:])))
-        shown.clear()
-
-    source = Replay(iter(read_drawings(work["replay"])), report)
-    loop = _open(work, (640, 480), [Watch(), source], 5.0)
-    while loop.state.loading:
-        loop.step()
-        time.sleep(0.01)
+    watch = Watch()
+    counts: list[tuple[int, int]] = []
+    source = Replay(iter(read_drawings(work["replay"])), lambda record: counts.append(watch.count()))
+    loop = _open(work, (640, 480), [], 5.0)
+    _wait_until_warm(loop)
+    loop.sources = [watch, source]
+    compiled = _stats(loop)["compiled"]
     while not source.done:
         loop.step()
         loop.clock.next_frame(True)
+    compilations = _stats(loop)["compiled"] - compiled
     loop.classifier.close()
-    ordered = sorted(changes)
+    changes = [count for count, _ in counts]
     return {
-        "answer_changes_median": float(ordered[len(ordered) // 2]),
-        "answer_changes_after_pen_up": float(max(late)),
-        "answer_changes_mean": sum(changes) / len(changes),
+        "changes": {
+            "answer_changes_median": statistics.median(changes),
+            "answer_changes_after_pen_up": max(late for _, late in counts),
+            "answer_changes_mean": statistics.mean(changes),
+        },
+        "compilations": compilations,
     }
 
 

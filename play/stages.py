@@ -3,6 +3,7 @@
 What the network gets `digitjax.normalize` makes in the worker; here is only where the ink lies meanwhile.
 """
 
+import functools
 from typing import NamedTuple
 
 from play.events import CANVAS, Answered
@@ -123,6 +124,7 @@ def thin(ink: Ink, spacing: float = 5.0) -> tuple[tuple[tuple[float, float], ...
     return tuple(_thin(stroke, spacing) for stroke in ink)
 
 
+@functools.lru_cache(maxsize=32)
 def _thin(stroke: Stroke, spacing: float) -> tuple[tuple[float, float], ...]:
     kept = [stroke.points[0]]
     for point in stroke.points[1:]:

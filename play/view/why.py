@@ -22,6 +22,8 @@ from play.view.theme import Color, Palette, mix
 
 GAIN = 0.6
 """Power by which small attributions are made visible."""
+SPACING = 20.0
+"""Canvas units between points in the rows' pictures: less than a pixel of theirs."""
 
 
 class Places(NamedTuple):
@@ -175,7 +177,20 @@ def _strokes_block(state: PlayState, rect: Rect, why: Explained | None) -> Block
 
 def _placed(state: PlayState) -> tuple[parts.Lines, stages.Map]:
     """The strokes for small pictures, and where they lie in one."""
-    return stages.thin(state.strokes), stages.maps(state.strokes, state.pen, frozenset(), None)[2]
+    place = stages.maps(state.strokes, state.pen, frozenset(), None)[2]
+    return stages.thin(state.strokes, SPACING), place
+
+
+@functools.lru_cache(maxsize=32)
+def _picture(lines: parts.Lines, place: stages.Map, side: int, paper: Color, ink: Color) -> pygame.Surface:
+    """A stroke, or none, in a row's picture: from frame to frame only the last stroke is another."""
+    return parts.thumbnail(lines, place, side, paper, [ink] * len(lines))
+
+
+def _over(palette: Palette) -> int:
+    """How ink is laid over other ink without its paper."""
+    dark = sum(palette.ink) > sum(palette.paper)
+    return pygame.BLEND_RGB_MAX if dark else pygame.BLEND_RGB_MIN
 
 
 def _row_block(
@@ -206,12 +221,13 @@ def _row_block(
             parts.disc_label(painter, str(number + 1), x + mark / 2, middle, palette.text, palette.ground)
         x += mark + painter.px(6)
         if inner.h >= painter.text_size * 1.9 and inner.w > painter.text_size * 15:
-            shades = [palette.line if i == number else palette.ink for i in range(len(state.strokes))]
-            order = sorted(range(len(state.strokes)), key=lambda i: i != number)
-            thin, place = placed()
-            lines = [thin[i] for i in order]
-            picture = parts.thumbnail(lines, place, inner.h, palette.paper, [shades[i] for i in order])
-            painter.surface.blit(picture, (x, inner.y))
+            lines, place = placed()
+            left_out = _picture(lines[number : number + 1], place, inner.h, palette.paper, palette.line)
+            painter.surface.blit(left_out, (x, inner.y))
+            for i, line in enumerate(lines):
+                if i != number:
+                    kept = _picture((line,), place, inner.h, palette.paper, palette.ink)
+                    painter.surface.blit(kept, (x, inner.y), special_flags=_over(palette))
             x += inner.h + painter.px(8)
         rest = Rect(x, inner.y, inner.right - x - painter.px(4), inner.h)
         said = answer if answer == NOT_A_DIGIT else f"{answer}  {parts.percent(sure)}"
@@ -291,7 +307,6 @@ def _paint_without(painter: Painter, state: PlayState, canvas: Rect, without: in
     """The stroke as a shadow, the others over it."""
     palette = painter.palette
     strokes = state.strokes
-    dark = sum(palette.ink) > sum(palette.paper)
     whole = pygame.Rect(0, 0, canvas.w, canvas.h)
     ghost, rest = InkLayer(), InkLayer()
     ghost.update((strokes[without],), canvas.w, state.pen, palette.paper, palette.line)
@@ -301,8 +316,7 @@ def _paint_without(painter: Painter, state: PlayState, canvas: Rect, without: in
     ghost.blit(painter.surface, canvas, whole)
     surface = pygame.Surface((canvas.w, canvas.h))
     rest.blit(surface, Rect(0, 0, canvas.w, canvas.h), whole)
-    flag = pygame.BLEND_RGB_MAX if dark else pygame.BLEND_RGB_MIN
-    painter.surface.blit(surface, canvas, special_flags=flag)
+    painter.surface.blit(surface, canvas, special_flags=_over(palette))
 
 
 def _paint_numbers(painter: Painter, state: PlayState, canvas: Rect, count: int) -> None:

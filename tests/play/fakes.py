@@ -64,6 +64,9 @@ class FakeClassifier:
     def list_models(self) -> None:
         self._events.append(ModelsListed((MODEL, ModelInfo("bad", "/nowhere/bad", error="it is damaged"))))
 
+    def ask_stats(self) -> None:
+        """As `ProcessClassifier`'s, of a process that does not say."""
+
     def close(self) -> None:
         self.closed = True
 

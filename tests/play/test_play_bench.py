@@ -1,10 +1,13 @@
 """The measurements measure: quantiles of known times, and the whole on few samples."""
 
 import json
+import types
 
 import pytest
 
-from play import bench, measure
+from digitjax.errors import DigitjaxError
+from play import bench, changes, measure
+from tests.play.fakes import FakeClassifier
 
 
 def test_median_and_99th_percentile_of_known_times(monkeypatch):
@@ -20,6 +23,25 @@ def test_median_and_99th_percentile_of_known_times(monkeypatch):
     assert found == {"median_ms": pytest.approx(101), "p99_ms": pytest.approx(199)}
 
 
+def test_a_reading_process_that_has_ended_ends_the_measurement(monkeypatch):
+    monkeypatch.setattr(measure, "STATS_SECONDS", 0.01)
+    with pytest.raises(DigitjaxError, match="said nothing"):
+        measure._stats(types.SimpleNamespace(classifier=FakeClassifier()))
+
+
+def test_changes_of_the_answer_are_counted_in_all_and_after_the_last_pen_up():
+    watch = changes.Watch()
+    for shown, counts in (
+        ("1d 1d 7d 7u", (1, 0)),
+        ("1d 7u 7u 1u 7u", (3, 2)),
+        ("1d 7u 4d 4u", (2, 0)),
+        ("1u", (0, 0)),
+        ("", (0, 0)),
+    ):
+        watch.shown = [(word, pen == "d") for word, pen in shown.split()]
+        assert watch.count() == counts and watch.shown == []
+
+
 @pytest.mark.slow
 def test_every_figure_is_taken_and_judged(tmp_path, capfd, monkeypatch):
     ink = tmp_path / "one.ndjson"
@@ -33,4 +55,5 @@ def test_every_figure_is_taken_and_judged(tmp_path, capfd, monkeypatch):
     assert 0 < figures["window_visible_s"] < figures["first_answer_warm_s"] < 60
     assert figures["ink_to_probabilities_median_ms"] > figures["empty_jitted_call_median_ms"] > 0
     assert figures["compilations_after_warm_up"] == 0
+    assert figures["explanation_p99_ms"] >= figures["explanation_median_ms"] > 0
     assert figures["worst_frame_newer_step_ms"] > 0 < figures["worst_frame_no_newer_step_ms"]

@@ -1,6 +1,5 @@
 """All of `bridger` through the drawing program: the answers of `digitjax evaluate`, calmly given."""
 
-import itertools
 import json
 import statistics
 from pathlib import Path
@@ -11,6 +10,7 @@ from digitjax.data import load
 from digitjax.data.pipeline import to_examples
 from play import launch
 from play.app import Loop, VirtualClock, Window
+from play.changes import Watch
 from play.classify import ProcessClassifier
 from play.outside import Outside
 from play.replay import Replay
@@ -20,33 +20,18 @@ pytestmark = pytest.mark.slow
 DEFAULT = Path(__file__).resolve().parents[2] / "checkpoints" / "default"
 
 
-class Watch:
-    """Notes the answer on the screen after each frame."""
-
-    def __init__(self) -> None:
-        self.shown: list[tuple[str, bool]] = []
-
-    def take(self, state, layout, controls, time) -> list:
-        return []
-
-    def frame_done(self, state, numbers) -> None:
-        if state.strokes and state.shown.word:
-            self.shown.append((state.shown.word, state.pen_down))
-
-
 @pytest.fixture(scope="module")
-def replayed(datasets, tmp_path_factory) -> tuple[list[dict], list[list[tuple[str, bool]]]]:
-    """What was printed, and what the screen said frame by frame, for each drawing."""
+def replayed(datasets, tmp_path_factory) -> tuple[list[dict], list[tuple[int, int]]]:
+    """What was printed, and how often the answer changed (in all, after the pen was up), for each drawing."""
     from digitjax.strokes import read_drawings
 
     if not DEFAULT.is_dir():
         pytest.skip("there is no shipped checkpoint here")
-    watch, lines, shown = Watch(), [], []
+    watch, lines, changes = Watch(), [], []
 
     def report(line: dict) -> None:
         lines.append(line)
-        shown.append(watch.shown)
-        watch.shown = []
+        changes.append(watch.count())
 
     replay = Replay(read_drawings(datasets / "strokes" / "bridger.ndjson.gz"), report)
     classifier = ProcessClassifier(launch.start(launch.Options(str(DEFAULT))))
@@ -57,7 +42,7 @@ def replayed(datasets, tmp_path_factory) -> tuple[list[dict], list[list[tuple[st
         loop.run(lambda state: replay.done)
     finally:
         classifier.close()
-    return lines, shown
+    return lines, changes
 
 
 def test_every_answer_is_that_of_evaluate(replayed, datasets):
@@ -79,11 +64,6 @@ def test_every_answer_is_that_of_evaluate(replayed, datasets):
 
 
 def test_the_answer_changes_seldom_and_never_after_the_pen_is_up(replayed):
-    changes, late = [], []
-    for shown in replayed[1]:
-        words = [word for word, _ in shown]
-        changes.append(sum(a != b for a, b in itertools.pairwise(words)))
-        up = next(i for i in range(len(shown), 0, -1) if i == 1 or shown[i - 2][1]) - 1
-        late.append(sum(a != b for a, b in itertools.pairwise(words[up:])))
+    changes, late = zip(*replayed[1], strict=True)
     assert statistics.median(changes) <= 2
     assert max(late) == 0

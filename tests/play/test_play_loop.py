@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import socket
 import threading
+import types
 
 import numpy as np
 import pygame
@@ -111,6 +112,26 @@ def test_screens_models_and_gallery_ask_outside(tmp_path):
     loop.step()
     loop.outside.poll(wait=True)
     assert loop.state.screen == "gallery"
+
+
+def test_frames_that_take_longer_than_a_sixtieth_count_what_was_dropped(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("play.app.time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+
+    class Slow(Script):
+        def take(self, state, layout, controls, time):
+            now[0] += took.pop(0)
+            return super().take(state, layout, controls, time)
+
+    took = [0.010, 0.040, 0.010, 0.110]
+    source = Slow([KeyPress("f3")])
+    loop = make_loop(tmp_path, source)
+    dropped = []
+    for _ in range(4):
+        loop.step()
+        dropped.append(loop.dropped)
+    assert dropped == [0, 2, 2, 8]
+    assert loop.state.numbers.dropped == 8 and loop.state.numbers.frame == pytest.approx(110)
 
 
 def test_settings_come_back_at_the_next_start(tmp_path):
