@@ -1,4 +1,4 @@
-"""64-32-10 on 8 x 8 images, the UCI digits that come with the program; trains anywhere in a minute or two.
+"""64-32-10 on 8 x 8 images, the UCI digits that come with the program; trains in a minute or two.
 
     digitjax train mlp-8x8
 
