@@ -9,6 +9,7 @@
 #   make pictures      the README's pictures of the drawing program, and the tests' reference pictures
 #   make bench         measure the drawing program: start, latency, frames, memory
 #   make figures       what networks read in other people's hands      STROKES=FOLDER FIGURES_ARGS="--checkpoint A B"
+#   make shipped       train the network that comes along anew        STROKES=FOLDER TRAIN_ARGS="--without-unipen"
 #   make setup         .venv alone
 #   make constraints   resolve the pinned versions in .constraints/ anew
 #
@@ -16,7 +17,7 @@
 # installed for (else: what is found).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train play test check lint typecheck pictures bench figures constraints
+.PHONY: help setup train play test check lint typecheck pictures bench figures shipped constraints
 
 PYTHON ?=
 ACCEL ?=
@@ -63,6 +64,9 @@ bench: setup
 
 figures: setup
 	$(VENV)/python -m tests.figures "$(STROKES)" $(FIGURES_ARGS)
+
+shipped: setup
+	$(VENV)/python -m digitjax.commands.rebuild "$(STROKES)" $(TRAIN_ARGS)
 
 pictures: setup
 	$(VENV)/python -m tests.play.pictures
