@@ -78,7 +78,7 @@ def _percent(probability: float) -> str:
 
 
 def _short(mistake: Mistake) -> str:
-    name = mistake.writer or re.split(r"[:/\\]", mistake.data)[-1]
+    name = mistake.writer or re.split(r"[:/\\]", mistake.data)[-1].partition("@")[0]
     text = f"{name if len(name) < 14 else name.rpartition('/')[2]} #{mistake.place}"
     printable = "".join(c if c.isprintable() else "?" for c in text)
     return printable if len(printable) <= _CHARACTERS else "…" + printable[1 - _CHARACTERS :]
