@@ -16,6 +16,7 @@ PRESETS = {
     "cnn": "digitjax.presets.cnn",
     "cnn-shipped": "digitjax.presets.cnn_shipped",
     "cnn-drawn": "digitjax.presets.cnn_drawn",
+    "cnn-large": "digitjax.presets.cnn_large",
     "cnn-valid": "digitjax.presets.cnn_valid",
     "mlp-8x8": "digitjax.presets.mlp_8x8",
     "mlp-28x28": "digitjax.presets.mlp_28x28",
