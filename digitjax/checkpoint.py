@@ -270,17 +270,24 @@ def export(step: Path, target: Path) -> None:
         target / runs.CONFIG, _without_folders(manifest.read_json(loaded.run / runs.CONFIG), loaded)
     )
     record = _without_folders(loaded.record, loaded)
-    with _manager(target, best_only=False) as manager:
-        manager.save(
-            loaded.step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(loaded.params)}), force=True
-        )
+    record |= {"calibration": None, "calibrated": record.get("calibration")}
+    write_params(target, loaded.step, loaded.params, record)
+
+
+def write_params(run: Path, step: int, params: Params, record: Mapping[str, Any]) -> None:
+    """Publishes params alone as a step of a run whose config.json is there.
+
+    Args:
+        run: the run's folder.
+        step: the step's number.
+        params: as `load_model` will give them back where the record has no calibration.
+        record: JSON values, as `Saver.save` takes them.
+    """
+    with _manager(run, best_only=False) as manager:
+        manager.save(step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(params)}), force=True)
         manager.wait_until_finished()
     manifest.write(
-        target / str(loaded.step),
-        step=loaded.step,
-        contents=(PARAMS,),
-        record=record | {"calibration": None, "calibrated": record.get("calibration")},
-        config=target / runs.CONFIG,
+        run / str(step), step=step, contents=(PARAMS,), record=dict(record), config=run / runs.CONFIG
     )
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": "read digits from pictures (PNG, JPEG) and drawings (NDJSON)",
     "data": "list, prepare and look at the data sets",
     "bench": "accuracy on other people's drawings, with intervals",
+    "sweep": "train many seeds and settings: one table, one ensemble",
     "export": "write a network as one file that runs without digitjax",
     "info": "versions, devices, folders, data and checkpoints, for a bug report",
 }

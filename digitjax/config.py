@@ -10,6 +10,8 @@ from typing import Literal
 from digitjax.errors import InputError
 
 Geometry = Literal["mnist28", "uci8"]
+MAX_MEMBERS = 64
+"""Networks in an ensemble at most: each is a copy of the whole program when it is compiled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class ModelConfig:
     """A second head that says whether the drawing is a digit at all."""
     geometry: Geometry = "mnist28"
     """Input geometry; it travels with the checkpoint."""
+    members: int = 1
+    """Networks whose probabilities are averaged; `digitjax sweep` makes more than one, from trained ones."""
 
     def __post_init__(self) -> None:
         _require(
@@ -51,6 +55,7 @@ class ModelConfig:
             "at most three numbers with --model.geometry uci8",
         )
         _require(0 <= self.dropout < 1, "model.dropout", self.dropout, "0 up to, not including, 1")
+        _require(1 <= self.members <= MAX_MEMBERS, "model.members", self.members, f"1 to {MAX_MEMBERS}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,10 @@ class InputError(DigitjaxError):
     exit_code = 2
 
 
+class Diverged(DigitjaxError):
+    """The loss, the gradient or the params are no numbers any more."""
+
+
 def one_line(text: str) -> str:
     """Text for a terminal: white space becomes one space, what cannot be printed a question mark."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))

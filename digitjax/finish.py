@@ -41,6 +41,27 @@ def finish(
     measured = measure(loaded, test_sets(data, loaded.model.geometry, stream=stream))
     write_report(run / runs.REPORT, loaded, read_metrics(run / runs.METRICS), measured, seconds)
     evaluations = [m.evaluation for m in measured]
+    write_summary(run, loaded, evaluations, seconds)
+    learnt = loaded.record.get("accuracy")
+    if isinstance(learnt, float) and learnt < LEARNT:
+        say(
+            f"warning: {learnt:.0%} right in validation is hardly better than guessing: train for longer "
+            f"or with a lower --optim.learning-rate (it is {config.optim.learning_rate:g})"
+        )
+    if config.preset.startswith("cnn"):
+        runs.set_latest(run)
+    return _summary(loaded, evaluations, seconds)
+
+
+def write_summary(run: Path, loaded: LoadedModel, evaluations: Sequence[Evaluation], seconds: float) -> None:
+    """Writes summary.json, which makes the run a finished one.
+
+    Args:
+        run: the run's folder.
+        loaded: its best step.
+        evaluations: of the test splits.
+        seconds: time spent training.
+    """
     manifest.write_json(
         run / runs.SUMMARY,
         {
@@ -52,15 +73,6 @@ def finish(
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         },
     )
-    learnt = loaded.record.get("accuracy")
-    if isinstance(learnt, float) and learnt < LEARNT:
-        say(
-            f"warning: {learnt:.0%} right in validation is hardly better than guessing: train for longer "
-            f"or with a lower --optim.learning-rate (it is {config.optim.learning_rate:g})"
-        )
-    if config.preset.startswith("cnn"):
-        runs.set_latest(run)
-    return _summary(loaded, evaluations, seconds)
 
 
 def test_sets(data: Sequence[str], geometry: str, *, stream: bool = False) -> list[Examples]:

@@ -18,7 +18,7 @@ from digitjax.calibrate import Calibration, fit
 from digitjax.checkpoint import SCORE, Saver, clear_unfinished, load_model, load_state
 from digitjax.config import TrainConfig
 from digitjax.data.pipeline import Examples, Pipeline, make_pipeline
-from digitjax.errors import DigitjaxError, InputError
+from digitjax.errors import Diverged, InputError
 from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.interrupt import Interrupted, StopRequest
 from digitjax.manifest import ConfigChanged
@@ -54,6 +54,29 @@ class Trained(NamedTuple):
     seconds: float
 
 
+class Prepared(NamedTuple):
+    """What runs share that differ in nothing but what their states and batches hold.
+
+    Attributes:
+        pipeline: their data; `reseeded` gives each its own batches.
+        step: the jitted train step.
+    """
+
+    pipeline: Pipeline
+    step: sharding.Step
+
+
+def prepare(config: TrainConfig, mesh: jax.sharding.Mesh, *, stream: bool = False) -> Prepared:
+    """Opens the data of a configuration and makes its train step.
+
+    Raises:
+        InputError: the data cannot be used.
+    """
+    model, rows = make_model(config.model), sharding.own_rows(config.batch_size, mesh)
+    pipeline = first_then_others(lambda: make_pipeline(config, model.geometry, rows, stream=stream))
+    return Prepared(pipeline, sharding.spread(make_train_step(config), mesh))
+
+
 def train(
     config: TrainConfig,
     run: Path,
@@ -62,6 +85,7 @@ def train(
     told: Sequence[str] = (),
     data: Sequence[str] = (),
     stream: bool = False,
+    prepared: Prepared | None = None,
 ) -> Trained:
     """Trains to the end of the configured steps, from the start or from the last sound step of `run`.
 
@@ -75,6 +99,8 @@ def train(
         told: notices that the user has read already.
         data: the specs to train on where the configuration names none and they were chosen already.
         stream: take examples from prepared records instead of memory; nothing else changes.
+        prepared: `prepare` of a configuration that differs in seed, start, learning rate, weight decay and
+            label smoothing at most: then nothing is loaded or compiled anew.
 
     Raises:
         InputError: the data, the batch size or the folder cannot be used.
@@ -84,9 +110,10 @@ def train(
     mesh = sharding.data_mesh(config.batch_size)
     model = make_model(config.model)
     specs = runs.read_data(run) if resume else tuple(data) or config.data
-    rows = sharding.own_rows(config.batch_size, mesh)
-    asked = dataclasses.replace(config, data=specs)
-    pipeline = first_then_others(lambda: make_pipeline(asked, model.geometry, rows, stream=stream))
+    ready = prepared or prepare(dataclasses.replace(config, data=specs), mesh, stream=stream)
+    if prepared:
+        ready = ready._replace(pipeline=ready.pipeline._replace(batch_at=ready.pipeline.reseeded(config)))
+    pipeline = ready.pipeline
     _say_all([notice for notice in pipeline.notices if notice not in told])
     state = fresh_state(config)  # a network that cannot be leaves no run behind
     restored = _restore(run, state) if resume else None
@@ -110,7 +137,7 @@ def train(
             Saver(run) as saver,
             StopRequest(same_within=DOUBLED if jax.process_count() > 1 else 0.0) as stop,
         ):
-            trainer = _Trainer(config, run, model, pipeline, mesh, saver, metrics_file, stop)
+            trainer = _Trainer(config, run, model, ready, mesh, saver, metrics_file, stop)
             trainer.steps(sharding.replicate(state, mesh), start)
     finally:
         metrics_file.close()
@@ -156,16 +183,15 @@ class _Trainer:
         config: TrainConfig,
         run: Path,
         model: Model,
-        pipeline: Pipeline,
+        ready: Prepared,
         mesh: jax.sharding.Mesh,
         saver: Saver,
         metrics_file: MetricsFile,
         stop: StopRequest,
     ) -> None:
-        self._config, self._run, self._model, self._pipeline = config, run, model, pipeline
+        self._config, self._run, self._model, (self._pipeline, self._step) = config, run, model, ready
         self._mesh, self._saver, self._file, self._stop = mesh, saver, metrics_file, stop
-        self._validation = [e for e in pipeline.validation if (np.asarray(e.labels) < 10).any()]
-        self._step = sharding.spread(make_train_step(config), mesh)
+        self._validation = [e for e in ready.pipeline.validation if (np.asarray(e.labels) < 10).any()]
         self._measured: list[tuple[int, Metrics]] = []
         self._pending: int | None = None
 
@@ -263,7 +289,7 @@ class _Trainer:
         """Takes the metrics of the steps up to `last` off the device at once; those of `last` come back.
 
         Raises:
-            DigitjaxError: naming the first step whose loss or gradient is no number.
+            Diverged: naming the first step whose loss or gradient is no number.
         """
         fetched = jax.device_get([one for one in self._measured if one[0] <= last])
         self._measured = [one for one in self._measured if one[0] > last]
@@ -278,7 +304,7 @@ class _Trainer:
         self._saver.wait()
         kept = runs.history(self._run)
         stays = f"; {quoted(self._run / kept[-1].name)} stays as the last checkpoint" if kept else ""
-        raise DigitjaxError(
+        raise Diverged(
             f"the {name} is {value} {when}: train anew with a lower --optim.learning-rate "
             f"(it is {self._config.optim.learning_rate:g}) or a longer --optim.warmup{stays}"
         )

@@ -3,6 +3,7 @@
 No hidden state: no batch statistics, no mode flags. A key switches dropout on.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -71,8 +72,12 @@ def _module(config: ModelConfig) -> Network:
     return Network(channels, config.hidden, config.activation, config.dropout, config.rejects)
 
 
+@functools.lru_cache(maxsize=32)
 def make_model(config: ModelConfig) -> Model:
-    """The network of a configuration as two pure functions."""
+    """The network of a configuration as two pure functions; an ensemble where it has several members.
+
+    Of equal configurations it is the same object, so that what is jitted with it is compiled once.
+    """
     shape = geometry_shape(config.geometry)
     module = _module(config)
 
@@ -85,7 +90,48 @@ def make_model(config: ModelConfig) -> Model:
         rngs = None if key is None else {"dropout": key}
         return cast(Logits, module.apply({"params": params}, images, train=key is not None, rngs=rngs))
 
-    return Model(init, apply, config.geometry)
+    one = Model(init, apply, config.geometry)
+    return one if config.members == 1 else _averaged(one, config.members)
+
+
+def stack_members(params: Sequence[Params]) -> Params:
+    """The params of an ensemble: each leaf has its members along a new first axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+
+
+def member_params(params: Params, index: int) -> Params:
+    """The params of one member of an ensemble."""
+    return jax.tree.map(lambda leaf: leaf[index], params)
+
+
+def _averaged(one: Model, members: int) -> Model:
+    """An ensemble: its probabilities are the mean of its members'.
+
+    Lakshminarayanan et al., 2017, https://arxiv.org/abs/1612.01474. One member after the other: `vmap` over
+    params makes grouped convolutions, far slower on the CPU.
+    """
+
+    def init(key: Key[Array, ""]) -> Params:
+        return stack_members([one.init(one_key) for one_key in jax.random.split(key, members)])
+
+    def apply(
+        params: Params, images: Float[Array, "batch height width 1"], key: Key[Array, ""] | None = None
+    ) -> Logits:
+        keys = [None] * members if key is None else list(jax.random.split(key, members))
+        each = [one.apply(member_params(params, index), images, keys[index]) for index in range(members)]
+        digits = _mean_log([jax.nn.log_softmax(logits.digits) for logits in each])
+        scores = [logits.is_digit for logits in each if logits.is_digit is not None]
+        if not scores:
+            return Logits(digits)
+        yes, no = (_mean_log([jax.nn.log_sigmoid(sign * score) for score in scores]) for sign in (1, -1))
+        return Logits(digits, yes - no)
+
+    return Model(init, apply, one.geometry)
+
+
+def _mean_log(logs: Sequence[Float[Array, "*shape"]]) -> Float[Array, "*shape"]:
+    """The logarithm of the mean of numbers that are given by their logarithms."""
+    return jax.nn.logsumexp(jnp.stack(logs), axis=0) - jnp.log(len(logs))
 
 
 def feature_maps(
@@ -94,7 +140,7 @@ def feature_maps(
     """A function of params and images to what each hidden layer lets through, after its activation.
 
     It returns activations by the layer's name, whose order is that of the layers: batch x height x width x
-    channels of a convolution, batch x units of a dense layer.
+    channels of a convolution, batch x units of a dense layer. Of an ensemble they are its first member's.
     """
     module = _module(config)
 
@@ -102,7 +148,7 @@ def feature_maps(
         params: Params, images: Float[Array, "batch height width 1"]
     ) -> dict[str, Float[Array, "batch ..."]]:
         _, state = module.apply(
-            {"params": params},
+            {"params": params if config.members == 1 else member_params(params, 0)},
             images,
             train=False,
             capture_intermediates=lambda layer, _: isinstance(layer, nn.Conv | nn.Dense),

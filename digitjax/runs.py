@@ -9,6 +9,10 @@
         history/0/ 1/ 2/ ... params alone: steps 0, 1, 2, 4, 8 … and each epoch
         summary.json         written when the run has finished
         report.png
+      cnn-sweep/             many runs at once (`digitjax sweep`), each as above
+        sweep.json           what was varied, and how each setting did
+        seed0/ seed1/ ...
+        ensemble/            the members of the best setting as one network
 
 No JAX here, so that a checkpoint is found before anything heavy is imported.
 """
@@ -27,6 +31,7 @@ from digitjax.errors import InputError
 
 CONFIG, METRICS, SUMMARY, REPORT = "config.json", "metrics.jsonl", "summary.json", "report.png"
 HISTORY, LATEST, DEFAULT, NEWEST = "history", "latest", "default", "newest"
+SWEEP, ENSEMBLE = "sweep.json", "ensemble"
 SHIPPED = (
     Path(__file__).resolve().parent / "_shipped" / DEFAULT,
     Path(__file__).resolve().parents[1] / "checkpoints" / DEFAULT,
@@ -239,7 +244,8 @@ def shipped() -> Path | None:
 
 
 def resolve(checkpoint: str | None = None) -> Path:
-    """The step that `--checkpoint` means: a run (its best step), RUN/STEP, `newest`, or nothing.
+    """The step that `--checkpoint` means: a run (its best step), a sweep (its ensemble), RUN/STEP, `newest`,
+    or nothing.
 
     Nothing means the last `cnn…` run that finished, else `checkpoints/default`, else what was shipped.
 
@@ -271,6 +277,11 @@ def resolve(checkpoint: str | None = None) -> Path:
 def _step_at(place: Path) -> Path | None:
     if is_run(place):
         return best_step(place)
+    if is_run(place / ENSEMBLE):
+        return best_step(place / ENSEMBLE)
+    if os.path.isfile(place / SWEEP):
+        members = ", ".join(run.name for run in list_runs(place)[:8]) or "none has begun"
+        raise InputError(f"{place} is a sweep without an ensemble: give one of its members ({members})")
     if place.is_dir() and _is_number(place.name) and is_run(run_of(place)):
         return place
     kept_params = place.parent / HISTORY / place.name

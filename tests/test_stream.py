@@ -98,7 +98,7 @@ def parts(mix: TrainConfig, monkeypatch, *, stream: bool) -> tuple[list[Part], t
     """The sources that a pipeline makes batches of, and its notices; without compiling what draws them."""
     given = []
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "make_batches", lambda made, *_: given.extend(made))
+        patch.setattr(pipeline, "make_batches", lambda made, *_, **__: given.extend(made))
         patch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
         made = make_pipeline(mix, "mnist28", stream=stream)
     return given, made.notices

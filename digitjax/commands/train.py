@@ -50,6 +50,7 @@ Ctrl-C saves and leaves, a second one leaves at once. Exit codes: 0 done, 1 fail
 """
 
 _PROCESSES = ("--coordinator", "--processes", "--process")
+_OF_A_RUN = ("--out", "--resume", "--anew", "--stream", *_PROCESSES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +167,40 @@ def _claim(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> t
     return config, folder
 
 
+def config_of(argv: list[str]) -> TrainConfig:
+    """The configuration that `digitjax train ARGV` would begin; options about its folder are refused.
+
+    Raises:
+        InputError: bad usage.
+    """
+    for word in argv:
+        if (name := word.partition("=")[0]) in _OF_A_RUN:
+            raise InputError(f"{name} is for one run: leave it out")
+    argv = _join_data(argv)
+    return _config_of(argv, _parse(argv, TrainConfig()))
+
+
+def field_names() -> list[str]:
+    """The fields of a configuration as the command line names them: `optim.learning-rate`."""
+    return [name.removeprefix("--") for name in _options(TrainConfig, "--") if ".no-" not in name]
+
+
+def field_of(config: TrainConfig, name: str) -> Any:
+    """The value of a field that `field_names` names."""
+    value: Any = config
+    for part in name.replace("-", "_").split("."):
+        value = getattr(value, part)
+    return value
+
+
 def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
-    return _config(_parse(argv, preset(first.config.preset)))
+    config = _config(_parse(argv, preset(first.config.preset)))
+    if config.model.members > 1:
+        raise InputError(
+            f"--model.members {config.model.members} is what `digitjax sweep` makes of networks that were "
+            "trained one by one: leave it out"
+        )
+    return config
 
 
 def _train(config: TrainConfig, folder: Path, *, resume: bool, stream: bool) -> int:
@@ -232,7 +265,7 @@ def _config(arguments: _Arguments) -> TrainConfig:
 
 
 def _refuse_unknown_options(argv: list[str]) -> None:
-    known = ["--help", "--out", "--resume", "--anew", "--stream", *_PROCESSES, *_options(TrainConfig, "--")]
+    known = ["--help", *_OF_A_RUN, *_options(TrainConfig, "--")]
     for word in argv:
         name = word.partition("=")[0].replace("_", "-")
         if name.startswith("--") and name not in known:

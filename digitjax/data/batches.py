@@ -74,6 +74,8 @@ class Part(NamedTuple):
 
 Taking = Callable[[int], list[Taken | None]]
 """From a step to what the store of each part gives for it; None for an endless source."""
+Assemble = Callable[[Array, np.float32, np.int32, list[Taken | None]], Batch]
+"""From the seed's key, the label smoothing, a step and what was taken for it to the batch."""
 
 
 def make_batches(
@@ -82,20 +84,23 @@ def make_batches(
     geometry: str,
     rows: slice | None = None,
     ahead: Callable[[Taking], Taking] = lambda take: take,
+    assemble: Assemble | None = None,
 ) -> Callable[[int], Batch]:
     """The batch of a step, from 0, as a function that is pure in the seed and the step.
 
     Args:
         parts: the sources, in the order in which a batch holds them.
-        config: seed, augmentation of ink and label smoothing.
+        config: seed, batch size, augmentation of ink and label smoothing.
         geometry: of the model.
         rows: which rows of every batch are made here, where each of several processes makes its own and takes
             the examples of those alone; the shares together are, but for rounding, the batch that one process
             makes. None: all.
         ahead: may replace the function that takes a step's examples by an equal one that reads ahead.
+        assemble: `make_assemble` of the same arguments, to share what it compiles among several seeds.
     """
+    assembled = assemble or make_assemble(parts, config, geometry, rows)
     shares = _divide([part.take for part in parts], rows or slice(0, config.batch_size))
-    smoothing = config.optim.label_smoothing
+    smoothing = np.float32(config.optim.label_smoothing)
     base = jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
 
     def take(step: int) -> list[Taken | None]:
@@ -106,8 +111,30 @@ def make_batches(
             for number, (part, own) in enumerate(zip(parts, shares, strict=True))
         ]
 
+    taken_at = ahead(take)
+    return lambda step: assembled(base, smoothing, np.int32(step), taken_at(step))
+
+
+def make_assemble(
+    parts: Sequence[Part], config: TrainConfig, geometry: str, rows: slice | None = None
+) -> Assemble:
+    """What makes a batch of the examples taken for it, jitted; the same for every seed and label smoothing.
+
+    Args:
+        parts: as in `make_batches`.
+        config: batch size and augmentation of ink.
+        geometry: of the model.
+        rows: as in `make_batches`.
+    """
+    shares = _divide([part.take for part in parts], rows or slice(0, config.batch_size))
+
     @jax.jit
-    def assemble(step: Int[Array, ""], taken: list[Taken | None]) -> Batch:
+    def assemble(
+        base: Key[Array, ""],
+        smoothing: Float[Array, ""],
+        step: Int[Array, ""],
+        taken: list[Taken | None],
+    ) -> Batch:
         images, labels, parts_kept = [], [], []
         for number, (part, own, one) in enumerate(zip(parts, shares, taken, strict=True)):
             if own.start == own.stop:
@@ -140,8 +167,7 @@ def make_batches(
             jnp.ones(label.shape, jnp.float32),
         )
 
-    taken_at = ahead(take)
-    return lambda step: assemble(np.int32(step), taken_at(step))
+    return assemble
 
 
 def share(weights: Sequence[float], batch_size: int) -> list[int]:
@@ -200,7 +226,7 @@ def _divide(counts: Sequence[int], rows: slice) -> list[slice]:
 
 
 def make_targets(
-    labels: Int[Array, " n"], smoothing: float, kept: Float[Array, " n"] | float = 1.0
+    labels: Int[Array, " n"], smoothing: Float[Array, ""] | float, kept: Float[Array, " n"] | float = 1.0
 ) -> Float[Array, "n 10"]:
     """Probabilities of the ten digits; what is no digit gets a tenth each.
 

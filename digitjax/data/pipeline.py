@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Int
 
 from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable, EmptySplit, load, parse_spec, unavailable
-from digitjax.data.batches import ENDLESS, Part, Store, Taken, make_batches, padded_rows, share
+from digitjax.data.batches import ENDLESS, Part, Store, Taken, make_assemble, make_batches, padded_rows, share
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.records import UNLABELLED, Records, require_stream
 from digitjax.data.sources import open_records
@@ -66,12 +66,15 @@ class Pipeline(NamedTuple):
         validation: the same sources' validation splits.
         specs: the specs that are trained on, the defaults filled in.
         notices: sentences that the user should read before training starts.
+        reseeded: `batch_at` of a configuration that differs in its seed and label smoothing alone; nothing is
+            loaded or compiled anew.
     """
 
     batch_at: Callable[[int], Batch]
     validation: tuple[Examples, ...]
     specs: tuple[str, ...]
     notices: tuple[str, ...]
+    reseeded: Callable[[TrainConfig], Callable[[int], Batch]]
 
 
 def to_examples(source: Source, geometry: str) -> Examples:
@@ -168,11 +171,13 @@ def make_pipeline(
         more.extend(notice)
     validation, missing = _load_validation(specs, geometry, stream)
     more.extend(missing)
-    if any(isinstance(one, Records) for one in held):
-        batch_at = make_batches(parts, config, geometry, rows, read_ahead)
-    else:
-        batch_at = make_batches(parts, config, geometry, rows)
-    return Pipeline(batch_at, validation, tuple(map(str, specs)), (*notices, *more))
+    ahead = (read_ahead,) if any(isinstance(one, Records) for one in held) else ()
+    assemble = make_assemble(parts, config, geometry, rows)
+
+    def reseeded(other: TrainConfig) -> Callable[[int], Batch]:
+        return make_batches(parts, other, geometry, rows, *ahead, assemble=assemble)
+
+    return Pipeline(reseeded(config), validation, tuple(map(str, specs)), (*notices, *more), reseeded)
 
 
 def whole_test_split(spec: Spec, geometry: str, *, stream: bool = False) -> Examples:

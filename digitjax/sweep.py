@@ -1,0 +1,272 @@
+"""Many runs at once: every setting with every seed, one after the other, by one compiled step.
+
+On the CPU a loop over members beats `vmap`, which makes grouped convolutions of them; on every device it
+leaves each member a run like any other, resumable by itself. Settings are compared by validation alone.
+"""
+
+import dataclasses
+import datetime
+import itertools
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from digitjax import claim, finish, loop, manifest, runs, sharding
+from digitjax.checkpoint import LoadedModel, load_model, write_params
+from digitjax.config import MAX_MEMBERS, OptimConfig, TrainConfig
+from digitjax.data.pipeline import Examples
+from digitjax.errors import DigitjaxError, Diverged, InputError
+from digitjax.interrupt import Interrupted
+from digitjax.models import count_params, make_model, stack_members
+from digitjax.progress import say
+
+MEMBERS = 10_000
+"""Runs in a sweep at most."""
+
+
+class Setting(NamedTuple):
+    """One combination of what is varied.
+
+    Attributes:
+        values: by the field's name on the command line; empty where nothing but the seed is varied.
+        config: with the first seed.
+    """
+
+    values: Mapping[str, Any]
+    config: TrainConfig
+
+
+class Member(NamedTuple):
+    """One run of a sweep.
+
+    Attributes:
+        setting: its place among the settings.
+        run: its folder.
+        config: its configuration.
+    """
+
+    setting: int
+    run: Path
+    config: TrainConfig
+
+
+class Shared(NamedTuple):
+    """What the members of a setting share.
+
+    Attributes:
+        key: the configuration without what may differ.
+        prepared: data and compiled step.
+        tests: the test splits.
+    """
+
+    key: TrainConfig
+    prepared: loop.Prepared
+    tests: list[Examples]
+
+
+def members_of(settings: Sequence[Setting], seeds: int, folder: Path) -> list[Member]:
+    """The runs of a sweep, a folder each.
+
+    Raises:
+        InputError: too many of them.
+    """
+    if not 1 <= seeds * len(settings) <= MEMBERS:
+        raise InputError(
+            f"--seeds {seeds} with {len(settings)} settings is out of range: give 1 to {MEMBERS} runs in all"
+        )
+    found = []
+    for number, setting in enumerate(settings):
+        parts = [f"{name.rpartition('.')[2]}-{words(value, 'x')}" for name, value in setting.values.items()]
+        for seed in range(setting.config.seed, setting.config.seed + seeds):
+            name = "_".join((*parts, f"seed{seed}"))
+            found.append(Member(number, folder / name, dataclasses.replace(setting.config, seed=seed)))
+    return found
+
+
+def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, Any]:
+    """Trains every member that has not finished, then averages those of the best setting into an ensemble.
+
+    Args:
+        settings: at least one.
+        seeds: runs of each.
+        folder: of the sweep; one that was stopped goes on, one of other configurations is refused.
+
+    Returns:
+        What sweep.json holds: `settings` in the order of their validation, `ensemble` (None for one seed).
+
+    Raises:
+        InputError: the folder or the data cannot be used.
+        Interrupted: stopped by a signal, after saving.
+        DigitjaxError: no member could be trained to its end, or a checkpoint cannot be written.
+    """
+    members = members_of(settings, seeds, folder)
+    _require_fitting(folder, members)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / runs.SWEEP).exists():
+        manifest.write_json(folder / runs.SWEEP, {"format": 1})
+    shared: Shared | None = None
+    for number, member in enumerate(members, start=1):
+        if runs.is_finished(member.run):
+            continue
+        say(f"{member.run.name}: {number} of {len(members)}")
+        shared = _shared(member.config, shared)
+        _train(member, shared)
+    rows = [
+        _row(setting, [member for member in members if member.setting == number])
+        for number, setting in enumerate(settings)
+    ]
+    order = sorted(
+        range(len(rows)), key=lambda n: (rows[n]["diverged"], -(rows[n]["validation"]["mean"] or 0))
+    )
+    best = settings[order[0]]
+    if not rows[order[0]]["members"]:
+        raise DigitjaxError(f"no run in {folder} was trained to its end: give lower learning rates")
+    kept = [folder / name for name in rows[order[0]]["members"]][:MAX_MEMBERS]
+    ensemble = _ensemble(best.config, kept, folder, shared) if len(kept) > 1 else None
+    result = {"format": 1, "settings": [rows[number] for number in order], "ensemble": ensemble}
+    manifest.write_json(folder / runs.SWEEP, result)
+    return result
+
+
+def words(value: Any, between: str = " ") -> str:
+    """A field's value as text."""
+    return between.join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _require_fitting(folder: Path, members: Sequence[Member]) -> None:
+    """Nothing is begun where a member's folder holds another run."""
+    if (
+        folder.exists()
+        and not (folder / runs.SWEEP).exists()
+        and (not folder.is_dir() or any(folder.iterdir()))
+    ):
+        raise InputError(f"{folder} is no sweep: give --out a folder that is empty or does not exist")
+    for member in members:
+        if runs.is_run(member.run) and runs.read_config(member.run) != member.config:
+            raise InputError(
+                f"{member.run} was trained by another configuration: give this sweep another --out"
+            )
+
+
+def _shared(config: TrainConfig, before: Shared | None) -> Shared:
+    """Data and step for a configuration; those of the one before where they serve."""
+    default = OptimConfig()
+    optim = dataclasses.replace(
+        config.optim,
+        learning_rate=default.learning_rate,
+        weight_decay=default.weight_decay,
+        label_smoothing=default.label_smoothing,
+    )
+    key = dataclasses.replace(config, seed=0, start="", optim=optim)
+    if before is not None and before.key == key:
+        return before
+    prepared = loop.prepare(config, sharding.data_mesh(config.batch_size))
+    tests = finish.test_sets(prepared.pipeline.specs, config.model.geometry)
+    return Shared(key, prepared, tests)
+
+
+def _train(member: Member, shared: Shared) -> None:
+    """Trains a member, or what is left of it, and measures it."""
+    resume = runs.is_run(member.run)
+    same_data = not resume or runs.read_data(member.run) == shared.prepared.pipeline.specs
+    with claim.locked(member.run) if resume else claim.new_run(member.config, member.run):
+        try:
+            trained = loop.train(
+                member.config, member.run, resume=resume, prepared=shared.prepared if same_data else None
+            )
+        except Interrupted as stopped:
+            raise Interrupted(
+                f"stopped and saved {member.run.name}; the same command goes on", stopped.exit_code - 128
+            ) from None
+        except Diverged as error:
+            say(f"{member.run.name} is left out: {error}")
+            return
+        loaded = load_model(member.run)
+        evaluations = [one.evaluation for one in finish.measure(loaded, shared.tests)]
+        finish.write_summary(member.run, loaded, evaluations, trained.seconds)
+
+
+def _row(setting: Setting, members: Sequence[Member]) -> dict[str, Any]:
+    """What is known of a setting: means and sample standard deviations over its finished members."""
+    finished = [member for member in members if runs.is_finished(member.run)]
+    summaries = [manifest.read_json(member.run / runs.SUMMARY) for member in finished]
+    tests = {test["data"]: [] for summary in summaries for test in summary["test"]}
+    for test in itertools.chain.from_iterable(summary["test"] for summary in summaries):
+        tests[test["data"]].append(test["accuracy"])
+    return {
+        "setting": dict(setting.values),
+        "members": [member.run.name for member in finished],
+        "diverged": len(members) - len(finished),
+        "validation": _spread([summary["validation"] for summary in summaries]),
+        "test": {data: _spread(values) for data, values in tests.items()},
+        "training_seconds": _spread([summary["training_seconds"] for summary in summaries]),
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float | None]:
+    return {
+        "mean": float(np.mean(values)) if values else None,
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+    }
+
+
+def _ensemble(
+    config: TrainConfig, members: Sequence[Path], folder: Path, shared: Shared | None
+) -> dict[str, Any]:
+    """Publishes the members' best steps as one network, a run like any other, and says how it does."""
+    loaded = [load_model(member) for member in members]
+    taken = {one.run.name: one.step for one in loaded}
+    run = folder / runs.ENSEMBLE
+    if runs.is_finished(run) and manifest.read_json(run / runs.CONFIG).get("members") == taken:
+        return _about_ensemble(run)
+    whole = dataclasses.replace(config, model=dataclasses.replace(config.model, members=len(loaded)))
+    shared = _shared(config, shared)
+    part = run.with_name(run.name + ".part")
+    for left in (part, run):
+        shutil.rmtree(left, ignore_errors=True)
+    part.mkdir()
+    date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    specs = list(shared.prepared.pipeline.specs)
+    runs.write_config(part, whole, data=specs, members=taken, date=date)
+    write_params(part, *_averaged(whole, loaded, shared.prepared.pipeline.validation, date))
+    found = load_model(part)
+    evaluations = [one.evaluation for one in finish.measure(found, shared.tests)]
+    seconds = sum(manifest.read_json(member / runs.SUMMARY)["training_seconds"] for member in members)
+    finish.write_summary(part, found, evaluations, seconds)
+    part.rename(run)
+    return _about_ensemble(run)
+
+
+def _averaged(
+    config: TrainConfig, loaded: Sequence[LoadedModel], validation: Sequence[Examples], date: str
+) -> tuple[int, Any, dict[str, Any]]:
+    """Step, params and record of an ensemble."""
+    params = stack_members([one.params for one in loaded])
+    sets = [examples for examples in validation if (np.asarray(examples.labels) < 10).any()]
+    results, _ = loop.validate(make_model(config.model), params, sets)
+    record = {
+        name: sum(one[name] * one["n"] for one in results.values())
+        / sum(one["n"] for one in results.values())
+        for name in ("accuracy", "loss")
+    }
+    record |= {"validation": results, "parameters": count_params(params), "date": date, "epoch": None}
+    return max(one.step for one in loaded), params, record
+
+
+def _about_ensemble(run: Path) -> dict[str, Any]:
+    summary = manifest.read_json(run / runs.SUMMARY)
+    return {
+        "checkpoint": str(run.parent),
+        "members": list(manifest.read_json(run / runs.CONFIG)["members"]),
+        "validation": summary["validation"],
+        "test": {test["data"]: test["accuracy"] for test in summary["test"]},
+    }
+
+
+def combine(base: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
+    """Every combination of the values of each field, the last field's changing first."""
+    for values in itertools.product(*base.values()):
+        yield dict(zip(base, values, strict=True))
