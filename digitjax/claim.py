@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 
 LOCK = ".lock"
+LOOKED_SECONDS = 0.1
+"""For so long a lock may be somebody's who only looks whether another has it."""
 _TRIES = 50
 
 
@@ -60,7 +63,7 @@ def _hold_free_name(config: TrainConfig, stack: contextlib.ExitStack, *, anew: b
                 continue
             if not _is_taken(run):
                 return run
-        elif _is_held(run):
+        elif is_held(run):
             continue
         if not anew and _is_unfinished(run, config):
             raise _taken(run, config)
@@ -126,7 +129,7 @@ def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
             continue
         except OSError as error:
             raise _unwritable(run, error) from error
-        if not _try_lock(file.fileno()):
+        if not _lock_within(file.fileno(), LOOKED_SECONDS):
             file.close()
             return False
         try:
@@ -155,13 +158,22 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _is_held(run: Path) -> bool:
+def is_held(run: Path) -> bool:
     """Whether another process trains in the folder, or is about to."""
     try:
         with (run / LOCK).open("r+b") as file:
             return not _try_lock(file.fileno())
     except OSError:
         return False
+
+
+def _lock_within(descriptor: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not _try_lock(descriptor):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -23,6 +23,7 @@ COMMANDS = {
     "data": "list, prepare and look at the data sets",
     "bench": "accuracy on other people's drawings, with intervals",
     "sweep": "train many seeds and settings: one table, one ensemble",
+    "steer": "pause, stop or change a training that runs",
     "export": "write a network as one file that runs without digitjax",
     "info": "versions, devices, folders, data and checkpoints, for a bug report",
 }

@@ -46,6 +46,10 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
+    def ask(self) -> None:
+        """Asks for what SIGTERM asks for."""
+        self.number = self.number or signal.SIGTERM
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if self.number is not None:

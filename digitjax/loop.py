@@ -1,11 +1,13 @@
 """The trainer: every side effect of training is here, around the pure step of `digitjax.train`."""
 
+import contextlib
 import dataclasses
 import datetime
+import json
 import math
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,28 +16,24 @@ import jax
 import numpy as np
 
 from digitjax import runs, sharding
-from digitjax.calibrate import Calibration, fit
-from digitjax.checkpoint import SCORE, Saver, clear_unfinished, load_model, load_state
+from digitjax.checkpoint import SCORE, Saver, load_model
 from digitjax.config import TrainConfig
-from digitjax.data.pipeline import Examples, Pipeline, make_pipeline
+from digitjax.data.pipeline import Pipeline, make_pipeline
 from digitjax.errors import Diverged, InputError
-from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.interrupt import Interrupted, StopRequest
-from digitjax.manifest import ConfigChanged
 from digitjax.metrics import MetricsFile, is_kept, is_logged
 from digitjax.models import make_model
-from digitjax.optim import make_optimizer
-from digitjax.processes import agree, first_then_others
+from digitjax.optim import make_optimizer, with_hyperparams
+from digitjax.processes import first_then_others
 from digitjax.progress import TrainingProgress, quoted, say, this_python
+from digitjax.restore import restore
+from digitjax.steering import LOOK_SECONDS, PAUSE, RESUME, STOP, Steering
 from digitjax.train import init_state, make_train_step
 from digitjax.types import Metrics, Model, Params, TrainState
+from digitjax.validation import by_people, pooled, validate, write_hardest
 
 PACKAGES = ("digitjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 """Packages whose versions a run notes."""
-
-
-ENOUGH = 1000
-"""Digits of people's validation sets from which a calibration is fitted on them alone."""
 
 
 DOUBLED = 1.0
@@ -116,7 +114,7 @@ def train(
     pipeline = ready.pipeline
     _say_all([notice for notice in pipeline.notices if notice not in told])
     state = fresh_state(config)  # a network that cannot be leaves no run behind
-    restored = _restore(run, state) if resume else None
+    restored = restore(run, state) if resume else None
     if config.start and restored is None:  # also where it was stopped before anything was saved
         state = state._replace(params=_params_to_start_with(config))
     if not resume and sharding.is_first():
@@ -137,7 +135,8 @@ def train(
             Saver(run) as saver,
             StopRequest(same_within=DOUBLED if jax.process_count() > 1 else 0.0) as stop,
         ):
-            trainer = _Trainer(config, run, model, ready, mesh, saver, metrics_file, stop)
+            steering = Steering(run, start, say, writes=sharding.is_first())
+            trainer = _Trainer(config, run, model, ready, mesh, saver, metrics_file, stop, steering)
             trainer.steps(sharding.replicate(state, mesh), start)
     finally:
         metrics_file.close()
@@ -188,7 +187,9 @@ class _Trainer:
         saver: Saver,
         metrics_file: MetricsFile,
         stop: StopRequest,
+        steering: Steering,
     ) -> None:
+        self._steering = steering
         self._config, self._run, self._model, (self._pipeline, self._step) = config, run, model, ready
         self._mesh, self._saver, self._file, self._stop = mesh, saver, metrics_file, stop
         self._validation = [e for e in ready.pipeline.validation if (np.asarray(e.labels) < 10).any()]
@@ -208,6 +209,7 @@ class _Trainer:
             batch_size=config.batch_size,
         ) as self._progress:
             for step in range(start + 1, config.total_steps + 1):
+                state = self._steer(state, step - 1)
                 batch = sharding.shard(self._pipeline.batch_at(step - 1), self._mesh)
                 state, metrics = self._step(state, batch)
                 self._measured.append((step, metrics))
@@ -226,11 +228,40 @@ class _Trainer:
                 ):
                     self._leave(state, step, number, saved=ends_epoch)
 
+    def _steer(self, state: TrainState, done: int) -> TrainState:
+        """Between two steps: sets what a resumed run repeats and what is asked for; a pause waits in here."""
+        state = self._set(state, self._steering.due(done))
+        if jax.process_count() > 1 and not is_logged(done, self._config):
+            return state
+        paused = False
+        while True:
+            for name, value in _asked(self._steering, done):
+                if value is not None:
+                    state = self._set(state, {name: value})
+                    self._progress.say(f"{name.replace('_', ' ')} {value:g} from step {done + 1} on")
+                elif name == STOP:
+                    self._stop.ask()
+                elif name == PAUSE and not paused:
+                    self._require_sound(state, done)
+                    self._saver.save(state, _record(None), full=True, keep_params=False)
+                    self._progress.say(f"paused and saved at step {done} of {self._config.total_steps}")
+                paused = name == PAUSE or (paused and name != RESUME)
+            if not paused or sharding.largest(self._stop.number or 0):
+                return state
+            with self._clock.standing():
+                time.sleep(LOOK_SECONDS)
+            self._progress.waited()
+
+    def _set(self, state: TrainState, values: dict[str, float]) -> TrainState:
+        placed = sharding.replicate({name: np.float32(value) for name, value in values.items()}, self._mesh)
+        return with_hyperparams(state, placed) if values else state
+
     def _end_epoch(self, state: TrainState, step: int) -> None:
         self._write_pending()
         config, epoch = self._config, step // self._config.steps_per_epoch
         params = sharding.own_copy(state.params)
-        validation, calibration = validate(self._model, params, self._validation)
+        validated = validate(self._model, params, self._validation)
+        validation = validated.results
         for name, result in validation.items():
             self._require_finite(f"loss on {name}", result["loss"], f"after step {step}")
         lines = [
@@ -243,24 +274,31 @@ class _Trainer:
             "step": step,
             "train_loss": _mean(line["loss"] for line in lines),
             "train_accuracy": _mean(line["accuracy"] for line in lines),
-            "loss": _pooled(_by_people(validation), "loss"),
-            "accuracy": _pooled(_by_people(validation), "accuracy"),
+            "loss": pooled(by_people(validation), "loss"),
+            "accuracy": pooled(by_people(validation), "accuracy"),
             "validation": validation,
+            "confusion": validated.confusion,
             "seconds": self._clock.seconds,
             "images_per_second": round(self._progress.images_per_second),
         }
         self._file.write(line)
         self._file.sync()
-        record = _record(line) | {"calibration": calibration._asdict()}
+        if validated.hardest and sharding.is_first():
+            write_hardest(self._run, step, validated.hardest)
+        record = _record(line) | {"calibration": validated.calibration._asdict()}
         self._saver.save(state, record, full=True, keep_params=True)
         self._progress.say(_epoch_text(line, config))
 
-    def _leave(self, state: TrainState, step: int, number: int, *, saved: bool) -> None:
+    def _require_sound(self, state: TrainState, step: int) -> None:
+        """Writes what is known up to `step`, and sees to it that no params are saved that are no numbers."""
         self._write_pending()
         self._fetch_measured(step)
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(state.params))):
             self._require_finite("sum of the params", math.nan, f"after step {step}")
         self._file.sync()
+
+    def _leave(self, state: TrainState, step: int, number: int, *, saved: bool) -> None:
+        self._require_sound(state, step)
         if not saved:
             self._saver.save(state, _record(None), full=True, keep_params=False)
         self._saver.wait()
@@ -320,71 +358,18 @@ class Clock:
     def seconds(self) -> float:
         return round(time.monotonic() - self._start, 3)
 
-
-def validate(
-    model: Model, params: Params, sources: Sequence[Examples]
-) -> tuple[dict[str, dict[str, float]], Calibration]:
-    """Loss and accuracy over the digits of each validation set and their number `n`, by its name.
-
-    The calibration is fitted on people's handwriting alone, where there is enough of it.
-    """
-    answered = {examples.name: answer_digits(model, params, examples) for examples in sources}
-    results = {}
-    for name, one in answered.items():
-        loss, accuracy = loss_and_accuracy(one)
-        results[name] = {"loss": loss, "accuracy": accuracy, "n": len(one.labels)}
-    people = _by_people(answered)
-    enough = sum(len(one.labels) for one in people.values()) >= ENOUGH
-    return results, fit(list((people if enough else answered).values()))
+    @contextlib.contextmanager
+    def standing(self) -> Iterator[None]:
+        """What is done inside takes no time by this clock."""
+        begin = time.monotonic()
+        yield
+        self._start += time.monotonic() - begin
 
 
-def _by_people(sets: dict[str, Any]) -> dict[str, Any]:
-    """The sets that people wrote; all where nobody did."""
-    return {name: one for name, one in sets.items() if not name.startswith("synthetic")} or sets
-
-
-def _pooled(validation: dict[str, dict[str, float]], name: str) -> float | None:
-    """The mean over all digits of all sets."""
-    n = sum(result["n"] for result in validation.values())
-    return sum(result[name] * result["n"] for result in validation.values()) / n if n else None
-
-
-def _restore(run: Path, fresh: TrainState) -> TrainState | None:
-    """The last sound full state of a run, everything after it cleared; None where it has none yet.
-
-    Of several processes the first one chooses the step.
-    """
-    expected = jax.eval_shape(lambda: fresh)
-    found: list[TrainState] = []
-
-    def choose() -> dict:
-        found.extend(_restore_last(run, expected))
-        return {"step": int(found[0].step) if found else None}
-
-    step = agree(choose)["step"]
-    if step is None:
-        return None
-    return found[0] if found else load_state(run / str(step), expected)
-
-
-def _restore_last(run: Path, expected: TrainState) -> list[TrainState]:
-    """As `_restore`, of one process: one state, or none."""
-    steps = runs.full_steps(run)
-    for step in reversed(steps):
-        try:
-            state = load_state(step, expected)
-        except ConfigChanged:  # of every step, so none would be left
-            raise
-        except InputError as error:
-            say(f"warning: {error}")
-            continue
-        clear_unfinished(run, after=int(state.step))
-        return [state]
-    if steps:
-        raise InputError(f"{run} has no sound step to resume from: train anew without --resume")
-    clear_unfinished(run, after=-1)
-    say(f"{quoted(run)} had saved nothing to go on from: it begins again at step 0")
-    return []
+def _asked(steering: Steering, step: int) -> list[tuple[str, float | None]]:
+    """What is asked for, in every process."""
+    taken = [(change.name, change.value) for change in steering.take(step)]
+    return taken if jax.process_count() == 1 else json.loads(sharding.first_says(json.dumps(taken)))
 
 
 def _record(line: dict[str, Any] | None) -> dict[str, Any]:
@@ -395,7 +380,7 @@ def _record(line: dict[str, Any] | None) -> dict[str, Any]:
     record: dict[str, Any] = {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     line = line or {}
     validation = line.get("validation") or {}
-    accuracy, loss = _pooled(validation, "accuracy"), _pooled(validation, "loss")
+    accuracy, loss = pooled(validation, "accuracy"), pooled(validation, "loss")
     score = None if accuracy is None or loss is None else accuracy - 1e-6 * min(loss, 100.0)
     names = ("epoch", "accuracy", "loss", "validation")
     return record | {name: line.get(name) for name in names} | {SCORE: score}

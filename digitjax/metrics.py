@@ -3,8 +3,9 @@
     {"step": 10, "loss": 1.9, "accuracy": 0.4, "grad_norm": 2.1, "seconds": 3.2}
     {"epoch": 1, "step": 468, "train_loss": 0.3, "train_accuracy": 0.9, "loss": 0.05, "accuracy": 0.985,
      "validation": {"mnist@validation": {"loss": 0.05, "accuracy": 0.985, "n": 5000}},
-     "seconds": 9.1, "images_per_second": 7000}
+     "confusion": [[480, 0, 1, ...], ...], "seconds": 9.1, "images_per_second": 7000}
 
+The confusion is that of people's validation sets, row = truth; older runs have none.
 Which steps have a line depends on the step alone, and everything but the clock's fields on seed and step, so
 a resumed run writes what one that never stopped would have written.
 """
@@ -45,14 +46,19 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     lines = []
     with path.open("rb") as file:
         while text := file.readline(MAX_LINE_BYTES):
-            try:
-                line = json.loads(text)
-            except (ValueError, RecursionError):
-                break
-            if not _is_line(line):
+            if (line := parse(text)) is None:
                 break
             lines.append(line)
     return lines
+
+
+def parse(text: bytes) -> dict[str, Any] | None:
+    """A line of the file; None where it is none of ours."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return line if _is_line(line) else None
 
 
 class MetricsFile:
@@ -109,11 +115,21 @@ def _is_line(line: object) -> bool:
     is_epoch, sets = "epoch" in line, line.get("validation", {})
     if not isinstance(sets, dict) or not all(isinstance(result, dict) for result in sets.values()):
         return False
-    numbers = [line[name] for name in line if name != "validation"]
+    if not (line.get("confusion") is None or _is_confusion(line["confusion"])):
+        return False
+    numbers = [line[name] for name in line if name not in ("validation", "confusion")]
     numbers += [number for result in sets.values() for number in result.values()]
     return line.keys() >= (EPOCH_FIELDS if is_epoch else STEP_FIELDS) and all(
         (number is None and is_epoch) or (isinstance(number, int | float) and abs(number) < 1e300)
         for number in numbers
+    )
+
+
+def _is_confusion(table: object) -> bool:
+    rows = table if isinstance(table, list) else []
+    return len(rows) == 10 and all(
+        isinstance(row, list) and len(row) == 10 and all(type(n) is int and 0 <= n < 2**53 for n in row)
+        for row in rows
     )
 
 

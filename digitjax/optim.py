@@ -1,6 +1,7 @@
 """From a configuration to an optax transformation."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import optax
 from jaxtyping import Array, Float
 
 from digitjax.config import TrainConfig
+from digitjax.types import TrainState
 
 
 def one_cycle(warmup: float, total_steps: int) -> optax.Schedule:
@@ -48,3 +50,14 @@ def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
         )
 
     return adamw(learning_rate=config.optim.learning_rate, weight_decay=config.optim.weight_decay)
+
+
+def with_hyperparams(state: TrainState, values: Mapping[str, Any]) -> TrainState:
+    """The state with other hyper-parameters; the step that is compiled takes it as it is.
+
+    Args:
+        state: a state of `make_optimizer`'s.
+        values: f32[] by name, "learning_rate" or "weight_decay", placed as the state is.
+    """
+    hyperparams = {**state.opt_state.hyperparams, **values}
+    return state._replace(opt_state=state.opt_state._replace(hyperparams=hyperparams))

@@ -72,6 +72,10 @@ class TrainingProgress:
             self._last_plain = now
             say(f"epoch {of}  step {step}/{self._total}  loss {loss:.3f}  {rate}  {self._left(step)}")
 
+    def waited(self) -> None:
+        """Notes that the training has stood still: the rate begins anew."""
+        self._marks.clear()
+
     def say(self, line: str) -> None:
         """Prints a line above the bar."""
         if self._bar:

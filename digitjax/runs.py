@@ -7,6 +7,8 @@
         metrics.jsonl        a line for every tenth step and for each epoch
         468/ 936/ ...        full state: the last two and the best by validation
         history/0/ 1/ 2/ ... params alone: steps 0, 1, 2, 4, 8 … and each epoch
+        changes.jsonl        what was changed while it was trained, by `digitjax.steering`
+        hardest.json         the validation digits that the last epoch found hardest
         summary.json         written when the run has finished
         report.png
       cnn-sweep/             many runs at once (`digitjax sweep`), each as above
@@ -30,6 +32,7 @@ from digitjax.config import TrainConfig, to_dict
 from digitjax.errors import InputError
 
 CONFIG, METRICS, SUMMARY, REPORT = "config.json", "metrics.jsonl", "summary.json", "report.png"
+HARDEST = "hardest.json"
 HISTORY, LATEST, DEFAULT, NEWEST = "history", "latest", "default", "newest"
 SWEEP, ENSEMBLE = "sweep.json", "ensemble"
 SHIPPED = (

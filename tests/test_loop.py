@@ -27,6 +27,7 @@ from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.train import init_state, make_train_step
 from digitjax.types import Metrics
+from digitjax.validation import Validated, by_people, pooled
 
 CONFIG = TrainConfig(
     data=("digits8x8",),
@@ -166,6 +167,25 @@ def test_the_record_of_a_step_is_what_validation_measures(finished):
     hot = hot._replace(log_p=hot.log_p - np.log(np.exp(hot.log_p).sum(axis=1, keepdims=True)))
     assert loaded.record["loss"] == pytest.approx(loss_and_accuracy(hot)[0], rel=1e-4)
     assert loaded.record["epoch"] == 2
+
+
+def test_the_confusion_and_the_hardest_digits_are_those_of_validation(finished):
+    loaded = load_model(finished / "24")
+    (examples,) = loop.make_pipeline(CONFIG, "uci8").validation
+    labels = np.asarray(examples.labels)
+    log_p = answer_digits(loaded.model, loaded.params, examples).log_p
+    table = np.zeros((10, 10), int)
+    for truth, said in zip(labels, log_p.argmax(axis=1), strict=True):
+        table[truth, said] += 1
+    (line,) = (line for line in metrics.read_metrics(finished / runs.METRICS) if line.get("epoch") == 2)
+    assert line["confusion"] == table.tolist()
+    hard = json.loads((finished / runs.HARDEST).read_text())
+    assert hard["step"] == 24 and len(hard["digits"]) == 60
+    hot = log_p * loaded.record["calibration"]["temperature"]  # the run's own odds were not calibrated
+    right = (hot - np.log(np.exp(hot).sum(axis=1, keepdims=True)))[np.arange(len(labels)), labels]
+    wanted = [np.asarray(examples.images)[i].tobytes().hex() for i in np.argsort(right)[:5]]
+    assert [digit["pixels"] for digit in hard["digits"][:5]] == wanted
+    assert [digit["label"] for digit in hard["digits"][:5]] == labels[np.argsort(right)[:5]].tolist()
 
 
 def stop_at(step: int, number: int):
@@ -339,7 +359,7 @@ def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch
     config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1})
     run = checkpoints / "one"
     run.mkdir()
-    monkeypatch.setattr(loop, "validate", lambda *a: ({}, Calibration()))
+    monkeypatch.setattr(loop, "validate", lambda *a: Validated({}, Calibration()))
     loop.train(config, run)
     state = load_state(run / "12", jax.eval_shape(lambda: loop.fresh_state(config)))
     mesh = sharding.data_mesh(config.batch_size)
@@ -350,7 +370,7 @@ def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch
 
 @pytest.mark.parametrize("resume", [False, True], ids=["anew", "resumed before anything was saved"])
 def test_a_run_starts_with_the_params_of_another(finished, checkpoints, monkeypatch, resume):
-    monkeypatch.setattr(loop, "validate", lambda *a: ({}, Calibration()))
+    monkeypatch.setattr(loop, "validate", lambda *a: Validated({}, Calibration()))
     run = checkpoints / "second"
     run.mkdir()
     config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1, "seed": 5, "start": str(finished)})
@@ -478,10 +498,10 @@ def test_kept_steps():
 def test_people_s_handwriting_is_what_a_run_says_of_itself_and_all_of_it_ranks_its_steps():
     real, synthetic = {"accuracy": 0.9, "loss": 0.2, "n": 100}, {"accuracy": 0.5, "loss": 1.0, "n": 900}
     sets = {"digits8x8@validation": real, "synthetic@validation": synthetic}
-    assert loop._by_people(sets) == {"digits8x8@validation": real}
-    assert loop._by_people({"synthetic@validation": synthetic}) == {"synthetic@validation": synthetic}
-    assert loop._pooled(sets, "accuracy") == pytest.approx(0.54)
-    assert loop._pooled({}, "accuracy") is None
+    assert by_people(sets) == {"digits8x8@validation": real}
+    assert by_people({"synthetic@validation": synthetic}) == {"synthetic@validation": synthetic}
+    assert pooled(sets, "accuracy") == pytest.approx(0.54)
+    assert pooled({}, "accuracy") is None
     record = loop._record({"accuracy": 0.9, "loss": 0.2, "validation": sets, "epoch": 1})
     assert record["accuracy"] == 0.9
     assert record["score"] == pytest.approx(0.54, abs=1e-4)

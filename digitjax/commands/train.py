@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from digitjax import claim, processes, runs
+from digitjax import claim, processes, runs, steering
 from digitjax.config import TrainConfig
 from digitjax.data import registry
 from digitjax.data.mnist_files import asking_early
@@ -164,6 +164,7 @@ def _claim(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> t
     folder = claim.run_to_resume(first.config.preset, first.config.seed, first.out)
     config = _resumed_config(argv, folder)
     stack.enter_context(claim.locked(folder))
+    steering.forget_commands(folder)
     return config, folder
 
 
