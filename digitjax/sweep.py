@@ -246,7 +246,7 @@ def _averaged(
     """Step, params and record of an ensemble."""
     params = stack_members([one.params for one in loaded])
     sets = [examples for examples in validation if (np.asarray(examples.labels) < 10).any()]
-    results, _ = loop.validate(make_model(config.model), params, sets)
+    results = loop.validate(make_model(config.model), params, sets).results
     record = {
         name: sum(one[name] * one["n"] for one in results.values())
         / sum(one["n"] for one in results.values())
