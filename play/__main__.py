@@ -93,10 +93,11 @@ def _run(options: argparse.Namespace) -> int:
         raise InputError(
             f"--replay {options.replay} does not exist or is no file: give an .ndjson or .ndjson.gz file"
         )
+    from digitjax import compiled
     from play import launch, paths
 
     folder = paths.user_folder(options.user_dir)
-    link = launch.start(launch.Options(options.checkpoint, options.device, paths.compilation_cache()))
+    link = launch.start(launch.Options(options.checkpoint, options.device, compiled.folder()))
     from play import session
 
     stop = session.Stop()

@@ -3,6 +3,7 @@
 import multiprocessing
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -12,12 +13,12 @@ class Options(NamedTuple):
     Attributes:
         checkpoint: what `--checkpoint` says, None for the default.
         device: "cpu", "gpu" or "tpu".
-        cache: folder of the compilation cache, "" for none.
+        cache: folder of the compilation cache, None for none.
     """
 
     checkpoint: str | None = None
     device: str = "cpu"
-    cache: str = ""
+    cache: Path | None = None
 
 
 class Link(NamedTuple):

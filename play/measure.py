@@ -32,10 +32,11 @@ STATS_SECONDS = 60.0
 
 def _open(work: dict, size: tuple[int, int], sources: list, patience: float) -> Any:
     """The program as a user starts it: the worker first, then the window."""
+    from digitjax import compiled
     from play import launch, paths
 
     gc.disable()  # as `play.__main__` does
-    link = launch.start(launch.Options(work["checkpoint"], "cpu", paths.compilation_cache()))
+    link = launch.start(launch.Options(work["checkpoint"], "cpu", compiled.folder()))
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):

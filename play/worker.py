@@ -111,17 +111,15 @@ class Worker:
         return [m for i, m in enumerate(messages) if m[0]["kind"] != "ink" or i == newest]
 
     def _first(self) -> None:
-        from digitjax import runs
+        from digitjax import compiled, runs
 
         asked = self._options.checkpoint
         steps, passed = checkpoints.first_steps(asked)  # before JAX: a sentence at once where there is none
         import jax
 
         require_device(jax, self._options.device)
-        if self._options.cache:
-            jax.config.update("jax_compilation_cache_dir", self._options.cache)
-            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        if self._options.cache is not None:
+            compiled.use(self._options.cache)
         jax.monitoring.register_event_duration_secs_listener(self._count_compilation)
         for number, step in enumerate(steps):
             try:

@@ -25,6 +25,7 @@ def _set_environment(root: Path) -> None:
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     os.environ["MPLBACKEND"] = "agg"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / "compiled"))
     os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")

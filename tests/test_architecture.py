@@ -94,6 +94,7 @@ GROUPS: tuple[dict[str, Rule], ...] = (
         "digitjax.presets.registry": Rule(HEAVY, only={"digitjax.presets"}),
         "digitjax.cli": Rule(HEAVY, only=set()),
         "digitjax.processes": Rule(HEAVY),
+        "digitjax.compiled": Rule(HEAVY, only={"digitjax.paths"}),
     },
     {
         "digitjax.strokes": Rule(HEAVY - {"numpy"}, only=set()),

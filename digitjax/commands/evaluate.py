@@ -1,6 +1,5 @@
 """`digitjax evaluate`: how good a checkpoint is, for people and for scripts."""
 
-import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -8,12 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from digitjax import compiled
 from digitjax.checkpoint import load_model
 from digitjax.commands.arguments import Parser, add_checkpoint, add_data, print_json
 from digitjax.data import load
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import parse_spec
 from digitjax.evaluate import KEPT, Evaluation, evaluate
+from digitjax.progress import say
 
 DESCRIPTION = """\
 Measures a checkpoint; every example counts exactly once.
@@ -37,10 +38,11 @@ def run(argv: list[str]) -> int:
     """
     arguments = _parser().parse(argv)
     specs = [parse_spec(text) for text in arguments.data]
-    loaded = load_model(arguments.checkpoint)
-    print(f"checkpoint: {loaded}", file=sys.stderr)
-    data = [to_examples(load(spec, None), loaded.model.geometry) for spec in specs]
-    evaluations = [evaluate(loaded.model, loaded.params, examples) for examples in data]
+    with compiled.kept(say):
+        loaded = load_model(arguments.checkpoint)
+        say(f"checkpoint: {loaded}")
+        data = [to_examples(load(spec, None), loaded.model.geometry) for spec in specs]
+        evaluations = [evaluate(loaded.model, loaded.params, examples) for examples in data]
     if arguments.json:
         print_json([evaluation.to_json() for evaluation in evaluations])
     else:

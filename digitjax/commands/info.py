@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
-from digitjax import manifest, paths, runs
+from digitjax import compiled, manifest, paths, runs
 from digitjax.commands.arguments import Parser
 from digitjax.data import registry
 from digitjax.errors import DigitjaxError, InputError, one_line
@@ -108,10 +108,10 @@ def _why(error: Exception) -> str:
     return text if isinstance(error, DigitjaxError) else f"unknown, {type(error).__name__}: {text[:200]}"
 
 
-def _jax_cache() -> Path | None:
-    """Where JAX keeps what it compiles for all but the drawing program, if it is told to."""
-    place = os.environ.get("JAX_COMPILATION_CACHE_DIR")
-    return Path(place) if place else None
+def _jax_cache() -> Path:
+    """Where JAX keeps what it compiles: where the environment says, else in the user's own folder."""
+    place = os.environ.get(compiled.GIVEN)
+    return Path(place) if place else compiled.place()
 
 
 def _version(name: str) -> str | None:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digitjax import compiled
 from digitjax.checkpoint import load_model
 from digitjax.commands.arguments import Parser, add_checkpoint, print_json
 from digitjax.errors import InputError, one_line
 from digitjax.pictures import read_picture
 from digitjax.pixels import picture_to_image
 from digitjax.predict import BATCH, Prediction, drawings_to_images, predict
+from digitjax.progress import say
 from digitjax.strokes import read_drawings
 from digitjax.types import Model, Params
 
@@ -56,20 +58,21 @@ def run(argv: list[str]) -> int:
         DigitjaxError: one sentence, and the exit code.
     """
     arguments = _parser().parse(argv)
-    loaded = load_model(arguments.checkpoint)
-    print(f"checkpoint: {loaded}", file=sys.stderr)
-    records, failed, width = [], False, _width(arguments.files)
-    for item, prediction in answers(
-        loaded.model, loaded.params, read(arguments.files, loaded.model.geometry)
-    ):
-        if prediction is None:
-            failed = True
-            print(f"digitjax: {one_line(item.error or '')}", file=sys.stderr)
-            records.append({"file": item.file, "error": item.error})
-        elif arguments.json:
-            records.append({"file": item.file, "index": item.number} | prediction.to_json())
-        else:
-            print(_line(item, prediction, width))
+    with compiled.kept(lambda _: None):
+        loaded = load_model(arguments.checkpoint)
+        say(f"checkpoint: {loaded}")
+        records, failed, width = [], False, _width(arguments.files)
+        for item, prediction in answers(
+            loaded.model, loaded.params, read(arguments.files, loaded.model.geometry)
+        ):
+            if prediction is None:
+                failed = True
+                print(f"digitjax: {one_line(item.error or '')}", file=sys.stderr)
+                records.append({"file": item.file, "error": item.error})
+            elif arguments.json:
+                records.append({"file": item.file, "index": item.number} | prediction.to_json())
+            else:
+                print(_line(item, prediction, width))
     if arguments.json:
         print_json(records)
     return InputError.exit_code if failed else 0

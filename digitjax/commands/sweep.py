@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from digitjax import paths
+from digitjax import compiled, paths
 from digitjax.commands.arguments import Parser
 from digitjax.commands.train import config_of, field_names, field_of
 from digitjax.errors import InputError
@@ -72,7 +72,8 @@ def run(argv: list[str]) -> int:
         found = {name: field_of(config, name) for name in values}
         settings.setdefault(repr(found), sweep.Setting(found, config))  # 1e-3 and 0.001 are one
     folder = arguments.out or paths.checkpoints_dir() / f"{base.preset}-sweep"
-    result = sweep.sweep(list(settings.values()), arguments.seeds, folder)
+    with compiled.kept(say):
+        result = sweep.sweep(list(settings.values()), arguments.seeds, folder)
     if arguments.json:
         print(json.dumps(result, allow_nan=False))
     else:

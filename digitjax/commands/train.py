@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from digitjax import claim, processes, runs, steering
+from digitjax import claim, compiled, processes, runs, steering
 from digitjax.config import TrainConfig
 from digitjax.data import registry
 from digitjax.data.mnist_files import asking_early
@@ -94,6 +94,7 @@ def run(argv: list[str]) -> int:
         return processes.supervise(place, argv)
     with contextlib.ExitStack() as stack:
         config, folder = _claim(argv, first, stack)
+        stack.enter_context(compiled.kept(say))
         return _train(config, folder, resume=first.resume, stream=_streams(first, folder))
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from play import paths
-
 REPO = Path(__file__).resolve().parents[2]
 HEAVY = ["jax", "jaxlib", "flax", "orbax", "optax", "tensorstore", "digitjax.types", "digitjax.checkpoint"]
 
@@ -66,18 +64,3 @@ def test_a_network_that_was_named_and_is_none_ends_the_headless_program(tmp_path
     )
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode().splitlines()[-1].startswith("digitjax-play: checkpoint 'nope' does not exist")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-def test_compiled_programs_lie_where_nobody_else_can_write(tmp_path, monkeypatch):
-    monkeypatch.setenv("DIGITJAX_DATA_DIR", str(tmp_path / "new"))
-    folder = Path(paths.compilation_cache())
-    assert folder.stat().st_mode & 0o777 == 0o700
-    folder.chmod(0o777)
-    assert paths.compilation_cache() == str(folder) and folder.stat().st_mode & 0o777 == 0o700
-    folder.rename(tmp_path / "elsewhere")
-    folder.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    assert paths.compilation_cache() == ""
-    monkeypatch.setattr(os, "getuid", lambda: -1)
-    folder.unlink()
-    assert paths.compilation_cache() == ""

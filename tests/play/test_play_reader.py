@@ -157,7 +157,7 @@ def test_the_process_reads_explains_lists_and_takes_a_newer_step(
     folder, model, params, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(folder))
-    classifier = ProcessClassifier(launch.start(launch.Options(cache=str(tmp_path))))
+    classifier = ProcessClassifier(launch.start(launch.Options(cache=tmp_path)))
     try:
         strokes = tuple(Stroke(tuple(map(tuple, s.tolist())), (0.0,) * len(s)) for s in ZED)
         assert classifier.ask(Query(1, strokes)) is False  # not ready
@@ -200,7 +200,7 @@ def test_a_newer_step_is_taken_up_in_the_middle_of_a_stroke(model, monkeypatch, 
     save(run, 1)
     (tmp_path / "latest").write_text(run.name)
     monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
-    classifier = ProcessClassifier(launch.start(launch.Options(cache=str(tmp_path / "cache"))))
+    classifier = ProcessClassifier(launch.start(launch.Options(cache=tmp_path / "cache")))
     drawn: list[tuple[float, float]] = []
 
     class Pen:
