@@ -89,6 +89,11 @@ def augment_ink(key: Key[Array, ""], ink: Segments, config: AugmentConfig) -> Se
     return Segments(ends.reshape(-1, 4), jnp.asarray(ink.mask))
 
 
+def moves_pictures(config: AugmentConfig) -> bool:
+    """Whether a configuration changes pictures at all: resampling them to what they were takes time too."""
+    return any((config.rotate, config.scale, config.shear, config.shift, config.elastic, config.pen))
+
+
 def make_augment(config: AugmentConfig) -> AugmentFn:
     """The augmentation of a configuration: pictures stay pictures, ink is changed as ink and rendered."""
 
@@ -104,6 +109,8 @@ def make_augment(config: AugmentConfig) -> AugmentFn:
                 return render(fit_ink(augment_ink(shape_key, ink, config), radius), radius)[:, :, None]
 
             return jax.vmap(draw)(keys, x)
+        if not moves_pictures(config):
+            return x
         keys = jax.random.split(key, x.shape[0])
         return jax.vmap(lambda one_key, image: augment_image(one_key, image, config))(keys, x)
 

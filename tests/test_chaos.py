@@ -5,6 +5,7 @@ pytest -m 'chaos and slow'          a hundred kills of each kind
 """
 
 import contextlib
+import datetime
 import json
 import os
 import random
@@ -24,6 +25,7 @@ from digitjax import cli, manifest, metrics, runs
 from digitjax.checkpoint import load_model, load_state
 from digitjax.loop import fresh_state
 from digitjax.strokes import read_drawings
+from play import record
 from play.record import Recorder, RecordError
 from tests.recorder import drawing
 
@@ -38,7 +40,7 @@ SMALL = [
     *("--epoch-examples", "192", "--batch-size", "32", "--epochs", "20", "--out"),
 ]
 STARTER = """
-import json, os, sys
+import itertools, json, os, sys, time
 import digitjax.finish, digitjax.loop  # what takes long is imported once; no device is touched before a fork
 from digitjax import cli
 for line in sys.stdin:
@@ -47,7 +49,11 @@ for line in sys.stdin:
         code = 70
         try:
             os.dup2(os.open("said", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-            code = cli.main(json.loads(line))
+            words = json.loads(line)
+            if words[0] == "backwards":  # the clock on the wall, an hour with each look
+                hours = itertools.count(int(time.time()), -3600)
+                time.time, time.time_ns = (lambda: float(next(hours))), (lambda: next(hours) * 10**9)
+            code = cli.main(words[words[0] == "backwards" :])
         finally:
             os._exit(code)
     print(child, flush=True)
@@ -208,6 +214,40 @@ def test_a_hundred_killed_trainings_go_on_to_the_same_bits(starter, whole, tmp_p
     assert killed == 100 and in_a_write >= 10
 
 
+def test_a_clock_that_goes_back_changes_nothing(starter, whole, tmp_path):
+    run = tmp_path / "run"
+    child = starter.start(["backwards", *SMALL, str(run)])
+    while len(runs.full_steps(run)) < 2:
+        assert cpu_seconds(child) is not None, starter.wait()
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    starter.wait()
+    for age, step in enumerate(published(run)):  # the later it was written, the older it looks
+        when = time.time() - 3600 * age
+        os.utime(step / manifest.NAME, (when, when))
+    code, said = starter.run(["backwards", *SMALL, str(run), "--resume"])
+    assert code == 0 and "resuming at step" in said, said
+    assert_same_run(run, whole)
+
+
+def test_drawings_are_kept_in_their_order_while_the_clock_goes_back(tmp_path, monkeypatch):
+    days = iter(range(28, 0, -1))
+
+    class Backwards(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.datetime(2026, 11, next(days), tzinfo=tz)
+
+    monkeypatch.setattr(record.datetime, "datetime", Backwards)
+    recorder = Recorder(tmp_path)
+    for number in range(5):
+        assert recorder.append(drawing(number / 10)) == number + 1
+    recorder.relabel(recorder.records()[3]["key"], "8")
+    found = recorder.records()
+    assert [one["word"] for one in found] == ["0", "1", "2", "8", "4"]
+    assert [one["date"][:10] for one in found] == [f"2026-11-{day}" for day in range(28, 23, -1)]
+
+
 def kill_writers(folder: Path, kills: int) -> int:
     """Kills recording programs and compares the file with what each acknowledged; returns how much."""
     chance, kept, acknowledged = random.Random(kills), {}, 0
@@ -335,6 +375,36 @@ def test_beside_a_trainer_a_second_is_refused_and_a_reader_reads_while_it_prunes
     assert code == 143, said
     assert len(seen) >= 2
     assert not first.exists() and all(manifest.verify(step, run / runs.CONFIG) for step in published(run))
+
+
+def test_the_drawing_program_answers_beside_a_trainer_that_goes_on(starter, tmp_path):
+    run = tmp_path / "run"
+    words = [*SMALL, str(run)]
+    words[words.index("--epochs") + 1] = "100000"
+    child = starter.start(words)
+    try:
+        while not runs.full_steps(run):
+            assert cpu_seconds(child) is not None, starter.wait()
+            time.sleep(0.01)
+        recorder = Recorder(tmp_path)
+        recorder.append(drawing(0.7))
+        command = [sys.executable, "-m", "play", "--headless", "--replay", str(recorder.path)]
+        done = subprocess.run(
+            [*command, "--checkpoint", str(run), "--user-dir", str(tmp_path / "user")],
+            env=os.environ | {"PYTHONPATH": str(REPO), "XLA_FLAGS": ""},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(json.loads(done.stdout.splitlines()[0])["probabilities"]) == 10
+        trained = runs.full_steps(run)[-1]
+        while runs.full_steps(run)[-1] == trained:
+            assert cpu_seconds(child) is not None, starter.wait()
+            time.sleep(0.01)
+    finally:
+        os.kill(child, signal.SIGTERM)
+    code, said = starter.wait()
+    assert code == 143, said
 
 
 BESIDE = """

@@ -18,6 +18,7 @@ PRESETS = {
     "cnn-drawn": "digitjax.presets.cnn_drawn",
     "cnn-large": "digitjax.presets.cnn_large",
     "cnn-valid": "digitjax.presets.cnn_valid",
+    "speedrun": "digitjax.presets.speedrun",
     "mlp-8x8": "digitjax.presets.mlp_8x8",
     "mlp-28x28": "digitjax.presets.mlp_28x28",
     "mlp-tiny": "digitjax.presets.mlp_tiny",
