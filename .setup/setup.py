@@ -399,12 +399,14 @@ def write_constraints(repo: Path) -> None:
             venv, report = Path(folder) / "venv", Path(folder) / "report.json"
             make_venv(venv, [interpreter])
             command = [str(venv_python(venv)), "-m", "pip", "install", "--quiet", "--quiet", "--dry-run"]
-            command += ["--ignore-installed", "--report", str(report), "-e", ".[dev,fuzz,cuda,tpu,bench]"]
+            command += ["--ignore-installed", "--report", str(report), "-e", ".[dev,fuzz,cuda,tpu]"]
             if subprocess.run(command, cwd=repo, env=clean_environment()).returncode:
                 raise SetupError("pip could not resolve pyproject.toml's bounds (above)")
             packages = [p["metadata"] for p in json.loads(report.read_text(encoding="utf-8"))["install"]]
         pins = sorted(f"{p['name'].lower().replace('_', '-')}=={p['version']}" for p in packages)
-        lines = [f"# {meant}, every extra but scale. Made by `make constraints`, read by `make setup`."]
+        lines = [
+            f"# {meant}, every extra but scale and bench. Made by `make constraints`, read by `make setup`."
+        ]
         lines += [pin for pin in pins if not pin.startswith("digitjax==")]
         constraints_file(repo, version).write_text("\n".join(lines) + "\n", encoding="utf-8")
 

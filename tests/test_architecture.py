@@ -235,7 +235,7 @@ def direct_imports(path: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("package", "files"),
     [
-        ("flax", ["models.py"]),
+        ("flax", ["bench/peer_flax.py", "models.py"]),
         ("orbax", ["checkpoint.py"]),
         ("grain", ["data/records.py", "data/streamed.py"]),
         ("apache_beam", ["data/beam_builder.py"]),

@@ -7,6 +7,7 @@ from digitjax.errors import InputError
 
 BENCHES = {
     "drawn": "accuracy on other people's drawings, by source, writer and digit",
+    "train": "how long a training takes, phase by phase, next to other programs",
     "scale": "memory and time by the number of drawings, held in memory and streamed",
     "squeezed": "accuracy through our normaliser, and as earlier programs squeezed the ink",
     "realism": "how well synthetic digits pass for people's",

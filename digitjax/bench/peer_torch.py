@@ -1,0 +1,163 @@
+"""PyTorch's MNIST example, and a preset's network in PyTorch, for `bench train`.
+
+Torch is imported when one of them runs.
+"""
+
+import importlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digitjax.bench import contenders
+from digitjax.config import TrainConfig
+
+if TYPE_CHECKING:
+    from digitjax.bench.contenders import Laps
+
+MEAN, SD = 0.1307, 0.3081
+"""By which the example normalises MNIST's pixels."""
+
+
+def train_example(laps: "Laps", folder: Path, epochs: int, seed: int) -> tuple[int, float]:
+    """PyTorch's MNIST example from its published settings; the images trained on, the test accuracy."""
+    torch = _torch(seed)
+    nn = torch.nn
+    layers = (nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2))
+    head = (
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(9216, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    )
+    net = nn.Sequential(*layers, *head)
+    optimizer = torch.optim.Adadelta(net.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.7)
+    laps.end("import")
+    x, y, x_test, y_test = _tensors(torch, folder)
+    x, x_test = (x - MEAN) / SD, (x_test - MEAN) / SD
+    return _train(
+        laps, torch, net, optimizer, nn.CrossEntropyLoss(), (x, y, x_test, y_test), 64, epochs, seed, schedule
+    )
+
+
+def train_network(
+    laps: "Laps", folder: Path, config: TrainConfig, epochs: int, *, compiled: bool
+) -> tuple[int, float]:
+    """The network, optimizer and schedule of a configuration of the CNN kind, nothing augmented."""
+    torch = _torch(config.seed)
+    nn, channels, layers = torch.nn, config.model.channels, []
+    for number, (before, after) in enumerate(zip((1, *channels), channels, strict=False)):
+        if number > 1:
+            layers.append(nn.MaxPool2d(2))
+        size, stride, padding = (5, 2, 2) if number == 0 else (3, 1, 1)
+        layers += [nn.Conv2d(before, after, size, stride, padding), nn.ReLU()]
+    side = 14 if len(channels) == 1 else 14 // 2 ** (len(channels) - 2)
+    features = channels[-1] * (side // 2) ** 2
+    layers += [nn.MaxPool2d(2), nn.Flatten()]
+    for width in config.model.hidden:
+        layers += [nn.Linear(features, width), nn.ReLU()]
+        features = width
+    net = nn.Sequential(*layers, nn.Dropout(config.model.dropout), nn.Linear(features, 10))
+    net = net.to(memory_format=torch.channels_last)
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    biases = [p for p in net.parameters() if p.ndim <= 1]
+    optim = config.optim
+    optimizer = torch.optim.AdamW(
+        [{"params": weights, "weight_decay": optim.weight_decay}, {"params": biases, "weight_decay": 0.0}],
+        lr=optim.learning_rate,
+        fused=True,
+    )
+    total = epochs * config.steps_per_epoch
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(optim.warmup, total, step))
+    loss = nn.CrossEntropyLoss(label_smoothing=optim.label_smoothing)
+    called = torch.compile(net) if compiled else net
+    laps.end("import")
+    data = _tensors(torch, folder)
+    return _train(
+        laps,
+        torch,
+        called,
+        optimizer,
+        loss,
+        data,
+        config.batch_size,
+        epochs,
+        config.seed,
+        schedule,
+        each_step=True,
+    )
+
+
+def one_cycle(warmup: float, total_steps: int, step: int) -> float:
+    """`digitjax.optim.one_cycle` without JAX."""
+    rise = max(1, round(warmup * total_steps))
+    fall = max(1, total_steps - rise)
+    falling = 0.5 * (1 + math.cos(math.pi * min(max((step + 1 - rise) / fall, 0.0), 1.0)))
+    return min((step + 1) / rise, falling)
+
+
+def _torch(seed: int) -> Any:
+    torch = importlib.import_module("torch")
+    torch.manual_seed(seed)
+    return torch
+
+
+def _tensors(torch: Any, folder: Path) -> tuple[Any, ...]:
+    x, y, x_test, y_test = contenders.arrays(folder)
+    images = [torch.from_numpy(one)[:, None].float().div_(255) for one in (x, x_test)]
+    images = [one.contiguous(memory_format=torch.channels_last) for one in images]
+    return images[0], torch.from_numpy(y), images[1], torch.from_numpy(y_test)
+
+
+def _train(
+    laps: "Laps",
+    torch: Any,
+    net: Any,
+    optimizer: Any,
+    loss_fn: Any,
+    data: tuple[Any, ...],
+    batch: int,
+    epochs: int,
+    seed: int,
+    schedule: Any,
+    *,
+    each_step: bool = False,
+) -> tuple[int, float]:
+    """Trains a module on resident tensors; the schedule goes on by epochs, or by steps."""
+    x, y, x_test, y_test = data
+    laps.end("data")
+    first = {name: value.clone() for name, value in net.state_dict().items()}
+    net.train()
+    loss_fn(net(x[:batch]), y[:batch]).backward()
+    net.eval()
+    with torch.no_grad():
+        net(x_test[:1000])
+    net.load_state_dict(first)
+    laps.end("compile")
+    chance, images = np.random.default_rng(seed), 0
+    net.train()
+    for _ in range(epochs):
+        order = torch.from_numpy(chance.permutation(len(x)))
+        for start in range(0, len(x) - batch + 1, batch):
+            rows = order[start : start + batch]
+            optimizer.zero_grad(set_to_none=True)
+            loss_fn(net(x[rows]), y[rows]).backward()
+            optimizer.step()
+            if each_step:
+                schedule.step()
+            images += len(rows)
+        if not each_step:
+            schedule.step()
+    laps.end("train")
+    net.eval()
+    with torch.no_grad():
+        right = sum(
+            int((net(x_test[n : n + 1000]).argmax(1) == y_test[n : n + 1000]).sum())
+            for n in range(0, len(x_test), 1000)
+        )
+    laps.end("evaluate")
+    return images, right / len(x_test)
