@@ -23,7 +23,8 @@ def _set_environment(root: Path) -> None:
         os.environ[variable] = str(folder)
     os.environ["DIGITJAX_OFFLINE"] = "1"
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    # Two devices; and code that is compiled for one small call each need not be fast.
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
     os.environ["MPLBACKEND"] = "agg"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / "compiled"))
     os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
