@@ -36,7 +36,11 @@ def parser() -> argparse.ArgumentParser:
     add("--screenshot", metavar="FILE", help="save the last frame as PNG")
     add("--size", metavar="WxH", help="size of the window (1280x800; twice that on a 4K screen)")
     add("--theme", choices=("dark", "light"), help="colours; else those of the last time")
-    add("--screen", metavar="NAME", help="screen to begin with: draw, sees, why, models, gallery")
+    add(
+        "--screen",
+        metavar="NAME",
+        help="screen to begin with: draw, sees, why, models, train, time, score, gallery",
+    )
     add("--user-dir", metavar="DIR", help="folder of recordings and settings")
     add("--bench", action="store_true", help="measure: start, latency, frames, memory")
     add("--json", action="store_true", help="with --bench: the figures as JSON on standard output")

@@ -1,7 +1,7 @@
 """What keys and controls do to the state: tools, settings, screens, labels, networks, lists. Pure."""
 
 from play import gallery as galleries
-from play import layout, places, verdict
+from play import layout, places, scoring, training, travel, verdict
 from play.drawing import pen_up, redo, replace_ink, undo
 from play.effects import (
     Fullscreen,
@@ -72,9 +72,15 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
         return press(state, "redo" if event.shift else "undo")
     if event.ctrl and event.key == "q":
         return pen_up(state)._replace(closing=True)
+    if event.key in ("left", "right") and (state.focus or "").startswith("slide:"):
+        return press(state, f"{state.focus}={'+' if event.key == 'right' else '-'}")
+    if event.key in ("left", "right") and state.screen == "time":
+        return press(state, f"slide:frame={'+' if event.key == 'right' else '-'}")
     if event.key in ("return", "space") and state.focus is not None:
         return press(state, state.focus)
-    if event.key in ("up", "down", "left", "right") and state.screen in ("models", "gallery"):
+    if event.key == "return" and state.screen == "score":
+        return press(state, "score:next" if state.score.asked else "score:begin")
+    if event.key in ("up", "down", "left", "right") and state.screen in ("models", "gallery", "train"):
         if state.screen == "gallery" and event.key in ("left", "right"):
             return state._replace(gallery=galleries.choose(state.gallery, -1 if event.key == "left" else 1))
         return scroll(state, -1.0 if event.key in ("up", "left") else 1.0)
@@ -87,6 +93,10 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
 def press(state: PlayState, action: str) -> PlayState:
     """A control was activated; nonsense changes nothing."""
     name, _, argument = action.partition(":")
+    if name == "slide":
+        slider, _, to = argument.partition("=")
+        return travel.slide(state, slider, to) if state.screen == "time" else state
+    state = travel.whole(state)
     if name in ON_CANVAS and not SCREENS[state.screen].has_canvas:
         return state
     if name in ("undo", "redo", "clear"):
@@ -143,6 +153,10 @@ def press(state: PlayState, action: str) -> PlayState:
             return scroll(state, -1.0 if argument == "up" else 1.0)
         case "model" | "second":
             return _choose_model(state, argument, 0 if name == "model" else 1)
+        case "score" if state.screen == "score":
+            return scoring.press(state, argument)
+        case _ if state.screen == "train":
+            return training.press(state, name, argument)
         case _ if state.screen == "gallery":
             chosen, effects, text = galleries.press(state.gallery, name, argument)
             state = state._replace(gallery=chosen, effects=state.effects + effects)
@@ -160,6 +174,8 @@ def scroll(state: PlayState, rows: float) -> PlayState:
         return state._replace(gallery=state.gallery._replace(first_file=first))
     if state.screen == "gallery":
         return state._replace(gallery=state.gallery._replace(first=first, follow=False))
+    if state.screen == "train":
+        return state._replace(studio=state.studio._replace(first=first))
     return state._replace(first_model=first)
 
 
@@ -172,12 +188,20 @@ def _with_settings(state: PlayState, settings: Settings) -> PlayState:
 def _to_screen(state: PlayState, screen: str) -> PlayState:
     if screen not in SCREENS or screen == state.screen:
         return state
+    if state.screen == "time":
+        state = travel.left(state)
     state = pen_up(state)._replace(
         screen=screen, focus=None, hover=None, help=False, saving=False, journey=None
     )
     state = state._replace(gallery=state.gallery._replace(files=None))
     if screen == "why":
         return state._replace(revision=state.revision + 1)
+    if screen == "score":
+        return scoring.opened(state)
+    if screen == "time":
+        return travel.opened(state)
+    if screen == "train":
+        return with_effect(training.opened(state), ListModels())
     if screen == "models":
         return with_effect(state, ListModels())
     if screen == "gallery":

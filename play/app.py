@@ -281,7 +281,9 @@ class Loop:
         points = ink.count_points(state.strokes)
         if state.pen_down and abs(points - self._asked_points) * PART < points - MANY_POINTS:
             return  # else very long ink costs the square of its length
-        if self.classifier.ask(Query(state.revision, state.strokes, state.off, state.screen == "why")):
+        film = state.screen == "time" and not state.pen_down
+        why = state.screen in ("why", "time")
+        if self.classifier.ask(Query(state.revision, state.strokes, state.off, why, film)):
             self._asked, self._asked_points, self._asked_at = state.revision, points, begin
 
     def _layout(self) -> Layout:
@@ -314,6 +316,10 @@ class Loop:
                     self.classifier.load(path, slot)
                 case effects.UnloadModel(slot):
                     self.classifier.unload(slot)
+                case effects.Film(path):
+                    self.classifier.film(path)
+                case effects.ShowStep(step):
+                    self.classifier.show_step(step)
                 case effects.ListModels():
                     self.classifier.list_models()
                 case _:

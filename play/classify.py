@@ -12,6 +12,9 @@ from play.events import (
     Event,
     Explained,
     FeatureMap,
+    Filmed,
+    FramesListed,
+    KeptStep,
     ModelFailed,
     ModelInfo,
     ModelReady,
@@ -20,7 +23,7 @@ from play.events import (
 )
 from play.ink import Ink, Stroke
 from play.launch import Link
-from play.verdict import THRESHOLD
+from play.verdict import NOT_A_DIGIT, THRESHOLD
 
 CLOSE_SECONDS = 1.0
 NO_NUMBER = "The network's answer is no number: choose another network in Models."
@@ -34,12 +37,14 @@ class Query(NamedTuple):
         strokes: the ink.
         off: stages of the normaliser that are left out.
         why: whether an explanation is wanted too.
+        film: whether all steps that are loaded (`Classifier.film`) are asked too.
     """
 
     revision: int
     strokes: Ink
     off: frozenset[str] = frozenset()
     why: bool = False
+    film: bool = False
 
 
 class Classifier(Protocol):
@@ -63,6 +68,14 @@ class Classifier(Protocol):
 
     def list_models(self) -> None:
         """Asks for ModelsListed."""
+        ...
+
+    def film(self, path: str) -> None:
+        """Loads the kept steps of the run in use; FramesListed will say which."""
+        ...
+
+    def show_step(self, step: int | None) -> None:
+        """Lets one of those steps answer, None for the one that did before; ModelReady will say so."""
         ...
 
     def close(self) -> None:
@@ -93,6 +106,7 @@ class ProcessClassifier:
             return False
         points, lengths = self._packed(query.strokes)
         header = {"kind": "ink", "revision": query.revision, "off": sorted(query.off), "why": query.why}
+        header |= {"film": query.film}
         self._due = self._send(header, points, lengths)
         return self._due
 
@@ -119,6 +133,12 @@ class ProcessClassifier:
 
     def list_models(self) -> None:
         self._send({"kind": "list"})
+
+    def film(self, path: str) -> None:
+        self._send({"kind": "film", "path": path})
+
+    def show_step(self, step: int | None) -> None:
+        self._send({"kind": "step", "step": -1 if step is None else step})
 
     def ask_stats(self) -> None:
         """Asks for `stats`: compilations since the start."""
@@ -181,6 +201,12 @@ class ProcessClassifier:
                 if not (np.isfinite(heat).all() and np.isfinite(without[:, :10]).all()):
                     return [Notice(NO_NUMBER)]
                 return [explanation_of(header, *arrays)]
+            case "frames":
+                frames = tuple(KeptStep(*values) for values in header["frames"])
+                return [FramesListed(header["path"], frames, header["whole"])]
+            case "filmed":
+                said = tuple(word_of(row) for row in arrays[0])
+                return [Filmed(header["path"], header["revision"], said)]
             case "stats":
                 self.stats = header
         return []
@@ -204,15 +230,20 @@ def answer_of(header: dict, vector: np.ndarray) -> Answered:
     )
 
 
+def word_of(row: np.ndarray) -> tuple[str, float]:
+    """Ten probabilities and is_digit (NaN for none) as the answer and its probability."""
+    best = int(np.nan_to_num(row[:10]).argmax())
+    refused = not np.isnan(row[10]) and row[10] < THRESHOLD
+    return NOT_A_DIGIT if refused else str(best), float(row[best])
+
+
 def explanation_of(header: dict, heat: np.ndarray, without: np.ndarray, *layers: np.ndarray) -> Explained:
     """The worker's attribution, the answers without each stroke and the feature maps as an event."""
     digit = header["digit"]
     largest = float(np.abs(heat).max()) or 1.0
     rows = []
     for row in without:
-        best = int(row[:10].argmax())
-        refused = not np.isnan(row[10]) and row[10] < THRESHOLD
-        rows.append(("not a digit" if refused else str(best), float(row[best]), float(row[digit])))
+        rows.append((*word_of(row), float(row[digit])))
     maps = tuple(
         FeatureMap(name, layer.shape[0], layer.shape[1], layer.shape[2], layer.tobytes())
         for name, layer in zip(header["layers"], layers, strict=True)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from play.ink import Ink
+from play.studio import HardDigit, Recipe
 
 
 class Record(NamedTuple):
@@ -82,6 +83,74 @@ class Fullscreen(NamedTuple):
     on: bool
 
 
+class Start(NamedTuple):
+    """Train in a process of its own.
+
+    Attributes:
+        recipe: what to train.
+        start: path of the run whose params it begins with, "" for fresh ones.
+        resume: path of the run that goes on where it stopped, "" for a new one.
+    """
+
+    recipe: Recipe
+    start: str = ""
+    resume: str = ""
+
+
+class Steer(NamedTuple):
+    """Ask whoever trains a run for a change (`digitjax.steering`)."""
+
+    path: str
+    name: str
+    value: float | None = None
+
+
+class Watch(NamedTuple):
+    """Tell how a run goes as long as nobody asks for another; "" for the one that is being trained now."""
+
+    path: str
+
+
+class CopyRun(NamedTuple):
+    """Copy a run under another name."""
+
+    path: str
+
+
+class BinRun(NamedTuple):
+    """Move a run into the bin beside the runs."""
+
+    path: str
+
+
+class Trace(NamedTuple):
+    """Make ink of a picture."""
+
+    digit: HardDigit
+
+
+class Film(NamedTuple):
+    """Load the kept steps of the run in use."""
+
+    path: str
+
+
+class ShowStep(NamedTuple):
+    """Let one of those steps answer; None for the one that did before."""
+
+    step: int | None
+
+
+class SaveScore(NamedTuple):
+    """Write the drawings of Score my hand into a file of their own."""
+
+    records: tuple[Record, ...]
+
+
+class ListScores(NamedTuple):
+    """Look for the card of the last time."""
+
+
 class SaveSettings(NamedTuple):
     """Remember the settings for the next start."""
 
@@ -100,5 +169,15 @@ Effect = (
     | LoadModel
     | UnloadModel
     | Fullscreen
+    | Start
+    | Steer
+    | Watch
+    | CopyRun
+    | BinRun
+    | Trace
+    | Film
+    | ShowStep
+    | SaveScore
+    | ListScores
     | SaveSettings
 )

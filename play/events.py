@@ -5,8 +5,9 @@ program's clock. Everything that changes the state is one of these, so a session
 made up by a test.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from play.studio import HardDigit, RunSeen
 from play.verdict import THRESHOLD
 
 CANVAS = 1000.0
@@ -262,6 +263,107 @@ class Explained(NamedTuple):
     layers: tuple[FeatureMap, ...] = ()
 
 
+class HardListed(NamedTuple):
+    """The hardest validation digits of a run's last epoch."""
+
+    path: str
+    digits: tuple[HardDigit, ...]
+
+
+class Traced(NamedTuple):
+    """A validation digit as strokes in canvas units: what it is, what the network said of it."""
+
+    label: int
+    said: int
+    strokes: tuple[tuple[tuple[float, float], ...], ...]
+
+
+class KeptStep(NamedTuple):
+    """A step whose params are kept.
+
+    Attributes:
+        step: of the training.
+        accuracy: of held-out digits, else of the step's batch; None where neither is known.
+        held_out: which of them it is.
+    """
+
+    step: int
+    accuracy: float | None = None
+    held_out: bool = False
+
+
+class FramesListed(NamedTuple):
+    """Steps of the run in use that can answer, as far as they are loaded."""
+
+    path: str
+    frames: tuple[KeptStep, ...]
+    whole: bool = False
+
+
+class Filmed(NamedTuple):
+    """What each step of a run says of the ink of `revision`, and with what probability."""
+
+    path: str
+    revision: int
+    said: tuple[tuple[str, float], ...]
+
+
+class Taken(NamedTuple):
+    """A digit that was asked for, written and read.
+
+    Attributes:
+        word: what was asked for.
+        said: what the network read.
+        probability: that it gave to the word.
+        seconds: that the writing took.
+        strokes: x and y in the unit square.
+        model: run and step that read it.
+        record: the drawing itself (`play.effects.Record`), None where it was read from a file.
+    """
+
+    word: str
+    said: str
+    probability: float
+    seconds: float
+    strokes: tuple[tuple[tuple[float, float], ...], ...] = ()
+    model: str = ""
+    record: Any = None
+
+    @property
+    def right(self) -> bool:
+        """Whether it was read as what it is."""
+        return self.said == self.word
+
+
+class Card(NamedTuple):
+    """How a hand was read: how many of how many, word and answer of the others, the slowest (seconds, word)
+    and the least sure (probability, word), the date as text, run and step."""
+
+    right: int
+    of: int
+    wrong: tuple[tuple[str, str], ...]
+    slowest: tuple[float, str]
+    worst: tuple[float, str]
+    date: str = ""
+    model: str = ""
+
+
+class ScoreSaved(NamedTuple):
+    """The drawings of a score are in this file."""
+
+    path: str
+
+
+class ScoresListed(NamedTuple):
+    """The card of the last time, None where there is none."""
+
+    last: Card | None
+
+
+class RunsChanged(NamedTuple):
+    """A run was copied, put into the bin or has finished."""
+
+
 class Notice(NamedTuple):
     """One sentence for the person in front of the screen."""
 
@@ -295,6 +397,14 @@ Event = (
     | FilesListed
     | Dropped
     | Explained
+    | RunSeen
+    | HardListed
+    | Traced
+    | RunsChanged
+    | ScoreSaved
+    | ScoresListed
+    | FramesListed
+    | Filmed
     | Notice
     | Closed
 )

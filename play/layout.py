@@ -13,6 +13,8 @@ from play.state import PlayState
 TEXT_SCALE = {"small": 0.85, "normal": 1.0, "large": 1.25}
 SMALLEST = 320
 """Side of the smallest window, in pixels, for which anything is laid out."""
+TAB = 4.6
+"""Width of a tab, in texts, below which the tabs stand in two rows."""
 BARS = 80
 """Pixels of a small screen that are left to the desktop's bars."""
 
@@ -76,6 +78,7 @@ class Control(NamedTuple):
         label: text on it.
         icon: a sign before or above the label.
         hint: the key that does the same.
+        slides: it follows the pointer from left to right (`Press("ACTION=PART")`), and the arrow keys.
         tip: what it does, said in the status line while it is pointed at.
         on: it is the chosen one, or switched on.
         enabled: it would do something.
@@ -93,6 +96,7 @@ class Control(NamedTuple):
     own: bool = False
     plate: bool = False
     tip: str = ""
+    slides: bool = False
 
 
 class Layout(NamedTuple):
@@ -140,9 +144,11 @@ def arrange(state: PlayState) -> Layout:
     width, height = max(state.width, SMALLEST), max(state.height, SMALLEST)
     unit, text = unit_of(width, height, state.settings.text_size)
     margin = max(4, round(14 * unit))
-    bar = max(round(40 * unit), round(text * 2.1))
+    bar = _bar(unit, text)
     window = Rect(0, 0, width, height)
-    header = Rect(margin, margin, width - 2 * margin, bar)
+    gap = max(2, round(6 * unit))
+    rows = _tab_rows(width - 2 * margin, bar, text, gap)
+    header = Rect(margin, margin, width - 2 * margin, rows * bar + (rows - 1) * gap)
     status_height = round(text * 1.7)
     status = Rect(margin, height - status_height - margin // 2, width - 2 * margin, status_height)
     top, bottom = header.bottom + margin, status.y - margin // 2
@@ -201,15 +207,18 @@ def _part(rect: Rect, index: int, count: int, gap: int, across: bool) -> Rect:
 def _controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     gap = max(2, round(6 * layout.unit))
     header = layout.header
-    square = header.h
+    square = _bar(layout.unit, layout.text)
     small = 5 * square + 4 * gap
     tabs = Rect(header.x, header.y, max(0, header.w - small - 2 * gap), header.h)
-    tabs = tabs._replace(w=min(tabs.w, round(layout.text * 9 * len(SCREENS))))
+    rows = _tab_rows(header.w, square, layout.text, gap)
+    across = -(-len(SCREENS) // rows)
+    tabs = tabs._replace(w=min(tabs.w, round(layout.text * 9 * across)))
+    places = [place for row in tabs.rows(rows, gap) for place in row.columns(across, gap)]
     controls = [
         Control(f"screen:{name}", rect, _title(name, rect.w, layout.text), on=state.screen == name)
-        for name, rect in zip(SCREENS, tabs.columns(len(SCREENS), gap), strict=True)
+        for name, rect in zip(SCREENS, places, strict=False)
     ]
-    corner = Rect(header.right - small, header.y, small, header.h).columns(5, gap)
+    corner = Rect(header.right - small, header.y, small, square).columns(5, gap)
     numbers = "Numbers: milliseconds to the answer and of a frame"
     controls += [
         Control("text-cycle", corner[0], "", "Aa", "+ -", tip="Text size"),
@@ -221,6 +230,17 @@ def _controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     if SCREENS[state.screen].has_canvas:
         controls += _tools(state, layout, gap)
     return tuple(controls)
+
+
+def _bar(unit: float, text: int) -> int:
+    """Height of a row of tabs."""
+    return max(round(40 * unit), round(text * 2.1))
+
+
+def _tab_rows(width: int, bar: int, text: int, gap: int) -> int:
+    """Rows of tabs: two where one would leave no room for their titles."""
+    room = width - 5 * bar - 6 * gap
+    return 1 if room / len(SCREENS) >= TAB * text else 2
 
 
 def _title(name: str, width: int, text: int) -> str:

@@ -1,4 +1,7 @@
-"""Carries out what the state asks for outside: files of the user's folder, in one thread, in order."""
+"""Carries out what the state asks for outside: files of the user's folder, in one thread, in order.
+
+Trainings and runs are `play.runner`'s.
+"""
 
 import concurrent.futures
 import contextlib
@@ -8,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from play import effects
+from play import effects, scores
 from play.events import Event, FilesListed, Notice, Recorded, RecordsListed
 from play.gallery import EXPORTS, IMPORTS
 from play.record import Recorder, RecordError
+from play.runner import Runner
 from play.state import PENS, TEXT_SIZES, THEMES, Settings
 
 SETTINGS = "settings.json"
@@ -24,12 +28,15 @@ class Outside:
 
     def __init__(self, folder: Path) -> None:
         self.recorder = Recorder(folder)
+        self.runner = Runner(folder)
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "files")
         self._waiting: list[concurrent.futures.Future] = []
         self._pool.submit(_guarded, lambda: _mended(self.recorder))
 
     def do(self, effect: effects.Effect) -> None:
         """Begins what the effect asks for; effects that are not for files are passed over."""
+        if self.runner.do(effect):
+            return
         job = self._job(effect)
         if job is not None:
             self._waiting.append(self._pool.submit(_guarded, job))
@@ -38,13 +45,14 @@ class Outside:
         """Events of what is done; `wait` for all that was begun."""
         if wait:
             concurrent.futures.wait(self._waiting)
-        events: list[Event] = []
+        events = self.runner.poll()
         while self._waiting and self._waiting[0].done():
             events += self._waiting.pop(0).result()
         return events
 
     def close(self) -> None:
         """Returns when everything is on the disk."""
+        self.runner.close()
         self._pool.shutdown(wait=True)
 
     def _job(self, effect: effects.Effect) -> Callable[[], list[Event]] | None:
@@ -64,6 +72,10 @@ class Outside:
                 return lambda: _import(recorder, path)
             case effects.ListFiles():
                 return lambda: _files(recorder)
+            case effects.SaveScore(records):
+                return lambda: [scores.save(recorder.folder, records)]
+            case effects.ListScores():
+                return lambda: [scores.last_card(recorder.folder)]
             case effects.SaveSettings(settings):
                 return lambda: save_settings(recorder.folder, settings)
         return None

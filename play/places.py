@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from play.layout import Layout, Rect
 from play.state import PlayState
+from play.studio import TABS
 
 
 class Listing(NamedTuple):
@@ -58,6 +59,8 @@ def list_of(state: PlayState, layout: Layout) -> Listing | None:
         return models_places(state, layout)[1]
     if state.screen == "gallery":
         return gallery_places(state, layout)[0]
+    if state.screen == "train":
+        return train_list(state, train_places(layout).body, layout)
     return None
 
 
@@ -69,6 +72,62 @@ def sliding(state: PlayState, layout: Layout) -> Sliding | None:
     (_, top), (_, last) = found.cells[0], found.cells[-1]
     area = Rect(found.heading.x, top.y, found.heading.w, last.bottom - top.y)
     return Sliding(area, top.h + gap_of(layout))
+
+
+class TrainPlaces(NamedTuple):
+    """Attributes:
+    answer: what the network in use says of the canvas.
+    tabs: one for each of `studio.TABS`.
+    body: of the chosen tab.
+    status: what is known of the run.
+    buttons: start, pause and the like.
+    """
+
+    answer: Rect
+    tabs: tuple[Rect, ...]
+    body: Rect
+    status: Rect
+    buttons: Rect
+
+
+def train_places(layout: Layout) -> TrainPlaces:
+    """The Train screen's panel: one over the other, or the answer and the buttons beside the rest."""
+    panel, gap = layout.panel, gap_of(layout)
+    button = round(layout.text * 2.2)
+    status = round(layout.text * 4.2)
+    if wide_panel(panel):
+        left = panel._replace(w=round(panel.w * 0.4))
+        right = Rect(left.right + gap, panel.y, panel.right - left.right - gap, panel.h)
+        answer = left.top(max(0, left.h - button - status - 2 * gap))
+        below = left.below(answer.h + gap)
+        tabs, body = right.top(button), right.below(button + gap)
+    else:
+        answer = panel.top(round(layout.text * 6))
+        rest = panel.below(answer.h + gap)
+        tabs = rest.top(button)
+        body = rest.below(button + gap)
+        body = body.top(max(0, body.h - button - status - 2 * gap))
+        below = Rect(panel.x, body.bottom + gap, panel.w, status + gap + button)
+    return TrainPlaces(
+        answer,
+        tabs.columns(len(TABS), max(2, gap // 2)),
+        body,
+        below.top(max(0, below.h - button - gap)),
+        below.below(max(0, below.h - button)),
+    )
+
+
+def train_list(state: PlayState, body: Rect, layout: Layout) -> Listing | None:
+    """The list of the chosen tab, if it has one: runs, or the hardest digits."""
+    studio, text = state.studio, layout.text
+    if studio.tab == "runs":
+        return listing(body, layout, round(text * 4.6), 1, len(state.listed), studio.first)
+    if studio.tab == "hardest":
+        times = max(2, round(2 * layout.unit))  # of the image's 28 pixels
+        cell = 28 * times + round(12 * layout.unit) + round(text * 1.3)
+        columns = max(1, (body.w + gap_of(layout)) // (cell + gap_of(layout)))
+        return listing(body, layout, cell, columns, len(studio.hardest), studio.first)
+    return None
 
 
 def gallery_places(state: PlayState, layout: Layout) -> tuple[Listing, Rect]:

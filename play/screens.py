@@ -40,6 +40,23 @@ SCREENS = {
         "Every trained network. Use one, or put a second beside it on the same drawing.",
         keys=(("↑  ↓", "scroll the list"),),
     ),
+    "train": About(
+        "Train",
+        "Make a network, watch it learn while it already answers, and change its learning rate on the way.",
+        keys=(("↑  ↓", "scroll"),),
+    ),
+    "time": About(
+        "Time machine",
+        "Every kept step of the network in use: go back to when it could not read, see when it learnt this.",
+        short="Time",
+        keys=(("←  →", "a step back, a step on"),),
+    ),
+    "score": About(
+        "Score my hand",
+        "Twenty digits are asked for; then a card says which were read, and how it was the last time.",
+        short="Score",
+        keys=(("Enter", "it is written: the next one"),),
+    ),
     "gallery": About(
         "Gallery",
         "What you have saved, wrong answers first. It stays on this machine, in one file.",

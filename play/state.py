@@ -10,6 +10,9 @@ from play import gallery as galleries
 from play.effects import Effect
 from play.events import Answered, Explained, ModelInfo
 from play.ink import Ink
+from play.score import Score
+from play.studio import Studio
+from play.timeline import Timeline
 from play.verdict import Shown
 
 THEMES = ("dark", "light")
@@ -106,6 +109,9 @@ class PlayState(NamedTuple):
     labelled: str | None = None
     recorded: int = 0
     gallery: galleries.Gallery = galleries.Gallery()
+    studio: Studio = Studio()
+    timeline: Timeline = Timeline()
+    score: Score = Score()
     notice: str = ""
     notice_until: float = 0.0
     time: float = 0.0

@@ -93,6 +93,7 @@ def translate(
     """
     before = pointer
     pointer, found = _translate(event, pointer, layout, controls, focus, time, covered)
+    found = (*found, *_slid(event, pointer, layout, controls))
     if sliding is None or pointer.held is None or pointer.drawing:
         return pointer, found
     place = _place(event, layout)
@@ -153,6 +154,20 @@ def _translate(
     if kind == pygame.QUIT:
         return Pointer(), (events.Closed(),)
     return pointer, ()
+
+
+def _slid(
+    event: Any, pointer: Pointer, layout: Layout, controls: Sequence[Control]
+) -> tuple[events.Event, ...]:
+    """The slider that the pointer holds goes where the pointer is."""
+    if pointer.held is None or pointer.pressed is None:
+        return ()
+    slider = next((c for c in controls if c.slides and c.action == pointer.pressed), None)
+    place = _place(event, layout)
+    if slider is None or place is None or _pointer_of(event) != pointer.held:
+        return ()
+    part = (place[0] - slider.rect.x) / max(1, slider.rect.w - 1)
+    return (events.Press(f"{slider.action}={min(max(part, 0.0), 1.0):.4f}"),)
 
 
 def _place(event: Any, layout: Layout) -> tuple[float, float] | None:

@@ -3,10 +3,11 @@
 import math
 
 from play import gallery as galleries
-from play import verdict
+from play import score as scores
+from play import scoring, training, travel, verdict
 from play.actions import key, press, scroll
 from play.drawing import pen_down, pen_dropped, pen_move, pen_up, show
-from play.effects import Import
+from play.effects import Import, ListModels
 from play.events import (
     Answered,
     Closed,
@@ -14,7 +15,10 @@ from play.events import (
     Event,
     Explained,
     FilesListed,
+    Filmed,
     Focus,
+    FramesListed,
+    HardListed,
     Hover,
     KeyPress,
     Measured,
@@ -32,21 +36,26 @@ from play.events import (
     Recorded,
     RecordsListed,
     Resize,
+    RunsChanged,
+    ScoreSaved,
+    ScoresListed,
     Scroll,
     Tick,
+    Traced,
 )
 from play.state import BAR_SECONDS, JOURNEY_SECONDS, Numbers, PlayState, await_run, say, set_slot, with_effect
+from play.studio import RunSeen
 
 
 def update(state: PlayState, event: Event) -> PlayState:
     """The state after an event. Any event may come at any time; nonsense changes nothing."""
     match event:
         case PenDown(x, y, time):
-            return pen_down(state, x, y, time) if _finite(x, y, time) else state
+            return pen_down(travel.whole(state), x, y, time) if _finite(x, y, time) else state
         case PenMove(x, y, time):
             return pen_move(state, x, y, time) if _finite(x, y, time) else state
         case PenUp() | PenLost():
-            return pen_up(state)
+            return _pen_up(state)
         case PenDropped():
             return pen_dropped(state)
         case Tick(time):
@@ -97,6 +106,24 @@ def update(state: PlayState, event: Event) -> PlayState:
             if state.gallery.files is None:
                 return state
             return state._replace(gallery=state.gallery._replace(files=files))
+        case RunSeen():
+            return training.seen(state, event)
+        case HardListed(path, digits):
+            run = state.studio.run
+            wanted = run is not None and run.path == path
+            return state._replace(studio=state.studio._replace(hardest=digits)) if wanted else state
+        case Traced():
+            return training.traced(state, event)
+        case FramesListed():
+            return travel.listed(state, event)
+        case Filmed():
+            return travel.filmed(state, event)
+        case ScoreSaved():
+            return state._replace(score=scores.saved(state.score, event))
+        case ScoresListed():
+            return scoring.listed(state, event)
+        case RunsChanged():
+            return with_effect(state, ListModels())
         case Dropped(path):
             state = press(pen_up(state), "screen:gallery")
             return with_effect(state._replace(gallery=state.gallery._replace(files=None)), Import(path))
@@ -105,6 +132,12 @@ def update(state: PlayState, event: Event) -> PlayState:
         case Closed():
             return pen_up(state)._replace(closing=True)
     return state
+
+
+def _pen_up(state: PlayState) -> PlayState:
+    if state.screen != "time" or not state.pen_down:
+        return pen_up(state)
+    return pen_up(state)._replace(revision=state.revision + 1)  # now all steps are asked
 
 
 def _finite(*values: float) -> bool:
@@ -148,9 +181,16 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
         state = await_run(state, slot, "")
     if slot == 0:
         state = state._replace(problem="", missing=False)
+        if state.screen == "time" and info.path != state.timeline.path:
+            state = travel.opened(state)
     else:
         state = state._replace(second_problem="")
-    if before is not None and before.path == info.path and before.step != info.step:
+    if (
+        before is not None
+        and before.path == info.path
+        and before.step != info.step
+        and state.screen != "time"
+    ):
         return say(state, f"{info.name}: step {info.step} is in use now.")
     return state
 

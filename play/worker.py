@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from digitjax.errors import InputError
-from play import checkpoints, wire
+from play import checkpoints, film, wire
 from play.launch import Options
 
-WATCH_SECONDS = 1.0
+WATCH_SECONDS = 0.2
 """How often a run is looked at for a newer step."""
 IDLE_SECONDS = 0.05
 QUIET_SECONDS, MAX_WAIT = 0.5, 10.0
@@ -75,6 +75,8 @@ class Worker:
         self._missing = False
         self._ahead: tuple[Any, Any, threading.Thread] | None = None
         self._inked = 0.0
+        self._film: film.Film | None = None
+        self._present: Slot | None = None
 
     def run(self) -> None:
         """Loads the network that was asked for, then answers."""
@@ -185,8 +187,10 @@ class Worker:
             case "ink":
                 self._inked = time.monotonic()
                 self._answer(header, arrays)
-            case "load":
+            case "load" | "film":
                 self._jobs.put(header)
+            case "step":
+                self._show_step(header["step"])
             case "list":  # not behind what is being loaded or compiled
                 threading.Thread(target=self._list, name="lister", daemon=True).start()
             case "unload":
@@ -213,6 +217,8 @@ class Worker:
 
     def _take(self, slot: int, found: Slot) -> None:
         self._slots[slot] = found
+        if slot == 0:
+            self._present = None
         self._warm = self._warm and found.reader in self._settled
         self._send({"kind": "ready", "slot": slot, "info": checkpoints.info_of(found.loaded)._asdict()})
 
@@ -247,6 +253,8 @@ class Worker:
             images[number] = vector
         if not self._slots:
             self._send({"kind": "answer", "revision": header["revision"], "slot": -1, "last": True})
+        if header.get("film") and strokes:
+            self._answer_film(header, packed)
         if header["why"] and strokes and 0 in self._slots:
             if self._slots[0].reader not in self._settled:
                 self._owed = header, arrays
@@ -275,6 +283,41 @@ class Worker:
         layers = [np.asarray(maps) for maps in why.layers.values()]
         self._send(header, np.asarray(why.heat), np.asarray(why.without)[:tried], *layers)
 
+    def _load_film(self, path: str) -> None:
+        """Loads the kept steps of the run in use, unless they are here."""
+        slot = self._slots.get(0)
+        if slot is not None and str(slot.loaded.run) == path:
+            film.load(
+                slot.loaded.run,
+                slot.loaded.model,
+                lambda found, whole: self._results.put(functools.partial(self._take_film, found, whole)),
+            )
+
+    def _take_film(self, found: film.Film, whole: bool) -> None:
+        self._film = found
+        frames = [(one.step, one.accuracy, one.held_out) for one in found.frames]
+        self._send({"kind": "frames", "path": str(found.run), "frames": frames, "whole": whole})
+
+    def _show_step(self, step: int) -> None:
+        """Lets a step of the film answer; the newest again for a step that it has not."""
+        slot, found = self._slots.get(0), self._film
+        if slot is None or found is None or slot.loaded.run != found.run:
+            return
+        present = self._present or slot
+        frame = next((one for one in found.frames if one.step == step), None)
+        if frame is None:
+            self._take(0, present)
+            return
+        loaded = present.loaded._replace(params=frame.params, step=frame.step, record=frame.record)
+        self._take(0, Slot(loaded, present.reader, False))
+        self._present = present
+
+    def _answer_film(self, header: dict, packed: Any) -> None:
+        slot, found = self._slots.get(0), self._film
+        if slot is not None and found is not None and slot.loaded.run == found.run:
+            said = film.answers(found, slot.reader, packed.ends, packed.mask)
+            self._send({"kind": "filmed", "path": str(found.run), "revision": header["revision"]}, said)
+
     def _work(self) -> None:
         """The loader's thread: what was asked for; once it is quiet, what may be; then newer steps."""
         end = time.monotonic() + MAX_WAIT
@@ -290,6 +333,9 @@ class Worker:
                 continue
             slot = job.get("slot", 0)
             try:
+                if job["kind"] == "film":
+                    self._load_film(job["path"])
+                    continue
                 found = self._load(job["path"], slot, True)
                 self._results.put(functools.partial(self._take, slot, found))
             except Exception as error:

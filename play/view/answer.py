@@ -115,3 +115,46 @@ def image_block(rect: Rect, answer: Answered | None, info: ModelInfo | None, tit
         painter.image(values, inner, (0, 0, 0), (255, 255, 255))
 
     return Block(rect, key, paint)
+
+
+def strip_block(state: PlayState, rect: Rect, note: str = "") -> Block:
+    """The answer small, ten bars beside it, and which network says so: for screens about something else."""
+    shown = state.shown if state.strokes else Shown()
+    bars = tuple(round(bar, 4) for bar in state.bars)
+    info = state.models[0]
+    name = "" if info is None else f"{info.name}, step {info.step}"
+    text = note or name or ("The network is loading" if state.loading else "No network")
+    provisional = state.provisional and bool(shown.word)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.ground)
+        painter.box(rect, palette.surface, 12)
+        inner = rect.inset(painter.px(8))
+        left = inner._replace(w=min(round(inner.h * 1.1), inner.w // 3))
+        color = palette.muted if provisional else palette.text
+        if shown.word == NOT_A_DIGIT:
+            painter.text("none", left, color, size=1.3, bold=True, align="centre", smallest=0.4)
+        elif shown.word:
+            painter.digit(shown.word, left.inset(painter.px(4)), color)
+        else:
+            painter.text("…", left, palette.muted, size=2, align="centre")
+        right = Rect(
+            left.right + painter.px(8), inner.y, max(0, inner.right - left.right - painter.px(8)), inner.h
+        )
+        line = round(painter.text_size * 1.3)
+        painter.text(text, right.top(line), palette.muted, size=0.85, smallest=0.5)
+        foot = round(painter.text_size * 1.1)
+        area = right.below(line + painter.px(2))
+        for digit, column in enumerate(area.columns(10, painter.px(3))):
+            likeliest = bars[digit] == max(bars) and bars[digit] > 0
+            track = column.top(max(2, column.h - foot))
+            painter.box(track, palette.raised, 3)
+            if filled := round(track.h * bars[digit]):
+                shade = palette.accent if likeliest else mix(palette.raised, palette.accent, 0.6)
+                painter.box(Rect(track.x, track.bottom - filled, track.w, filled), shade, 3)
+            place = column.below(track.h)
+            color = palette.text if likeliest else palette.muted
+            painter.text(str(digit), place, color, size=0.75, bold=likeliest, align="centre")
+
+    return Block(rect, (shown.word, bars, text, provisional), paint)

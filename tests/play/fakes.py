@@ -64,6 +64,12 @@ class FakeClassifier:
     def list_models(self) -> None:
         self._events.append(ModelsListed((MODEL, ModelInfo("bad", "/nowhere/bad", error="it is damaged"))))
 
+    def film(self, path: str) -> None:
+        self.loaded.append((path, -1))
+
+    def show_step(self, step: int | None) -> None:
+        self.loaded.append((str(step), -2))
+
     def ask_stats(self) -> None:
         """As `ProcessClassifier`'s, of a process that does not say."""
 

@@ -9,11 +9,16 @@ import numpy as np
 from play import stages
 from play.events import (
     Answered,
+    Card,
     Event,
     Explained,
     FeatureMap,
     FilesListed,
+    Filmed,
     FoundFile,
+    FramesListed,
+    HardListed,
+    KeptStep,
     ModelFailed,
     ModelInfo,
     ModelReady,
@@ -24,10 +29,14 @@ from play.events import (
     Press,
     RecordEntry,
     RecordsListed,
+    ScoreSaved,
+    ScoresListed,
     Tick,
 )
 from play.state import PlayState, Settings
+from play.studio import EpochSeen, HardDigit, RunSeen
 from play.update import update
+from play.verdict import Shown
 
 CNN = ModelInfo("cnn-7", "/runs/cnn-7", 9360, 0.9951, "2026-11-21 05:00", 98_827)
 SMALL = ModelInfo("digits8x8-0", "/runs/digits8x8-0", 1200, 0.9778, "2026-11-20 17:12", 24_330, "uci8")
@@ -226,6 +235,105 @@ def _gallery_import(state: PlayState) -> PlayState:
     return update(update(_gallery(state), Press("import")), FilesListed(FILES))
 
 
+def confusion(epoch: int) -> tuple[tuple[int, ...], ...]:
+    """Digits that are told apart better with each epoch; 4 and 9, 3 and 5 worst."""
+    wrong = {(4, 9): 40, (9, 4): 32, (3, 5): 24, (5, 3): 18, (7, 2): 16, (8, 3): 9, (1, 7): 6, (0, 6): 4}
+    table = [[0] * 10 for _ in range(10)]
+    for (truth, said), count in wrong.items():
+        table[truth][said] = round(count / epoch)
+    for digit in range(10):
+        table[digit][digit] = 500 - sum(table[digit])
+    return tuple(map(tuple, table))
+
+
+def run_seen(status: str = "training", epochs: int = 3) -> RunSeen:
+    """A run of six epochs, some of them done."""
+    step = 468 * epochs + 210
+    points = tuple(
+        (s, 2.3 * math.exp(-s / 120) + 0.09 + 0.05 * math.sin(s), 1 - 0.9 * math.exp(-s / 150) - 0.02)
+        for s in range(10, step, 10)
+    )
+    ends = tuple(
+        EpochSeen(468 * n, 0.11 / n, 0.963 + 0.029 * (1 - 1 / n), confusion(n)) for n in range(1, epochs + 1)
+    )
+    kept = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, *(468 * n for n in range(1, epochs + 1)))
+    path = "/runs/cnn-14"
+    going = status == "training"
+    rate, left = (3240.0, 96.0) if going else (0.0, None)
+    return RunSeen(path, "cnn-14", status, "", step, 2808, points, ends, kept, rate, left, 0.003, (640,))
+
+
+def hard_digits(count: int = 30) -> tuple[HardDigit, ...]:
+    """Pictures of the drawn digits, said to be something else."""
+    found = []
+    for number in range(count):
+        word = tuple(DIGITS)[number % len(DIGITS)]
+        ink = np.concatenate(
+            [_dense([(x * 0.025 + 1.5, y * 0.025 + 1.5) for x, y in s]) for s in DIGITS[word]]
+        )
+        pixels = np.rint(255 * _rendered(ink)).astype(np.uint8).tobytes()
+        said = int(word) if number % 5 == 4 else (3 * number + 1) % 10
+        found.append(HardDigit(int(word), said, 0.02 * number + 0.01, 28, pixels))
+    return tuple(found)
+
+
+def _train(tab: str, status: str = "training") -> Callable[[PlayState], PlayState]:
+    def make(state: PlayState) -> PlayState:
+        state = drawn(update(state, ModelsListed(RUNS)))
+        if status:
+            state = update(update(state, run_seen(status)), HardListed("/runs/cnn-14", hard_digits()))
+        return update(state, Press(f"tab:{tab}"))
+
+    return make
+
+
+def _time(state: PlayState) -> PlayState:
+    """The drawing was read as a 9 at first, and is a 4 since step 64."""
+    state = update(state, Press("screen:time"))
+    steps = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, *range(1560, 9361, 1560))
+    accuracies = [None, 0.09, 0.11, 0.2, 0.42, 0.55, 0.7, 0.81, 0.9, 0.94, 0.96, 0.97]
+    frames = tuple(
+        KeptStep(step, accuracies[i], False)
+        if i < len(accuracies)
+        else KeptStep(step, 0.984 + 0.0018 * (i - 11), True)
+        for i, step in enumerate(steps)
+    )
+    state = drawn(update(state, FramesListed(CNN.path, frames, True)))
+    words = ("1", "1", "9", "9", "9", "4", "9", *("4",) * 11)
+    said = tuple((word, 0.3 + 0.65 * i / 17) for i, word in enumerate(words))
+    state = update(state, Filmed(CNN.path, state.revision, said))
+    state = update(state, Press("slide:frame=0.5"))
+    return update(state, explained(state))
+
+
+def _time_part(state: PlayState) -> PlayState:
+    return update(_time(state), Press("slide:part=0.55"))
+
+
+def _score(count: int) -> Callable[[PlayState], PlayState]:
+    """Score my hand after so many digits, every seventh read wrongly."""
+
+    def make(state: PlayState) -> PlayState:
+        last = Card(
+            17, 20, (("4", "9"), ("7", "1"), ("9", "4")), (2.4, "8"), (0.08, "4"), "2026-11-19", "cnn-7/9360"
+        )
+        state = update(update(state, ScoresListed(last)), Press("score:begin"))
+        for number in range(count):
+            asked = state.score.asked
+            state = state._replace(shown=Shown())
+            for event in strokes_events(DIGITS.get(asked, FOUR)):
+                state = update(state, event)
+            said = (int(asked) + 5) % 10 if number % 7 == 3 else int(asked)
+            given = answer(
+                state, said, 0.55 + 0.02 * number, int(asked) if said != int(asked) else (said + 1) % 10
+            )
+            state = update(update(state, given), Press("score:next"))
+        path = f"{HOME}/scores/2026-11-26-001500.ndjson"
+        return update(state, ScoreSaved(path)) if count == 20 else state
+
+    return make
+
+
 def _help(state: PlayState) -> PlayState:
     return update(_draw(state), Press("help"))
 
@@ -244,6 +352,19 @@ SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "models": ("models", _models),
     "models-two": ("models", _models_two),
     "models-broken": ("models", lambda state: update(_models(state), Press("broken:cnn-3"))),
+    "train": ("train", _train("curves")),
+    "train-recipe": ("train", _train("recipe", "")),
+    "train-digits": ("train", _train("digits")),
+    "train-hardest": ("train", _train("hardest", "paused")),
+    "train-runs": ("train", _train("runs", "stopped")),
+    "train-nothing": ("train", _train("curves", "")),
+    "time": ("time", _time),
+    "time-part": ("time", _time_part),
+    "time-nothing": ("time", lambda state: state),
+    "score": ("score", _score(20)),
+    "score-asked": ("score", lambda state: drawn(_score(8)(state))),
+    "score-begin": ("score", _score(0)),
+    "score-nothing": ("score", lambda state: state),
     "gallery": ("gallery", _gallery),
     "gallery-empty": ("gallery", lambda state: update(state, RecordsListed((), HOME))),
     "gallery-import": ("gallery", _gallery_import),

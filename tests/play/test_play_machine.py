@@ -5,16 +5,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from play import studio
 from play.actions import KEYS
 from play.events import (
+    Card,
     Closed,
     Dropped,
     Explained,
     FeatureMap,
     FilesListed,
+    Filmed,
     Focus,
     FoundFile,
+    FramesListed,
+    HardListed,
     Hover,
+    KeptStep,
     KeyPress,
     Measured,
     ModelFailed,
@@ -31,11 +37,16 @@ from play.events import (
     RecordEntry,
     RecordsListed,
     Resize,
+    RunsChanged,
+    ScoreSaved,
+    ScoresListed,
     Scroll,
     Tick,
+    Traced,
 )
 from play.layout import arrange
 from play.state import PlayState
+from play.studio import EpochSeen, HardDigit, RunSeen
 from play.update import update
 from play.view.frame import Frame, controls_of
 from tests.play.fakes import MODEL, answer
@@ -50,6 +61,20 @@ actions = st.sampled_from(
         "screen:why",
         "screen:models",
         "screen:gallery",
+        "screen:train",
+        *(f"tab:{tab}" for tab in studio.TABS),
+        *(f"turn:{row}{sign}" for row in studio.ROWS for sign in "+-"),
+        *(f"train:{what}" for what in ("start", "go-on", "pause", "stop", "rate+", "rate-")),
+        "screen:time",
+        "screen:score",
+        *(f"score:{what}" for what in ("begin", "next", "back", "stop")),
+        *(f"slide:{name}={to}" for name in ("frame", "part") for to in ("+", "-", "0.4", "1", "nan")),
+        "hard:0",
+        "hard:²",
+        "watch:cnn-7",
+        "copy:x",
+        "bin:cnn-7",
+        "answer",
         "stage:box",
         "stage:mass",
         "pen",
@@ -91,6 +116,8 @@ entry = st.builds(
     st.sampled_from(["", "7", "not a digit"]),
     st.just((((0.0, 0.0), (1.0, 0.5)), ((0.2, 0.2),))),
 )
+frame = st.builds(KeptStep, st.integers(0, 99), st.none() | st.floats(0, 1), st.booleans())
+said = st.tuples(st.sampled_from(["7", "not a digit"]), st.floats(0, 1))
 events = st.one_of(
     st.builds(
         odd_answer,
@@ -104,6 +131,34 @@ events = st.one_of(
     st.builds(RecordsListed, st.lists(entry, max_size=4).map(tuple), st.just("/x")),
     st.builds(ModelsListed, st.just((MODEL, MODEL._replace(name="x", path="/x", error="it is damaged")))),
     st.builds(FilesListed, st.just((FoundFile("/x", 9, "2026"),))),
+    st.builds(
+        RunSeen,
+        st.sampled_from(["/x", "/nowhere/cnn-7"]),
+        st.just("cnn-7"),
+        st.sampled_from(["starting", "training", "paused", "stopped", "finished", "failed", "gone"]),
+        st.sampled_from(["", "It ended."]),
+        st.integers(0, 99),
+        st.sampled_from([0, 99]),
+        st.lists(st.tuples(st.integers(0, 99), st.floats(0, 1e30), st.floats(0, 1)), max_size=4).map(tuple),
+        st.lists(st.builds(EpochSeen, st.integers(0, 99), st.none() | st.floats(0, 9)), max_size=3).map(
+            tuple
+        ),
+        st.sampled_from([(), (0, 1)]),
+        st.floats(0, 1e9),
+        st.none() | st.floats(0, 1e9),
+        st.floats(0, 1),
+    ),
+    st.builds(
+        HardListed,
+        st.just("/x"),
+        st.just((HardDigit(3, 4, 0.1, 8, bytes(64)), HardDigit(3, 3, 1.0, 28, bytes(784)))),
+    ),
+    st.builds(Traced, st.just(3), st.just(4), st.sampled_from([(), (((1.0, 2.0), (3.0, 4.0)),)])),
+    st.just(RunsChanged()),
+    st.builds(ScoreSaved, st.just("/x")),
+    st.builds(ScoresListed, st.none() | st.just(Card(1, 2, (("3", "5"),), (1.0, "3"), (0.1, "3"), "x", "y"))),
+    st.builds(FramesListed, st.just(MODEL.path), st.lists(frame, max_size=3).map(tuple), st.booleans()),
+    st.builds(Filmed, st.just(MODEL.path), st.integers(0, 60), st.lists(said, max_size=3).map(tuple)),
     st.builds(Dropped, st.text(max_size=5)),
     st.builds(Measured, number, st.none() | number, st.integers(0, 9)),
     st.builds(Hover, st.none() | actions),

@@ -1,0 +1,87 @@
+"""Score my hand: twenty digits are asked for, then a card says how they were read. Pure."""
+
+import itertools
+import random
+from typing import NamedTuple
+
+from play.events import Card, ScoreSaved, Taken
+from play.ink import Ink, bounds
+
+DIGITS = tuple(map(str, range(10)))
+TIMES = 2
+"""How often each digit is asked for."""
+
+
+class Score(NamedTuple):
+    """Attributes:
+    order: the digits that are asked for; empty where nobody has begun.
+    taken: those that were written.
+    last: the card of the time before.
+    saved: the file of these drawings, "" where they are not saved yet.
+    """
+
+    order: tuple[str, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    last: Card | None = None
+    saved: str = ""
+
+    @property
+    def asked(self) -> str:
+        """The digit to write now, "" for none."""
+        return self.order[len(self.taken)] if len(self.taken) < len(self.order) else ""
+
+    @property
+    def card(self) -> Card | None:
+        """The card, once all are written."""
+        return card_of(self.taken) if self.order and not self.asked else None
+
+
+def order(seed: int) -> tuple[str, ...]:
+    """Each digit twice, in an order of its own for each seed, none twice in a row."""
+    dice = random.Random(seed)
+    while True:
+        found = [*DIGITS * TIMES]
+        dice.shuffle(found)
+        if all(one != other for one, other in itertools.pairwise(found)):
+            return tuple(found)
+
+
+def card_of(taken: tuple[Taken, ...], date: str = "", model: str = "") -> Card:
+    """What there is to say of drawings and how they were read.
+
+    Args:
+        taken: all of them.
+        date: when, as text.
+        model: which network read them; "" for that of the first.
+    """
+    return Card(
+        sum(one.right for one in taken),
+        len(taken),
+        tuple((one.word, one.said) for one in taken if not one.right),
+        max(((one.seconds, one.word) for one in taken), default=(0.0, "")),
+        min(((one.probability, one.word) for one in taken), default=(0.0, "")),
+        date,
+        model or (taken[0].model if taken else ""),
+    )
+
+
+def seconds(ink: Ink) -> float:
+    """From the first point to the last."""
+    moments = [time for stroke in ink for time in stroke.times]
+    return moments[-1] - moments[0] if moments else 0.0
+
+
+def fitted(ink: Ink) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """Ink in the unit square, for a small picture."""
+    box = bounds(ink)
+    if box is None:
+        return ()
+    left, top, right, bottom = box
+    extent = max(right - left, bottom - top) or 1.0
+    x0, y0 = (left + right - extent) / 2, (top + bottom - extent) / 2
+    return tuple(tuple(((x - x0) / extent, (y - y0) / extent) for x, y in stroke.points) for stroke in ink)
+
+
+def saved(score: Score, event: ScoreSaved) -> Score:
+    """The score after its file was written."""
+    return score._replace(saved=event.path) if score.card is not None else score

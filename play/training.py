@@ -1,0 +1,121 @@
+"""What the Train screen's controls do, and what its events change. Pure."""
+
+from play import studio as studios
+from play.drawing import pen_up, replace_ink
+from play.effects import BinRun, CopyRun, LoadModel, Start, Steer, Trace, Watch
+from play.events import Traced
+from play.ink import Stroke
+from play.state import PlayState, await_run, say, with_effect
+from play.studio import RunSeen, Studio
+
+NEW = "new"
+"""In the place of the path of a run that was started and is not known yet."""
+
+
+def opened(state: PlayState) -> PlayState:
+    """The screen was opened: the run that was watched, or is being trained, is watched."""
+    run = state.studio.run
+    return with_effect(state, Watch("" if run is None else run.path))
+
+
+def press(state: PlayState, name: str, argument: str) -> PlayState:
+    """A control was activated; nonsense changes nothing."""
+    studio = state.studio
+    run = studio.run
+    match name:
+        case "tab" if argument in studios.TABS:
+            return _with(state, studio._replace(tab=argument, first=0, confirm=""))
+        case "turn" if argument[:-1] in studios.ROWS and argument[-1:] in ("+", "-"):
+            turned = studios.turn(studio.recipe, argument[:-1], 1 if argument[-1] == "+" else -1)
+            return _with(state, studio._replace(recipe=turned))
+        case "train":
+            return _train(state, argument)
+        case "watch":
+            return _chosen(state, argument, with_effect=lambda path: Watch(path))
+        case "copy":
+            return _chosen(state, argument, with_effect=lambda path: CopyRun(path))
+        case "bin":
+            return _bin(state, argument)
+        case "hard" if argument.isascii() and argument.isdigit() and int(argument) < len(studio.hardest):
+            return with_effect(pen_up(state), Trace(studio.hardest[int(argument)]))
+        case "answer" if run is not None and run.kept:
+            return _answer(state, run.path)
+    return state
+
+
+def seen(state: PlayState, event: RunSeen) -> PlayState:
+    """What is known of the watched run now."""
+    studio, before = state.studio, state.studio.run
+    if studio.answers == NEW and event.status == "starting":
+        studio = studio._replace(answers=event.path)
+    state = _with(state, studio._replace(run=event, hardest=studio.hardest if _same(before, event) else ()))
+    if event.text and (before is None or event.text != before.text):
+        state = say(state, event.text)
+    if event.path == studio.answers and event.kept and not state.awaited[0]:
+        state = _answer(_with(state, state.studio._replace(answers="")), event.path)
+    return state
+
+
+def traced(state: PlayState, event: Traced) -> PlayState:
+    """A validation digit comes onto the canvas, as ink that was traced from its pixels."""
+    if not event.strokes:
+        return say(state, "Nothing could be traced in that picture.")
+    ink = tuple(Stroke(points, (state.time,) * len(points)) for points in event.strokes)
+    said = f"It is a {event.label}; this network said {event.said}. Traced from the picture."
+    return say(replace_ink(pen_up(state), ink), said)
+
+
+def _train(state: PlayState, what: str) -> PlayState:
+    run = state.studio.run
+    if what == "start":
+        if run is not None and run.lives:
+            return say(state, f"{run.name} is being trained: stop it first.")
+        used = state.models[0]
+        start = used.path if state.studio.recipe.start and used is not None else ""
+        state = _with(state, state.studio._replace(tab="curves", first=0, answers=NEW))
+        return with_effect(state, Start(state.studio.recipe, start, ""))
+    if run is None:
+        return state
+    if what == "go-on" and run.status in ("stopped", "failed") and run.total:
+        return with_effect(state, Start(state.studio.recipe, "", run.path))
+    if what in ("pause", "resume", "stop") and run.lives:
+        return with_effect(state, Steer(run.path, what))
+    if what in ("rate+", "rate-") and run.status in ("training", "paused"):
+        rate = studios.faster(run.learning_rate, 1 if what == "rate+" else -1)
+        return with_effect(state, Steer(run.path, "learning_rate", rate))
+    return state
+
+
+def _answer(state: PlayState, path: str) -> PlayState:
+    now = state.models[0]
+    if now is not None and now.path == path:
+        return state
+    return with_effect(await_run(state, 0, path), LoadModel(path, 0))
+
+
+def _chosen(state: PlayState, name: str, *, with_effect) -> PlayState:
+    chosen = next((model for model in state.listed if model.name == name), None)
+    if chosen is None:
+        return state
+    return state._replace(effects=(*state.effects, with_effect(chosen.path)))
+
+
+def _bin(state: PlayState, name: str) -> PlayState:
+    chosen = next((model for model in state.listed if model.name == name), None)
+    if chosen is None:
+        return state
+    run = state.studio.run
+    if run is not None and run.path == chosen.path and run.lives:
+        return say(state, f"{name} is being trained: stop it first.")
+    if state.studio.confirm != chosen.path:
+        state = _with(state, state.studio._replace(confirm=chosen.path))
+        return say(state, f"Press once more to put {name} into the bin.")
+    return with_effect(_with(state, state.studio._replace(confirm="")), BinRun(chosen.path))
+
+
+def _same(one: RunSeen | None, other: RunSeen) -> bool:
+    return one is not None and one.path == other.path
+
+
+def _with(state: PlayState, studio: Studio) -> PlayState:
+    return state._replace(studio=studio)

@@ -1,0 +1,203 @@
+"""Score my hand: writes twenty digits on request, then says how they were read."""
+
+from play.events import Card, Taken
+from play.layout import Control, Layout, Rect
+from play.places import gap_of
+from play.score import DIGITS, TIMES, Score
+from play.state import PlayState
+from play.verdict import NOT_A_DIGIT
+from play.view import parts
+from play.view.painter import Block, Painter
+from play.view.screen import Screen
+
+SHOWN = 8
+"""Drawings of the card at most: those that were read wrongly, then the least sure."""
+
+
+def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
+    """What is asked for and how far one is, or the card."""
+    upper, lower, _ = _places(state, layout)
+    score = state.score
+    card = score.card
+    if card is not None:
+        return _card_block(score, card, upper), _worst_block(score, lower)
+    if score.asked:
+        return _asked_block(score, upper), _progress_block(score, lower)
+    return _begin_block(score.last, upper), _last_block(score.last, lower)
+
+
+def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
+    """Begin, next, one back, stop."""
+    _, _, places = _places(state, layout)
+    score = state.score
+    if not score.asked:
+        label = "Once more" if score.card is not None else "Begin"
+        return (Control("score:begin", places[0], label, tip="Write twenty digits"),)
+    ready = bool(state.strokes)
+    return (
+        Control(
+            "score:next", places[0], "Next", "", "Enter", enabled=ready, tip="It is written: the next one"
+        ),
+        Control("score:back", places[1], "Back", enabled=bool(score.taken), tip="Write the last one again"),
+        Control("score:stop", places[2], "Stop", tip="Throw these away"),
+    )
+
+
+def _places(state: PlayState, layout: Layout) -> tuple[Rect, Rect, tuple[Rect, ...]]:
+    panel, gap = layout.panel, gap_of(layout)
+    button = round(layout.text * 2.6)
+    rest = panel.top(max(0, panel.h - button - gap))
+    buttons = panel.below(rest.h + gap).columns(3 if state.score.asked else 1, gap)
+    if panel.w > 1.15 * panel.h:
+        upper, lower = rest.columns(2, gap)
+    else:
+        upper = rest.top(round(rest.h * 0.55))
+        lower = rest.below(upper.h + gap)
+    return upper, lower, buttons
+
+
+def _begin_block(last: Card | None, rect: Rect) -> Block:
+    texts = (
+        f"Write {len(DIGITS) * TIMES} digits as they are asked for, in your own hand. Then a card says how "
+        "many were read, which were taken for others, which was slowest and which was least sure.",
+        f"Write {len(DIGITS) * TIMES} digits as they are asked for; a card says how they were read.",
+    )
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        inner = rect.inset(painter.px(14))
+        palette = painter.palette
+        inner = inner.below(painter.paragraph("Score my hand", inner, palette.text, size=1.4, bold=True))
+        parts.note(painter, texts, inner.below(painter.px(6)), palette.muted, size=1.0)
+
+    return Block(rect, "begin", paint)
+
+
+def _last_block(last: Card | None, rect: Rect) -> Block:
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        inner = parts.heading(painter, "Last time", rect.inset(painter.px(14)))
+        if last is None:
+            painter.paragraph("Nothing yet.", inner, painter.palette.muted)
+            return
+        _lines(painter, inner, last, others=True)
+
+    return Block(rect, ("last", last), paint)
+
+
+def _asked_block(score: Score, rect: Rect) -> Block:
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        inner = parts.heading(painter, "Write a", rect.inset(painter.px(14)))
+        painter.digit(score.asked, inner.inset(painter.px(6)), palette.accent)
+
+    return Block(rect, ("asked", score.asked, len(score.taken)), paint)
+
+
+def _progress_block(score: Score, rect: Rect) -> Block:
+    done, count = len(score.taken), len(score.order)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        inner = parts.heading(painter, f"{done + 1} of {count}", rect.inset(painter.px(14)))
+        columns = 10 if inner.w > inner.h else 5
+        rows = -(-count // columns)
+        side = min(inner.w // columns, max(1, inner.h // rows))
+        for i in range(count):
+            place = Rect(inner.x + (i % columns) * side, inner.y + (i // columns) * side, side, side)
+            place = place.inset(max(1, side // 16))
+            painter.box(place, palette.raised, 6)
+            if i < done:
+                lines = score.taken[i].strokes
+                small = parts.unit_thumbnail(lines, max(4, place.w), palette.raised, palette.text)
+                painter.surface.blit(small, (place.x, place.y))
+            elif i == done:
+                painter.box(place, palette.raised, 6, palette.accent, 3)
+
+    return Block(rect, ("progress", score.taken, done), paint)
+
+
+def _card_block(score: Score, card: Card, rect: Rect) -> Block:
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        inner = rect.inset(painter.px(14))
+        line = round(painter.text_size * 2.4)
+        text = f"{card.right} of {card.of} read"
+        painter.text(text, inner.top(line), palette.text, size=1.9, bold=True, smallest=0.4)
+        used = line + _lines(painter, inner.below(line), card, others=False)
+        rest = inner.below(used + painter.px(4))
+        if score.last is not None and rest.h > 0:
+            then = f"Last time: {score.last.right} of {score.last.of}"
+            texts = (f"{then}, {score.last.date}, by {score.last.model}", f"{then}, {score.last.date}", then)
+            used = parts.note(painter, [t.replace(", ,", ",") for t in texts], rest, palette.text, size=0.95)
+            rest = rest.below(used + painter.px(4))
+        if score.saved:
+            name = score.saved.replace("\\", "/").rsplit("/", 2)
+            short = "/".join(name[-2:])
+            command = f"digitjax bench drawn --data strokes:{score.saved}"
+            texts = (f"Score them again: {command}", f"Saved: {score.saved}", f"Saved: {short}", short)
+            parts.note(painter, texts, rest, palette.muted, size=0.8)
+
+    return Block(rect, ("card", card, score.last, score.saved), paint)
+
+
+def _lines(painter: Painter, rect: Rect, card: Card, *, others: bool) -> int:
+    """Confusions, slowest, least sure; returns the height used."""
+    palette = painter.palette
+    wrong = [f"{word} as {'none' if said == NOT_A_DIGIT else said}" for word, said in card.wrong]
+    shown = ", ".join(wrong[:6]) + (f" and {len(wrong) - 6} more" if len(wrong) > 6 else "")
+    texts = [(f"{card.right} of {card.of} read", f"{card.right} of {card.of}")] if others else []
+    texts += [
+        (f"Taken for others: {shown}", f"{len(wrong)} taken for others")
+        if wrong
+        else ("None taken for another",)
+    ]
+    texts += [(f"Slowest: {card.slowest[1]}, {card.slowest[0]:.1f} s",)] if card.slowest[1] else []
+    texts += [(f"Least sure: {card.worst[1]}, {parts.percent(card.worst[0])}",)] if card.worst[1] else []
+    if others and card.date:
+        texts.append((f"{card.date}, by {card.model}", card.date))
+    used = 0
+    for options in texts:
+        used += parts.note(painter, options, rect.below(used), palette.muted, size=0.95)
+    return used
+
+
+def _worst_block(score: Score, rect: Rect) -> Block:
+    worst = sorted(score.taken, key=lambda one: (one.right, one.probability))[:SHOWN]
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        inner = parts.heading(painter, "The hardest to read", rect.inset(painter.px(14)))
+        columns = 4
+        line = round(painter.text_size * 1.3)
+        width = inner.w // columns
+        side = min(width, max(4, inner.h // 2 - line)) - painter.px(6)
+        for i, one in enumerate(worst):
+            x, y = inner.x + (i % columns) * width, inner.y + (i // columns) * (side + line + painter.px(6))
+            _thumbnail(painter, Rect(x + (width - side) // 2, y, side, side), one)
+            _caption(painter, Rect(x, y + side, width, line), one)
+
+    return Block(rect, ("worst", tuple(worst)), paint)
+
+
+def _thumbnail(painter: Painter, rect: Rect, one: Taken) -> None:
+    palette = painter.palette
+    if rect.w < 4:
+        return
+    painter.surface.blit(
+        parts.unit_thumbnail(one.strokes, rect.w, palette.paper, palette.ink), (rect.x, rect.y)
+    )
+
+
+def _caption(painter: Painter, rect: Rect, one: Taken) -> None:
+    palette = painter.palette
+    said = "none" if one.said == NOT_A_DIGIT else one.said
+    text = f"{one.word} · {parts.percent(one.probability)}" if one.right else f"{one.word} ✗ {said}"
+    color = palette.muted if one.right else palette.second
+    painter.text(text, rect, color, size=0.85, bold=not one.right, align="centre", smallest=0.5)
+
+
+SCREEN = Screen(blocks, controls)

@@ -1,0 +1,374 @@
+"""Train: make a network, watch it learn while it answers for the canvas, change it on the way."""
+
+import math
+
+import numpy as np
+
+from play import studio as studios
+from play.events import ModelInfo
+from play.layout import Control, Layout, Rect
+from play.places import gap_of, train_list, train_places
+from play.state import PlayState
+from play.studio import HardDigit, RunSeen
+from play.verdict import duration
+from play.view import charts, parts
+from play.view.answer import strip_block
+from play.view.charts import Curve
+from play.view.painter import Block, Painter
+from play.view.screen import Screen
+
+WORDS = {
+    "starting": "starting",
+    "training": "training",
+    "paused": "paused",
+    "stopped": "stopped",
+    "finished": "finished",
+    "failed": "stopped",
+    "gone": "not there any more",
+}
+WAITING = {
+    "curves": "Press Start: loss and accuracy appear here while the network learns.",
+    "digits": "After the first epoch: how well each digit is read, and what is taken for what.",
+    "hardest": "After the first epoch: the held-out digits that the network finds hardest.",
+    "runs": "No run yet.",
+}
+
+
+def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
+    """The answer, the chosen tab, and how the run goes."""
+    places = train_places(layout)
+    studio, run = state.studio, state.studio.run
+    found = [strip_block(state, places.answer), _status_block(run, places.status)]
+    match studio.tab:
+        case "recipe":
+            found += [_row_block(state, layout, row, rect) for row, rect in _rows(layout)]
+        case "curves" if run is not None and len(run.points) > 1:
+            found.append(_curves_block(run, places.body))
+        case "digits" if run is not None and any(epoch.confusion for epoch in run.epochs):
+            found.append(_digits_block(run, places.body))
+        case "hardest" | "runs" if (listing := train_list(state, places.body, layout)) and listing.cells:
+            found.append(_heading_block(state, listing.heading, bool(listing.limit)))
+            for index, rect in listing.cells:
+                if studio.tab == "runs":
+                    found.append(_run_block(state, layout, rect, state.listed[index]))
+                else:
+                    found.append(_hard_block(state, rect, index, studio.hardest[index]))
+        case _:
+            found.append(_waiting_block(places.body, WAITING[studio.tab]))
+    return tuple(found)
+
+
+def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
+    """The tabs, what the chosen one offers, and the buttons of the run."""
+    places = train_places(layout)
+    studio = state.studio
+    found = [
+        Control(f"tab:{tab}", rect, studios.TITLES[tab], on=studio.tab == tab)
+        for tab, rect in zip(studios.TABS, places.tabs, strict=True)
+    ]
+    if studio.tab == "recipe":
+        for row, rect in _rows(layout):
+            less, more = _turns(layout, rect)
+            about = studios.LABELS[row]
+            found.append(Control(f"turn:{row}-", less, "‹", plate=True, tip=f"{about}: the one before"))
+            found.append(Control(f"turn:{row}+", more, "›", plate=True, tip=f"{about}: the next"))
+    listing = train_list(state, places.body, layout)
+    if listing is not None and listing.limit:
+        found.append(Control("scroll:up", listing.up, "▲", enabled=listing.first > 0))
+        found.append(Control("scroll:down", listing.down, "▼", enabled=listing.first < listing.limit))
+    for index, rect in listing.cells if listing is not None else ():
+        if studio.tab == "hardest":
+            tip = "Put it on the canvas, traced from the picture"
+            found.append(Control(f"hard:{index}", rect, "", own=True, tip=tip))
+        else:
+            found += _run_controls(state, layout, rect, state.listed[index])
+    buttons = _buttons(state)
+    columns = places.buttons.columns(len(buttons), gap_of(layout))
+    found += [button._replace(rect=rect) for button, rect in zip(buttons, columns, strict=True)]
+    return tuple(found)
+
+
+def _buttons(state: PlayState) -> list[Control]:
+    """What can be done with the run, its places still to be filled in."""
+    run, nowhere = state.studio.run, Rect(0, 0, 0, 0)
+    status = "" if run is None else run.status
+    found = [Control("train:start", nowhere, "Start", tip="Train a new network by this recipe")]
+    if run is not None and run.lives:
+        going, ready = status == "training", status != "starting"
+        name, label = ("pause", "Pause") if status != "paused" else ("resume", "Go on")
+        found = [
+            Control(f"train:{name}", nowhere, label, enabled=ready, on=status == "paused"),
+            Control("train:rate-", nowhere, "Rate ‹", enabled=ready, tip="A lower learning rate from now on"),
+            Control(
+                "train:rate+", nowhere, "Rate ›", enabled=ready, tip="A higher learning rate from now on"
+            ),
+            Control("train:stop", nowhere, "Stop", enabled=going or ready, tip="Save and stop"),
+        ]
+    elif status in ("stopped", "failed") and run is not None and run.total:
+        tip = "Go on where it was last saved"
+        found.append(Control("train:go-on", nowhere, "Go on", tip=tip))
+    used = state.models[0]
+    if run is not None and run.kept and (used is None or used.path != run.path):
+        loads = state.awaited[0] == run.path
+        label = "Loading" if loads else "Use it"
+        tip = "Let this network answer for the canvas"
+        found.append(Control("answer", nowhere, label, enabled=not loads, tip=tip))
+    return found
+
+
+# Recipe
+
+
+def _rows(layout: Layout) -> list[tuple[str, Rect]]:
+    body = train_places(layout).body
+    height = min(body.h, round(len(studios.ROWS) * layout.text * 3))
+    rows = body.top(height).rows(len(studios.ROWS), max(1, gap_of(layout) // 3))
+    return list(zip(studios.ROWS, rows, strict=True))
+
+
+def _turns(layout: Layout, rect: Rect) -> tuple[Rect, Rect]:
+    """The two buttons of a row."""
+    side = max(16, min(round(layout.text * 2.2), rect.w // 5))
+    height = max(min(16, rect.h), rect.h - max(2, round(6 * layout.unit)))
+    y = rect.y + (rect.h - height) // 2
+    left = rect.x + round(rect.w * 0.34)
+    return Rect(left, y, side, height), Rect(
+        rect.right - side - max(2, round(4 * layout.unit)), y, side, height
+    )
+
+
+def _row_block(state: PlayState, layout: Layout, row: str, rect: Rect) -> Block:
+    recipe = state.studio.recipe
+    text = studios.value(recipe, row)
+    changed = row != "preset" and studios.value(studios.of_preset(recipe.preset), row) != text
+    less, more = _turns(layout, rect)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        label = Rect(rect.x + painter.px(10), rect.y, less.x - rect.x - painter.px(14), rect.h)
+        painter.text(studios.LABELS[row], label, palette.muted, size=0.9, smallest=0.6)
+        place = Rect(less.right + painter.px(4), rect.y, more.x - less.right - painter.px(8), rect.h)
+        painter.text(text, place, palette.text, bold=changed, align="centre", smallest=0.5)
+
+    return Block(rect, (row, text, changed), paint)
+
+
+# How it goes
+
+
+def _status_block(run: RunSeen | None, rect: Rect) -> Block:
+    key = None if run is None else run._replace(points=(), epochs=(), kept=(), changed=())
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.ground)
+        painter.box(rect, palette.surface, 12)
+        inner = rect.inset(painter.px(9))
+        if run is None:
+            parts.note(
+                painter, ("Choose a recipe and press Start.", "Press Start."), inner, palette.muted, 1.0
+            )
+            return
+        bar = max(2, painter.px(5))
+        lines = inner.top(inner.h - bar - painter.px(3)).rows(2)
+        painter.text(f"{run.name}: {WORDS[run.status]}", lines[0], palette.text, bold=True, smallest=0.5)
+        facts = _facts(run)
+        painter.text(facts, lines[1], palette.muted, size=0.9, smallest=0.5)
+        track = Rect(inner.x, inner.bottom - bar, inner.w, bar)
+        painter.box(track, palette.raised, 3)
+        done = round(track.w * run.step / run.total) if run.total else 0
+        if done > 0:
+            painter.box(track._replace(w=max(done, bar)), palette.accent, 3)
+
+    return Block(rect, key, paint)
+
+
+def _facts(run: RunSeen) -> str:
+    """Where the run is, in a line."""
+    found = [f"step {run.step:,} of {run.total:,}" if run.total else ""]
+    if run.images_per_second:
+        found = [f"{run.images_per_second:,.0f} images/s"]
+        found += [f"{duration(run.left)} left" if run.left is not None else ""]
+    if run.learning_rate:
+        found.append(f"rate {run.learning_rate:.3g}")
+    return " · ".join(part for part in found if part)
+
+
+def _curves_block(run: RunSeen, rect: Rect) -> Block:
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        inner = rect.inset(painter.px(10))
+        two = inner.columns(2, painter.px(12)) if inner.w > 1.6 * inner.h else inner.rows(2, painter.px(8))
+        _loss(painter, run, two[0])
+        _accuracy(painter, run, two[1])
+
+    return Block(rect, (run.points, run.epochs, run.changed, run.total), paint)
+
+
+def _legend(painter: Painter, rect: Rect, text: str) -> Rect:
+    """A chart's title; the held-out curve is thick and dotted, so the words need no colours."""
+    height = round(painter.text_size * 1.3)
+    painter.text(text, rect.top(height), painter.palette.muted, size=0.85, smallest=0.5)
+    return rect.below(height)
+
+
+def _loss(painter: Painter, run: RunSeen, rect: Rect) -> None:
+    palette = painter.palette
+
+    def log(value: float) -> float:
+        return math.log10(min(max(value, 1e-4), 100.0))
+
+    training = [(step, log(loss)) for step, loss, _ in run.points]
+    held_out = [(one.step, log(one.loss)) for one in run.epochs if one.loss is not None]
+    values = [y for _, y in (*training, *held_out)]
+    low, high = math.floor(min(values) * 2) / 2, math.ceil(max(values) * 2) / 2 + 1e-9
+    labels = [(exponent, f"{10.0**exponent:g}") for exponent in range(math.ceil(low), math.floor(high) + 1)]
+    rest = _legend(painter, rect, "Loss: batches; ● held out")
+    charts.chart(
+        painter,
+        rest,
+        [Curve(training, palette.muted), Curve(held_out, palette.accent, True, True)],
+        x_most=run.total,
+        low=low,
+        high=high,
+        labels=labels,
+        marks=run.changed,
+    )
+
+
+def _accuracy(painter: Painter, run: RunSeen, rect: Rect) -> None:
+    palette = painter.palette
+
+    def nines(value: float) -> float:
+        """Equal room for each tenth of the errors: 90, 99, 99.9 %."""
+        return -math.log10(max(1.0 - value, 10**-3.3))
+
+    training = [(step, nines(accuracy)) for step, _, accuracy in run.points]
+    held_out = [(one.step, nines(one.accuracy)) for one in run.epochs if one.accuracy is not None]
+    rest = _legend(painter, rect, "Right: batches; ● held out")
+    charts.chart(
+        painter,
+        rest,
+        [Curve(training, palette.muted), Curve(held_out, palette.accent, True, True)],
+        x_most=run.total,
+        low=0.0,
+        high=3.3,
+        labels=((0.0, "0 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9")),
+        marks=run.changed,
+    )
+
+
+def _digits_block(run: RunSeen, rect: Rect) -> Block:
+    epochs = [epoch for epoch in run.epochs if epoch.confusion]
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect)
+        inner = rect.inset(painter.px(10))
+        wide = inner.w > inner.h
+        upper = inner.columns(2, painter.px(12))[0] if wide else inner.top(round(inner.h * 0.5))
+        lower = inner.columns(2, painter.px(12))[1] if wide else inner.below(upper.h + painter.px(6))
+        series = [[epoch.digits[digit] or 0.0 for epoch in epochs] for digit in range(10)]
+        low = max(0.0, math.floor(min(min(values) for values in series) * 20) / 20 - 0.01)
+        for digit, row in enumerate(upper.rows(10, painter.px(2))):
+            name, number = round(painter.text_size * 1.2), round(painter.text_size * 3.4)
+            painter.text(str(digit), row._replace(w=name), palette.text, bold=True)
+            line = Rect(row.x + name, row.y, max(0, row.w - name - number), row.h)
+            charts.sparkline(painter, line, series[digit], low, palette.accent)
+            text = f"{100 * series[digit][-1]:.1f} %"
+            place = Rect(row.right - number, row.y, number, row.h)
+            painter.text(text, place, palette.muted, size=0.85, align="right")
+        charts.confusion(painter, lower, epochs[-1].confusion or ())
+
+    return Block(rect, tuple(epoch.confusion for epoch in epochs), paint)
+
+
+# Lists
+
+
+def _heading_block(state: PlayState, heading: Rect, scrolls: bool) -> Block:
+    texts = {
+        "runs": (f"{len(state.listed)} runs", ""),
+        "hardest": ("What it is ✗ what the network said", "Is ✗ said"),
+    }[state.studio.tab]
+    room = 2 * heading.h + heading.h // 3 if scrolls else 0
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        painter.fill(rect, painter.palette.ground)
+        parts.note(painter, [text for text in texts if text], rect, painter.palette.muted, size=0.9)
+
+    return Block(heading._replace(w=max(0, heading.w - room)), texts, paint)
+
+
+def _hard_block(state: PlayState, rect: Rect, index: int, digit: HardDigit) -> Block:
+    action = f"hard:{index}"
+    focused, hovered = state.focus == action, state.hover == action
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect, focused=focused, hovered=hovered)
+        inner = rect.inset(painter.px(5))
+        line = round(painter.text_size * 1.2)
+        values = np.frombuffer(digit.pixels, np.uint8).reshape(digit.side, digit.side)
+        painter.image(values, inner.top(inner.h - line), palette.paper, palette.ink)
+        wrong = digit.label != digit.said
+        text = (
+            f"{digit.label} ✗ {digit.said}"
+            if wrong
+            else f"{digit.label} · {parts.percent(digit.probability)}"
+        )
+        color = palette.second if wrong else palette.muted
+        painter.text(text, inner.below(inner.h - line), color, size=0.85, bold=wrong, align="centre")
+
+    return Block(rect, (digit, focused, hovered), paint)
+
+
+def _run_places(layout: Layout, rect: Rect) -> tuple[Rect, tuple[Rect, ...]]:
+    """Of a run's card: where it is described, and its three buttons."""
+    inner = rect.inset(max(2, round(9 * layout.unit)))
+    upper = inner.top(round(inner.h * 0.46))
+    return upper, inner.below(upper.h).columns(3, max(2, round(4 * layout.unit)))
+
+
+def _run_controls(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) -> list[Control]:
+    _, places = _run_places(layout, rect)
+    run = state.studio.run
+    watched = run is not None and run.path == info.path
+    sure = state.studio.confirm == info.path
+    return [
+        Control(f"watch:{info.name}", places[0], "Watch", on=watched, plate=True, tip="Show how it went"),
+        Control(f"copy:{info.name}", places[1], "Copy", plate=True, tip="Copy it under another name"),
+        Control(
+            f"bin:{info.name}", places[2], "Sure?" if sure else "Bin", on=sure, plate=True, tip="Into the bin"
+        ),
+    ]
+
+
+def _run_block(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) -> Block:
+    upper, _ = _run_places(layout, rect)
+    accuracy = "" if info.accuracy is None else f"{100 * info.accuracy:.2f} %"
+    used = state.models[0] is not None and state.models[0].path == info.path
+    facts = "broken" if info.error else accuracy
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        parts.card(painter, rect, chosen=used)
+        half = round(upper.w * 0.62)
+        color = palette.second if info.error else palette.text
+        painter.text(info.name, upper._replace(w=half), color, bold=True, smallest=0.5)
+        place = Rect(upper.x + half, upper.y, upper.w - half, upper.h)
+        painter.text(facts, place, palette.muted, size=0.9, align="right", smallest=0.5)
+
+    return Block(rect, (info, used), paint)
+
+
+def _waiting_block(rect: Rect, text: str) -> Block:
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        painter.paragraph(text, rect.inset(painter.px(14)), painter.palette.muted)
+
+    return Block(rect, text, paint)
+
+
+SCREEN = Screen(blocks, controls)

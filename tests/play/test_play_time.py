@@ -1,0 +1,198 @@
+"""The time machine: its sliders, what each step says, and the steps in the reading process's memory."""
+
+import multiprocessing
+
+import jax
+import numpy as np
+import pygame
+import pytest
+
+from digitjax import runs
+from digitjax.checkpoint import Saver, load_model, load_params
+from digitjax.config import ModelConfig, TrainConfig
+from digitjax.loop import fresh_state
+from play import launch, timeline, wire, worker
+from play.effects import Film, ShowStep
+from play.events import Filmed, Focus, FramesListed, KeyPress, ModelReady, PenDown, PenUp, Press
+from play.ink import Stroke
+from play.layout import arrange
+from play.reader import make_reader
+from play.translate import Pointer, translate
+from play.update import update
+from play.view.frame import controls_of
+from tests.play.fakes import Script, make_loop
+from tests.play.scenes import CNN, FOUR, SMALL, scene, strokes_events
+
+CONFIG = TrainConfig(model=ModelConfig(kind="mlp", hidden=(8,)))
+
+
+def test_a_drawing_comes_back_in_its_own_time():
+    ink = (
+        Stroke(((0.0, 0.0), (1.0, 0.0), (2.0, 0.0)), (10.0, 10.5, 11.0)),
+        Stroke(((5.0, 5.0), (6.0, 5.0)), (13.0, 14.0)),
+    )
+    assert timeline.seconds(ink) == 4.0 and timeline.until(ink, 1.0) is ink
+    counts = [[len(s.points) for s in timeline.until(ink, part)] for part in (0.0, 0.13, 0.5, 0.75, 0.9)]
+    assert counts == [[1], [2], [3], [3, 1], [3, 1]]
+    timeless = tuple(Stroke(s.points, (3.0,) * len(s.points)) for s in ink)
+    counts = [[len(s.points) for s in timeline.until(timeless, part)] for part in (0.0, 0.4, 0.8)]
+    assert counts == [[1], [2], [3, 1]]
+    assert timeline.until((), 0.5) == ()
+
+
+def test_learnt_is_since_when_nothing_else_was_said():
+    said = [(word, 0.5) for word in "1494999"]
+    assert timeline.learnt(said) == 4 and timeline.learnt(said[:1]) == 0 and timeline.learnt(()) is None
+
+
+def test_the_slider_goes_through_the_steps_and_back_to_the_newest():
+    state = scene("time")._replace(effects=())
+    steps = [frame.step for frame in state.timeline.frames]
+    start = update(state, Press("slide:frame=0"))
+    assert start.effects == (ShowStep(0),) and start.timeline.shown == 0
+    assert update(start, Press("slide:frame=0.0000")).effects == start.effects
+    for event in (KeyPress("right"), Press("slide:frame=+")):
+        assert update(start, event).effects[-1] == ShowStep(steps[1])
+    focused = update(start, Focus("slide:frame"))
+    assert update(focused, KeyPress("right")).effects[-1] == ShowStep(steps[1])
+    assert update(start, KeyPress("left")) == start
+    for nonsense in ("slide:frame=nan", "slide:frame=7", "slide:frame", "slide:x=0.5", "slide:part=1e400"):
+        assert update(start, Press(nonsense)) == start
+    away = update(start, Press("screen:draw"))
+    assert away.effects[-1] == ShowStep(None) and away.timeline.at is None
+    back = update(away, Press("screen:time"))
+    assert back.effects[-1] == Film(CNN.path) and back.timeline.frames == state.timeline.frames
+
+
+def test_another_network_brings_its_own_steps():
+    state = update(scene("time")._replace(effects=()), ModelReady(SMALL))
+    assert state.effects == (Film(SMALL.path),) and state.timeline.frames == ()
+    late = FramesListed(CNN.path, scene("time").timeline.frames, True)
+    assert update(state, late).timeline.frames == ()
+
+
+def test_answers_of_all_steps_are_for_their_ink_alone():
+    state = scene("time")
+    said = tuple(("7", 0.5) for _ in state.timeline.frames)
+    assert update(state, Filmed(CNN.path, state.revision, said)).timeline.said == said
+    for wrong in (
+        Filmed("/other", state.revision, said),
+        Filmed(CNN.path, state.revision + 1, said),
+        Filmed(CNN.path, state.revision, said[1:]),
+    ):
+        assert update(state, wrong).timeline.said == state.timeline.said
+    cleared = update(state, Press("clear"))
+    old = update(cleared, Filmed(CNN.path, state.revision, said))
+    assert old.timeline.said != said
+
+
+@pytest.mark.parametrize(
+    "event", [PenDown(5.0, 5.0, 9.0), Press("undo"), Press("label:4"), Press("screen:draw"), KeyPress("c")]
+)
+def test_whatever_happens_to_a_part_of_a_drawing_happens_to_the_whole(event):
+    state = scene("time")._replace(effects=())
+    part = update(state, Press("slide:part=0.5"))
+    assert len(part.strokes) == 1 and part.timeline.ink == state.strokes and part.past == state.past
+    after, wanted = update(part, event), update(state, event)
+    assert after.timeline.ink is None and [s.points for s in after.strokes] == [
+        s.points for s in wanted.strokes
+    ]
+    for one, other in zip(after.effects, wanted.effects, strict=True):
+        assert one == other or (one.ink == other.ink and one.word == other.word)  # pyright: ignore
+    assert update(part, Press("slide:part=1")).strokes == state.strokes
+
+
+def test_all_steps_are_asked_when_the_pen_is_up(tmp_path):
+    script = Script([Press("screen:time")], strokes_events(FOUR[:1])[:-1], [], [PenUp(1.0)], [])
+    loop = make_loop(tmp_path, script)
+    for _ in range(5):
+        loop.step()
+    assert [query.film for query in loop.classifier.asked] == [False, True]  # pyright: ignore
+    assert all(query.why for query in loop.classifier.asked)  # pyright: ignore
+    loop.outside.close()
+    loop.window.close()
+
+
+@pytest.mark.parametrize("kind", ["mouse", "finger"])
+def test_a_slider_follows_the_pointer_beyond_its_ends(kind):
+    state = scene("time", 800, 600)
+    layout = arrange(state)
+    controls = controls_of(state, layout)
+    rect = next(control.rect for control in controls if control.action == "slide:frame")
+    found, pointer = [], Pointer()
+    for number, x in enumerate((rect.x, rect.x + rect.w // 2, rect.right + 300)):
+        y = rect.y + 3
+        if kind == "mouse":
+            about = {"pos": (x, y), "button": 1, "buttons": (1, 0, 0), "touch": False}
+            event = pygame.event.Event(pygame.MOUSEMOTION if number else pygame.MOUSEBUTTONDOWN, **about)
+        else:
+            event = pygame.event.Event(
+                pygame.FINGERMOTION if number else pygame.FINGERDOWN, x=x / 800, y=y / 600, finger_id=4
+            )
+        pointer, events = translate(event, pointer, layout, controls, focus=None, time=0.0)
+        found += events
+    parts = [float(event.action.partition("=")[2]) for event in found]
+    assert parts == pytest.approx([0, 0.5, 1], abs=0.01)
+
+
+@pytest.fixture
+def process(tmp_path):
+    """A worker with a run of three steps whose params differ, its last in use, and what it sends."""
+    run = tmp_path / "run"
+    run.mkdir()
+    runs.write_config(run, CONFIG)
+    state = fresh_state(CONFIG)
+    with Saver(run) as saver:
+        for step, accuracy in ((0, None), (4, 0.7), (9, 0.9)):
+            state = state._replace(
+                params=jax.tree.map(lambda leaf, step=step: leaf * (1 + step) - 0.01 * step, state.params),
+                step=np.int32(step) + jax.numpy.zeros((), np.int32),
+            )
+            saver.save(state, {"accuracy": accuracy, "score": accuracy}, full=False, keep_params=True)
+    receive, send = multiprocessing.Pipe(duplex=False)
+    made = worker.Worker(receive, send, launch.Options())
+    loaded = load_model(run)
+    made._slots = {0: worker.Slot(loaded, make_reader(loaded.model, CONFIG.model), True)}
+    yield made, run, receive
+    receive.close()
+    send.close()
+
+
+def sent(receive) -> list:
+    found = []
+    while receive.poll(0):
+        found.append(wire.unpack(receive.recv_bytes()))
+    return found
+
+
+def test_the_kept_steps_answer_as_they_do_from_the_disk(process):
+    made, run, receive = process
+    made._load_film(str(run))
+    while not made._results.empty():
+        made._results.get()()
+    frames = [header for header, _ in sent(receive)]
+    assert [header["whole"] for header in frames] == [False, False, False, True]
+    assert frames[-1]["frames"] == [[0, None, False], [4, 0.7, True], [9, 0.9, True]]
+    points = np.concatenate([np.array(line) for line in FOUR])
+    header = {"revision": 3, "off": [], "why": False, "film": True}
+    arrays = [points, np.array([len(line) for line in FOUR])]
+    made._answer(header, arrays)
+    (_, answer), (about, said) = ((h, a[0]) for h, a in sent(receive))
+    assert about["kind"] == "filmed" and about["revision"] == 3
+    slot = made._slots[0]
+    from digitjax.segments import pack
+
+    packed = pack([np.array(line) for line in FOUR])
+    for row, step in zip(said, (0, 4, 9), strict=True):
+        params = load_params(run / runs.HISTORY / str(step), slot.loaded.model)
+        direct = np.asarray(slot.reader.read(params, packed.ends, packed.mask))
+        np.testing.assert_array_equal(row, direct[:11])
+    assert not np.allclose(said[0], said[1])
+    for step, wanted in ((4, said[1]), (0, said[0]), (-1, said[2])):
+        made._show_step(step)
+        made._answer(header | {"film": False}, arrays)
+        (ready, _), (_, (vector,)) = sent(receive)
+        assert ready["kind"] == "ready" and ready["info"]["step"] == (9 if step < 0 else step)
+        np.testing.assert_array_equal(vector[:11], wanted)
+        assert made._slots[0].follow == (step < 0), "a step of the past is not replaced by a newer one"
+    np.testing.assert_array_equal(answer[:11], said[2])

@@ -1,0 +1,313 @@
+"""The Train screen: recipes, what is watched of a run, and trainings in processes of their own."""
+
+import itertools
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitjax import claim, manifest, metrics, runs, steering
+from digitjax.config import ModelConfig, TrainConfig
+from digitjax.presets.registry import PRESETS, preset
+from play import effects, runner, studio, trace, watching
+from play.effects import LoadModel, Start, Steer, Watch
+from play.events import HardListed, ModelReady, Notice, Press, RunsChanged, Traced
+from play.studio import Recipe, RunSeen
+from play.update import update
+from tests.play.scenes import CNN, DIGITS, hard_digits, run_seen, scene
+
+CONFIG = TrainConfig(
+    data=("digits8x8",),
+    epochs=2,
+    epoch_examples=384,
+    batch_size=32,
+    model=ModelConfig(kind="mlp", hidden=(8,), geometry="uci8"),
+)
+
+
+# Recipes
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_recipe_of_a_preset_is_the_preset(name):
+    recipe = studio.of_preset(name)
+    assert studio.arguments(recipe, "mine.ndjson") == [name]
+    assert recipe.epochs == preset(name).epochs and recipe.channels == preset(name).model.channels
+
+
+def test_every_row_turns_both_ways_and_the_trainer_takes_what_comes_of_it():
+    from digitjax.commands.train import _config_of, _join_data, _parse
+
+    recipe = Recipe()
+    for row in studio.ROWS:
+        there = studio.turn(recipe, row, 1)
+        assert studio.value(there, row) != studio.value(recipe, row)
+        assert studio.turn(there, row, -1) == recipe or row in ("preset", "widths")
+    for row, by in (("kind", 1), ("widths", 1), ("widths", 1), ("sees", 1), ("epochs", -1), ("rate", 1)):
+        recipe = studio.turn(recipe, row, by)
+    recipe = recipe._replace(data="mine, MNIST, synth.")
+    argv = _join_data(studio.arguments(recipe, "/home/ada/my drawings.ndjson"))
+    config = _config_of(argv, _parse(argv, TrainConfig()))
+    assert (config.model.kind, config.model.hidden, config.model.geometry) == ("mlp", recipe.hidden, "uci8")
+    assert (config.epochs, config.optim.learning_rate) == (recipe.epochs, recipe.rate)
+    assert config.data == ("strokes:/home/ada/my drawings.ndjson=2", "mnist=7", "synthetic=1")
+
+
+def test_learning_rates_stop_at_both_ends():
+    assert studio.faster(0.005, 1) == 0.006 and studio.faster(0.005, -1) == 0.003
+    assert studio.faster(studio.RATES[-1], 1) == studio.RATES[-1]
+    assert studio.faster(studio.RATES[0], -1) == studio.RATES[0]
+
+
+# The state
+
+
+def asked(state, *events):
+    for event in events:
+        state = update(state, event)
+    return state.effects
+
+
+def test_buttons_ask_the_run_for_what_they_say():
+    state = scene("train")._replace(effects=())
+    path = run_seen().path
+    assert asked(state, Press("train:pause")) == (Steer(path, "pause"),)
+    assert asked(state, Press("train:stop")) == (Steer(path, "stop"),)
+    assert asked(state, Press("train:rate+")) == (Steer(path, "learning_rate", 0.006),)
+    assert asked(state, Press("train:rate-")) == (Steer(path, "learning_rate", 0.002),)
+    assert asked(state, Press("train:start")) == () and asked(state, Press("train:go-on")) == ()
+    stopped = update(state, run_seen("stopped"))
+    assert asked(stopped, Press("train:go-on")) == (Start(Recipe(), "", path),)
+    assert asked(stopped, Press("train:start")) == (Start(Recipe()),)
+    onwards = asked(stopped, Press("turn:start+"), Press("train:start"))
+    assert onwards == (Start(Recipe(start="in use"), CNN.path),)
+    assert asked(state, Press("screen:draw"), Press("train:pause")) == ()
+
+
+def test_a_run_that_was_started_answers_for_the_canvas_as_soon_as_it_has_a_step():
+    state = update(scene("train-recipe")._replace(effects=()), Press("train:start"))
+    state = update(state, RunSeen("/runs/cnn-14", "cnn-14", "starting"))
+    assert not any(isinstance(effect, LoadModel) for effect in state.effects)
+    state = update(state, run_seen())
+    assert state.effects[-1] == LoadModel("/runs/cnn-14", 0) and state.awaited[0] == "/runs/cnn-14"
+    again = update(update(state, ModelReady(CNN)), run_seen())
+    assert again.effects == state.effects, "asked for once: what a person chooses afterwards stays"
+
+
+def test_what_happens_to_a_run_is_said_once():
+    state = scene("train")
+    ended = run_seen("failed")._replace(text="The training was ended by signal 9.")
+    said = update(state, ended)
+    assert said.notice == ended.text
+    assert update(said._replace(notice=""), ended._replace(step=5)).notice == ""
+
+
+def test_a_hard_digit_comes_onto_the_canvas_one_undo_away_from_what_was_there():
+    state = scene("train-hardest")._replace(effects=())
+    assert asked(state, Press("hard:1")) == (effects.Trace(hard_digits()[1]),)
+    assert asked(state, Press("hard:99")) == asked(state, Press("hard:")) == ()
+    put = update(state, Traced(1, 4, (((1.0, 2.0), (3.0, 4.0)),)))
+    assert [tuple(s.points) for s in put.strokes] == [((1.0, 2.0), (3.0, 4.0))]
+    assert "It is a 1" in put.notice and update(put, Press("undo")).strokes == state.strokes
+    assert update(state, Traced(1, 4, ())).strokes == state.strokes
+
+
+def test_deleting_asks_twice_and_never_takes_what_is_trained():
+    state = scene("train-runs")._replace(effects=())
+    once = update(state, Press("bin:default"))
+    assert once.effects == () and "once more" in once.notice
+    assert asked(once, Press("bin:default")) == (effects.BinRun("/runs/default"),)
+    assert asked(once, Press("bin:cnn-9"), Press("bin:default")) == ()
+    living = update(state, run_seen()._replace(path="/runs/default"))
+    assert asked(living, Press("bin:default"), Press("bin:default")) == ()
+    assert asked(state, Press("copy:cnn-9")) == (effects.CopyRun("/runs/cnn-9"),)
+    assert asked(state, Press("watch:cnn-9"), Press("watch:none")) == (Watch("/runs/cnn-9"),)
+
+
+# Watching
+
+
+def lines(first: int, last: int) -> list[dict]:
+    return [
+        {"step": s, "loss": 3 / s, "accuracy": 1 - 1 / s, "seconds": s / 10} for s in range(first, last, 2)
+    ]
+
+
+def test_a_run_is_read_bit_by_bit_and_again_where_it_was_cut_back(tmp_path):
+    run = tmp_path / "cnn-0"
+    watch = watching.RunWatch(run)
+    assert watch.look(True).status == "starting" and watch.look(False).status == "gone"
+    run.mkdir()
+    runs.write_config(run, CONFIG)
+    assert watch.look(True).status == "starting"
+    file = metrics.MetricsFile(run / runs.METRICS, 0)
+    for line in lines(2, 9):
+        file.write(line)
+    seen = watch.look(True)
+    assert (seen.status, seen.step, seen.total) == ("training", 8, 24)
+    assert seen.points == tuple((s, 3 / s, 1 - 1 / s) for s in (2, 4, 6, 8))
+    assert seen.images_per_second == 320 and seen.left == pytest.approx(16 * 32 / 320)
+    table = [[5 if i == j else 0 for j in range(10)] for i in range(10)]
+    table[4][9] = 5
+    epoch = {"epoch": 1, "step": 12, "train_loss": 1.0, "train_accuracy": 0.5, "loss": 0.5, "accuracy": 0.9}
+    file.write(epoch | {"validation": {}, "confusion": table})
+    with (run / runs.METRICS).open("a") as torn:
+        torn.write('{"step": 14, "lo')
+    seen = watch.look(True)
+    assert [(e.step, e.loss, e.digits[4], e.digits[3]) for e in seen.epochs] == [(12, 0.5, 0.5, 1.0)]
+    with (run / runs.METRICS).open("a") as rest:
+        rest.write('ss": 0.1, "accuracy": 1.0, "seconds": 9}\nnonsense\n')
+    assert watch.look(True).points[-1] == (14, 0.1, 1.0)
+    file.close()
+    metrics.MetricsFile(run / runs.METRICS, 4).close()
+    assert [p[0] for p in watch.look(True).points] == [2, 4] and watch.look(True).epochs == ()
+    (run / steering.CHANGES).write_text('{"step": 3, "learning_rate": 0.5}\n{"step": 4, "pause": true}\n')
+    seen = watch.look(True)
+    assert (seen.status, seen.learning_rate, seen.changed) == ("paused", 0.5, (3,))
+    assert watch.look(False).status == "stopped" and watch.look(False, "It died.").text == "It died."
+    manifest.write_json(run / runs.SUMMARY, {})
+    assert watch.look(False).status == "finished"
+    (run / runs.CONFIG).unlink()
+    assert watch.look(False).status == "gone"
+
+
+def test_long_curves_are_thinned_to_their_means(tmp_path):
+    points = [(i, float(i), 0.5) for i in range(1000)]
+    thin = watching._thinned(points)
+    assert len(thin) <= watching.MOST_POINTS and thin[0] == (2, 2.0, 0.5)
+    assert [b[0] > a[0] for a, b in itertools.pairwise(thin)] == [True] * (len(thin) - 1)
+
+
+def test_hard_digits_are_read_whole_or_not_at_all(tmp_path):
+    good = {"label": 3, "said": 5, "probability": 0.25, "side": 8, "pixels": "00" * 63 + "ff"}
+    path = tmp_path / runs.HARDEST
+    path.write_text(json.dumps({"step": 1, "digits": [good]}))
+    (digit,) = watching.read_hardest(path)
+    assert (digit.label, digit.said, digit.pixels[-1]) == (3, 5, 255)
+    for name, wrong in (
+        ("side", 1000),
+        ("pixels", "zz"),
+        ("label", 10),
+        ("probability", "NaN"),
+        ("said", None),
+    ):
+        path.write_text(json.dumps({"digits": [good | {name: wrong}]}))
+        watch = watching.RunWatch(tmp_path)
+        assert watch.hardest() is None
+
+
+# Traces
+
+
+@pytest.mark.parametrize("word", DIGITS)
+def test_a_trace_runs_in_the_middle_of_the_ink_and_leaves_none_out(word):
+    digit = next(one for one in hard_digits() if str(one.label) == word)
+    pixels = np.frombuffer(digit.pixels, np.uint8).reshape(28, 28)
+    strokes = trace.trace(pixels)
+    places = np.concatenate([np.array(stroke) for stroke in strokes]) * 28 / 1000 - 0.5
+    assert len(strokes) <= 4
+    for x, y in places:
+        assert pixels[round(float(y)), round(float(x))] > 60
+    for y, x in np.argwhere(pixels > 200):
+        assert np.hypot(places[:, 0] - x, places[:, 1] - y).min() < 2.4
+    assert trace.trace(np.zeros((8, 8), np.uint8)) == ()
+
+
+# Processes
+
+
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(folder))
+    return folder
+
+
+def events_until(one: runner.Runner, wanted, seconds: float = 60.0) -> list:
+    """Events until `wanted` is true of one of them."""
+    found, end = [], time.monotonic() + seconds
+    while not any(wanted(event) for event in found):
+        assert time.monotonic() < end, found[-3:]
+        found += one.poll()
+        time.sleep(0.01)
+    return found
+
+
+def is_status(name: str):
+    return lambda event: isinstance(event, RunSeen) and event.status == name
+
+
+def test_a_trainer_that_dies_is_said_in_a_sentence_and_the_window_goes_on(checkpoints, tmp_path, monkeypatch):
+    programs = {
+        "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        "refused": "import sys; print('digitjax: no room: make some', file=sys.stderr); sys.exit(1)",
+    }
+    for name, program in programs.items():
+        monkeypatch.setattr(runner, "TRAINER", ("-c", program))
+        one = runner.Runner(tmp_path / "user")
+        one.do(Start(Recipe(preset=name)))
+        seen = events_until(one, is_status("failed"))[-1]
+        assert {"killed": "signal 9", "refused": "no room: make some"}[name] in seen.text
+        one.do(effects.Steer(str(checkpoints / "none"), "pause"))
+        (notice,) = events_until(one, lambda event: isinstance(event, Notice))
+        assert "nobody trains" in notice.text
+        one.close()
+
+
+def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_path):
+    run = checkpoints / "cnn-0"
+    run.mkdir()
+    runs.write_config(run, CONFIG)
+    one = runner.Runner(tmp_path / "user")
+    for _ in range(2):
+        one.do(effects.CopyRun(str(run)))
+        events_until(one, lambda event: isinstance(event, RunsChanged))
+    assert {p.name for p in runs.list_runs(checkpoints)} == {"cnn-0", "cnn-0-copy", "cnn-0-copy-2"}
+    with claim.locked(run):
+        one.do(effects.BinRun(str(run)))
+        assert "being trained" in events_until(one, lambda event: True)[0].text
+    for place in (tmp_path, checkpoints / "none"):
+        one.do(effects.BinRun(str(place)))
+        assert "no run of yours" in events_until(one, lambda event: True)[0].text
+    one.do(effects.BinRun(str(run)))
+    events_until(one, lambda event: isinstance(event, RunsChanged))
+    assert not run.exists() and runs.read_config(checkpoints / runner.BIN / "cnn-0") == CONFIG
+    one.close()
+
+
+@pytest.mark.slow
+def test_a_training_is_started_steered_paused_stopped_and_gone_on_with(checkpoints, tmp_path, monkeypatch):
+    """The ordinary trainer, on the smallest network; killed at the end, it leaves the window whole."""
+    recipe = Recipe("mlp-8x8", "mlp", (32, 48, 96), (16,), "relu", "uci8", "as the preset", 100, 0.006)
+    one = runner.Runner(tmp_path / "user")
+    one.do(Start(recipe))
+    seen = events_until(one, is_status("training"), 180)[-1]
+    pid = one._processes[Path(seen.path)].pid
+    assert os.getpriority(os.PRIO_PROCESS, pid) >= runner.NICE
+    one.do(Steer(seen.path, "learning_rate", 0.001))
+    events_until(one, lambda event: isinstance(event, RunSeen) and event.learning_rate == 0.001)
+    one.do(Steer(seen.path, "pause"))
+    paused = events_until(one, is_status("paused"))[-1]
+    time.sleep(1.0)
+    assert all(event.step == paused.step for event in one.poll() if isinstance(event, RunSeen))
+    one.do(Steer(seen.path, "resume"))
+    events_until(one, lambda event: isinstance(event, HardListed), 180)
+    one.do(Steer(seen.path, "stop"))
+    stopped = events_until(one, is_status("stopped"))[-1]
+    assert stopped.text == "" and runs.full_steps(Path(seen.path))
+    one.do(Start(recipe, "", seen.path))
+    again = events_until(one, lambda e: is_status("training")(e) and e.step > stopped.step, 180)[-1]
+    one.close()
+    other = runner.Runner(tmp_path / "user")  # a program that was started anew finds what is being trained
+    other.do(Watch(""))
+    assert events_until(other, is_status("training"))[-1].path == again.path
+    process = one._processes[Path(seen.path)]
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    events_until(other, is_status("stopped"))
+    other.close()
