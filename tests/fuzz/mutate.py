@@ -19,7 +19,7 @@ NUMBERS = (
     2**64 - 1,
 )
 """Values at which sizes, counts and signs tip over."""
-LONGEST = 1 << 16
+LONGEST = 1 << 13
 """Bytes of an input at most."""
 
 

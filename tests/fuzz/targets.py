@@ -78,9 +78,10 @@ def unipen(data: bytes, folder: Path) -> None:
     from digitjax.data.spec import Spec
     from digitjax.data.unipen import load_unipen
 
-    (folder / "in" / "data").mkdir(parents=True, exist_ok=True)
-    (folder / "in" / "include").mkdir(exist_ok=True)
-    (folder / "up.dat").write_bytes(b'.COORD X Y\n.PEN_DOWN\n1 1\n.SEGMENT C 0 ? "@"\n')
+    if not (folder / "in").exists():
+        (folder / "in" / "data").mkdir(parents=True)
+        (folder / "in" / "include").mkdir()
+        (folder / "up.dat").write_bytes(b'.COORD X Y\n.PEN_DOWN\n1 1\n.SEGMENT C 0 ? "@"\n')
     parts = [*data.split(corpus.PART, 2), b"", b""]
     _file(folder / "in" / "include" / "b.dat", parts[1])
     _file(folder / "in" / "data" / "c.dat", parts[2])
@@ -277,8 +278,8 @@ TARGETS = {
         ("digitjax.strokes", "digitjax.data.drawings", "digitjax.segments"),
         corpus.DRAWING_TOKENS,
     ),
-    "recorded": Target(recorded, corpus.drawings, ("play.record",), corpus.DRAWING_TOKENS),
-    "imported": Target(imported, corpus.drawings, ("play.share",), corpus.DRAWING_TOKENS),
+    "recorded": Target(recorded, corpus.drawings, ("play.record",), corpus.DRAWING_TOKENS, 10**4),
+    "imported": Target(imported, corpus.drawings, ("play.share",), corpus.DRAWING_TOKENS, 10**4),
     "unipen": Target(
         unipen, corpus.unipen, ("digitjax.data.unipen", "digitjax.data.unipen_text"), corpus.UNIPEN_TOKENS
     ),
@@ -303,7 +304,7 @@ TARGETS = {
         longest=TYPED,
     ),
     "configuration": Target(configuration, corpus.configuration, ("digitjax.runs",), corpus.JSON_TOKENS),
-    "manifests": Target(manifests, corpus.manifests, ("digitjax.manifest",), corpus.JSON_TOKENS),
+    "manifests": Target(manifests, corpus.manifests, ("digitjax.manifest",), corpus.JSON_TOKENS, 10**4),
     "checkpoint": Target(checkpoint, corpus.edits, ("digitjax.checkpoint",), (b"\1", b"\7"), 10**4),
     "metrics": Target(metrics, corpus.metrics, ("digitjax.metrics",), corpus.JSON_TOKENS),
     "settings": Target(settings, corpus.settings, ("play.outside",), corpus.JSON_TOKENS, errors=()),
