@@ -14,203 +14,32 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import glob
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where PYTHONSAFEPATH leaves it out
+
+import accelerators
+import interpreters
+from interpreters import Interpreter
+from programs import SetupError, clean_environment, run, say
 
 REPO = Path(__file__).resolve().parents[1]
-OLDEST, NEWEST = (3, 11), (3, 14)  # for which every pinned package has wheels
-RANGE = "3.11 to 3.14"
-WITHOUT_JAX = ("Darwin x86_64", "Windows ARM64")  # on Apple silicon an interpreter under Rosetta, too
-ACCELERATORS = ("cpu", "cuda", "tpu")
 UNFINISHED, STAMP, LOG = "digitjax-unfinished", "digitjax-setup.json", "digitjax-setup.log"
-GOOGLE_PCI_VENDOR = "0x1ae0"
-PCI_STORAGE_OR_NETWORK = ("0x01", "0x02")  # Google's virtual disks and network cards are no TPUs
-TPU_VARIABLES = ("TPU_NAME", "TPU_WORKER_ID", "TPU_ACCELERATOR_TYPE", "TPU_TOPOLOGY")
-
-PROBE = """
-import bz2, ctypes, ensurepip, json, lzma, platform, ssl, struct, sys, sysconfig, venv, zlib
-print(json.dumps({
-    "version": sys.version_info[:3],
-    "executable": getattr(sys, "_base_executable", None) or sys.executable,
-    "implementation": platform.python_implementation(),
-    "bits": struct.calcsize("P") * 8,
-    "machine": platform.system() + " " + platform.machine(),
-    "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-}))
-"""
-
-
-class SetupError(Exception):
-    """One sentence for the person who typed `make`."""
-
-
-class Interpreter(NamedTuple):
-    """A Python that ran, is supported and has what environments are made with."""
-
-    version: tuple[int, int, int]
-    executable: str
-
-    def __str__(self) -> str:
-        return f"Python {'.'.join(map(str, self.version))} ({self.executable})"
-
-
-# Interpreters
-
-
-def probe(command: tuple[str, ...]) -> Interpreter | str:
-    """Runs an interpreter and asks what it is; the reason in words where it cannot be used."""
-    try:
-        done = run(*command, "-c", PROBE, timeout=60)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"it does not start ({getattr(error, 'strerror', None) or error})"
-    try:
-        found = json.loads(done.stdout)
-        version = tuple(found["version"])
-    except (ValueError, KeyError, TypeError):
-        missing = re.search(r"No module named '(\w+)'", done.stderr)
-        if missing:
-            hint = ", which Debian packs as python3-venv" if missing.group(1) == "ensurepip" else ""
-            return f"it lacks the module {missing.group(1)}{hint}"
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0].strip()
-        if done.returncode == 0 or "import bz2" in done.stderr:  # it took the program for something else
-            return "it is no Python"
-        return f"it does not run ({said[:200]})"
-    if version[:2] < OLDEST:
-        return f"Python {'.'.join(map(str, version))} is too old"
-    if version[:2] > NEWEST:
-        return f"Python {'.'.join(map(str, version))} is newer than the pinned packages"
-    if found["implementation"] != "CPython" or found["bits"] != 64 or found["free_threaded"]:
-        kind = "free-threaded" if found["free_threaded"] else found["implementation"]
-        return f"jax has no build for it ({kind}, {found['bits']} bits)"
-    if found["machine"] in WITHOUT_JAX:
-        return f"jax has no build for {found['machine']}"
-    return Interpreter(version, found["executable"])
-
-
-def candidates(path: str, home: Path, windows: bool = os.name == "nt") -> list[tuple[str, ...]]:
-    """Commands that may be a supported Python, newest name first; each must still be run."""
-    versions = [f"3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
-    folders = [folder for folder in path.split(os.pathsep) if folder]
-    if not windows:
-        folders += ["/opt/homebrew/bin", "/usr/local/bin"]
-    found = []
-    for version in versions:
-        if windows:
-            found.append(("py", f"-{version}"))
-        else:
-            found += [(os.path.join(folder, f"python{version}"),) for folder in folders]
-        for managed in (
-            ".pyenv/versions/{}.*/bin/python3",
-            ".local/share/uv/python/cpython-{}.*/bin/python3",
-        ):
-            found += [(name,) for name in sorted(glob.glob(str(home / managed.format(version))))]
-    suffix = ".exe" if windows else ""
-    found += [(os.path.join(folder, name + suffix),) for name in ("python3", "python") for folder in folders]
-    return [command for command in dict.fromkeys(found) if command[0] == "py" or os.path.isfile(command[0])]
-
-
-def usable(commands: list[tuple[str, ...]]) -> tuple[list[Interpreter], list[str]]:
-    """Runs the candidates: those that work, newest version first, and why the others do not."""
-    works, refused = {}, []
-    for command in commands:
-        answer = probe(command)
-        if isinstance(answer, Interpreter):
-            works.setdefault(os.path.realpath(answer.executable), answer)
-        else:
-            refused.append(f"{' '.join(command)}: {answer}")
-    return sorted(works.values(), key=lambda interpreter: interpreter.version, reverse=True), refused
-
-
-def asked_interpreter(asked: str) -> Interpreter:
-    """The interpreter that PYTHON= names."""
-    answer = probe((os.path.expanduser(asked),))
-    if isinstance(answer, str):
-        raise SetupError(
-            f"PYTHON={asked} cannot be used: {answer}; name a Python from {RANGE}, or leave PYTHON out"
-        )
-    return answer
-
-
-def best_interpreters() -> list[Interpreter]:
-    """All that work here, the newest first."""
-    works, refused = usable(candidates(os.environ.get("PATH", ""), Path.home()))
-    if not works:
-        tried = "; ".join(refused) or "found none at all"
-        raise SetupError(
-            f"no Python from {RANGE} works here ({tried}): install one from python.org, "
-            "or name it with PYTHON=/path/to/python3"
-        )
-    return works
-
-
-# Accelerators
-
-
-def detect_accelerator(
-    environment: Mapping[str, str],
-    dev: Path = Path("/dev"),
-    pci: Path = Path("/sys/bus/pci/devices"),
-    system: str = platform.system(),
-) -> str:
-    """What this machine has and jax has a build for: "cuda", "tpu", or "cpu"."""
-    if system != "Linux":
-        return "cpu"
-    if any(environment.get(name) for name in TPU_VARIABLES) or has_tpu(dev, pci):
-        return "tpu"
-    program = shutil.which("nvidia-smi", path=environment.get("PATH", os.defpath))
-    if program:
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            listed = run(program, "-L", timeout=30)
-            if listed.returncode == 0 and "GPU " in listed.stdout:
-                return "cuda"
-    return "cpu"
-
-
-def has_tpu(dev: Path, pci: Path) -> bool:
-    """A device file of an accelerator, and a card of Google's that is no disk and no network card."""
-    if not (list(dev.glob("accel[0-9]*")) or list(dev.glob("vfio/[0-9]*"))):
-        return False
-    for card in pci.glob("*"):
-        with contextlib.suppress(OSError):
-            vendor, kind = ((card / name).read_text().strip() for name in ("vendor", "class"))
-            if vendor == GOOGLE_PCI_VENDOR and not kind.startswith(PCI_STORAGE_OR_NETWORK):
-                return True
-    return False
-
-
-def chosen_accelerator(asked: str, stamp: dict) -> str:
-    """The accelerator asked for now, else asked for or found earlier, else found now."""
-    if not asked:
-        return (
-            stamp.get("asked_accel")
-            or next(iter(stamp.get("extras", [])), "")
-            or detect_accelerator(os.environ)
-        )
-    if asked not in ACCELERATORS:
-        raise SetupError(f"ACCEL={asked} is unknown: give {', '.join(ACCELERATORS)}")
-    if asked != "cpu" and platform.system() != "Linux":
-        raise SetupError(f"ACCEL={asked}: jax has such a build for Linux alone; leave ACCEL out")
-    return asked
-
-
-# The environment
 
 
 def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
     """Brings .venv to what pyproject.toml and the pins say; mostly there is nothing to do."""
-    asked = asked_interpreter(asked_python) if asked_python else None
+    asked = interpreters.asked_for(asked_python) if asked_python else None
     if is_current(repo, asked, asked_accel):
         return
     with only_one(repo):
@@ -222,7 +51,7 @@ def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
         wanted = wanted_stamp(repo, stamp, asked_accel)
         interpreter = kept_interpreter(venv, stamp, asked, repo)
         if interpreter is None:
-            interpreter = make_venv(venv, [asked] if asked else best_interpreters())
+            interpreter = make_venv(venv, [asked] if asked else interpreters.best())
         elif stamp:
             (venv / UNFINISHED).touch()
         say(f"{interpreter} in .venv, for {wanted['asked_accel'] or ', '.join(wanted['extras']) or 'cpu'}")
@@ -249,7 +78,7 @@ def is_current(repo: Path, asked: Interpreter | None, asked_accel: str) -> bool:
 
 def wanted_stamp(repo: Path, stamp: dict, asked_accel: str) -> dict:
     """What the stamp of a finished set-up has to say. An extra once installed stays."""
-    accel = chosen_accelerator(asked_accel, stamp)
+    accel = accelerators.chosen(asked_accel, stamp)
     return {
         "requirements": requirements_hash(repo),
         "repo": str(repo),
@@ -290,7 +119,7 @@ def kept_interpreter(venv: Path, stamp: dict, asked: Interpreter | None, repo: P
         if any(venv.iterdir()):
             raise SetupError(f"{venv} is no Python environment: move it away")
         return None
-    answer = probe((str(venv_python(venv)),))
+    answer = interpreters.probe((str(venv_python(venv)),))
     if isinstance(answer, str) or (stamp and stamp.get("repo") != str(repo)):
         return None
     if asked and os.path.realpath(asked.executable) != os.path.realpath(answer.executable):
@@ -298,10 +127,10 @@ def kept_interpreter(venv: Path, stamp: dict, asked: Interpreter | None, repo: P
     return answer
 
 
-def make_venv(venv: Path, interpreters: list[Interpreter]) -> Interpreter:
+def make_venv(venv: Path, choices: list[Interpreter]) -> Interpreter:
     """Makes an empty environment with the first interpreter that manages to."""
     failures = []
-    for interpreter in interpreters:
+    for interpreter in choices:
         if venv.exists():
             shutil.rmtree(venv)
         venv.mkdir()
@@ -389,7 +218,7 @@ def only_one(repo: Path) -> Iterator[None]:
 
 def write_constraints(repo: Path) -> None:
     """Resolves the newest versions that pyproject.toml allows, once for each file of pins."""
-    works = best_interpreters()
+    works = interpreters.best()
     for version, meant in (((3, 11), "Python 3.11"), ((3, 12), "Python 3.12 and later")):
         interpreter = next((i for i in works if i.version[:2] == version), None)
         if interpreter is None:
@@ -409,24 +238,6 @@ def write_constraints(repo: Path) -> None:
         ]
         lines += [pin for pin in pins if not pin.startswith("digitjax==")]
         constraints_file(repo, version).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-# The command line
-
-
-def run(*command: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end and keeps what it says."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=clean_environment())
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment without what would lead another interpreter, or pip in .venv, astray."""
-    astray = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
-    return {**{name: value for name, value in os.environ.items() if name not in astray}, "PIP_USER": "0"}
-
-
-def say(text: str) -> None:
-    print(f"setup: {text}", file=sys.stderr, flush=True)
 
 
 def main(argv: list[str] | None = None) -> int:

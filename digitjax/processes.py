@@ -17,10 +17,10 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, TypeVar
 
+from digitjax import accelerators
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.interrupt import Interrupted
 from digitjax.progress import say
@@ -152,7 +152,7 @@ def _from_pod(environment: Mapping[str, str], metadata: Callable[[str], str] | N
 
 def machine_metadata() -> Callable[[str], str] | None:
     """Reads a TPU VM's metadata, two seconds at most; None on a machine that has no TPU."""
-    if not any(Path("/dev").glob("accel[0-9]*")) and not any(Path("/dev").glob("vfio/[0-9]*")):
+    if not accelerators.has_tpu():
         return None
     if os.environ.get("TPU_SKIP_MDS_QUERY") or "tpu" not in (os.environ.get("JAX_PLATFORMS") or "tpu"):
         return None

@@ -1,11 +1,7 @@
 """Devices, of this process and of others: which there are, and how a state and its batches lie on them."""
 
-import contextlib
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,6 +10,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from jaxtyping import PyTree
 
+from digitjax import accelerators
 from digitjax.errors import InputError
 from digitjax.types import Batch, Metrics, TrainState
 
@@ -140,33 +137,11 @@ def unused_accelerator() -> str | None:
     """A sentence when this machine has an accelerator that JAX does not use, else None."""
     if jax.default_backend() != "cpu" or os.environ.get("JAX_PLATFORMS", "") == "cpu":
         return None
-    if name := _nvidia_gpu():
+    if name := accelerators.nvidia_gpu():
         return f"{name} is here but unused, because this JAX has no CUDA: `make setup ACCEL=cuda` installs it"
-    if any(Path("/dev").glob("accel[0-9]*")) or (any(Path("/dev").glob("vfio/[0-9]*")) and _google_card()):
+    if accelerators.has_tpu():
         return "a TPU is here but unused, because this JAX has none: try `make setup ACCEL=tpu`"
     return None
-
-
-def _google_card() -> bool:
-    """Whether a PCI card is Google's and no disk (class 01) and no network card (02), as setup.py asks."""
-    for card in Path("/sys/bus/pci/devices").glob("*"):
-        with contextlib.suppress(OSError):
-            vendor, kind = ((card / name).read_text().strip() for name in ("vendor", "class"))
-            if vendor == "0x1ae0" and not kind.startswith(("0x01", "0x02")):
-                return True
-    return False
-
-
-def _nvidia_gpu() -> str | None:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return None
-    try:
-        listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=5, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    first = next((line for line in listed.splitlines() if line.startswith("GPU ")), None)
-    return first and first.split(":", 1)[-1].split("(")[0].strip()
 
 
 def _replicated(mesh: Mesh) -> Sharding:

@@ -15,18 +15,16 @@ from typing import NamedTuple
 
 from digitjax.bench.audit import shipped
 from digitjax.bench.bootstrap import Estimate
-from digitjax.bench.drawn import Audited, Drawn, Read, measure
+from digitjax.bench.drawn import Audited, Drawn, measure, read_source
 from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection, measure_unfinished
 from digitjax.checkpoint import LoadedModel, load_model
+from digitjax.commands.wording import decimals, percent
 from digitjax.data import Source, load, parse_spec
-from digitjax.data.pipeline import to_examples
 from digitjax.errors import DigitjaxError
-from digitjax.evaluate import apply_in_batches
 from tests import doodles
 
 UNSEEN = ("pen digits", "UNIPEN", "bridger")
 """Pen and finger, writers that no recipe learns from: the sets that are pooled."""
-NONE = "–"
 
 
 class Figures(NamedTuple):
@@ -62,7 +60,7 @@ def sets(folder: Path, scratch: Path) -> dict[str, Source]:
 
 def measure_all(loaded: LoadedModel, sources: dict[str, Source]) -> Figures:
     """All figures of one network."""
-    reads = {name: _read(loaded, source) for name, source in sources.items()}
+    reads = {name: read_source(loaded.model, loaded.params, source) for name, source in sources.items()}
     audit, unseen = shipped(), [reads[name] for name in UNSEEN]
     others = [reads["letters"], reads["doodles"]]
     rejects = reads["MNIST"].is_digit is not None
@@ -104,7 +102,7 @@ def rows(found: Figures) -> Iterator[tuple[str, str]]:
             _estimate(one.mean_over_writers),
         )
         yield "… worst tenth of the writers", _estimate(one.worst_tenth)
-        yield "… wrong of the surest 99 %", _percent(one.risk_at_99)
+        yield "… wrong of the surest 99 %", percent(one.risk_at_99)
         yield "… negative log-likelihood", f"{one.nll:.4f}"
     for name, about in (
         ("letters", "letters and symbols, test writers"),
@@ -112,14 +110,14 @@ def rows(found: Figures) -> Iterator[tuple[str, str]]:
     ):
         one = found.rejection.get(name)
         n, n_all = (f"{one.n:,}", f"{one.n_all:,}") if one else ("", "")
-        yield f"{about}, {n}: AUROC against the pooled digits", _plain(one and one.auroc)
-        yield "… refused when 99 % of those are answered", _percent(one and one.refused)
+        yield f"{about}, {n}: AUROC against the pooled digits", decimals(one and one.auroc)
+        yield "… refused when 99 % of those are answered", percent(one and one.refused)
         if name == "letters":
-            yield f"… AUROC with the look-alikes, {n_all}", _plain(one and one.auroc_all)
-            yield "… refused, with the look-alikes", _percent(one and one.refused_all)
+            yield f"… AUROC with the look-alikes, {n_all}", decimals(one and one.auroc_all)
+            yield "… refused, with the look-alikes", percent(one and one.refused_all)
     for name in UNSEEN:
         one = found.unfinished.get(name)
-        yield f"{name} cut off after 60 to 99 % of the ink: called no digit", _percent(one and one.refused)
+        yield f"{name} cut off after 60 to 99 % of the ink: called no digit", percent(one and one.refused)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -142,24 +140,10 @@ def main(argv: Sequence[str]) -> None:
         print(f"| {about} |" + "".join(f" {figure} |" for _, figure in line))
 
 
-def _read(loaded: LoadedModel, source: Source) -> Read:
-    examples = to_examples(source, loaded.model.geometry)
-    answers = apply_in_batches(loaded.model, loaded.params, examples.images)
-    return Read(examples, answers.log_p, answers.is_digit)
-
-
 def _estimate(estimate: Estimate | None) -> str:
     if estimate is None:
-        return NONE
-    return f"{_percent(estimate.value)} ({100 * estimate.low:.2f} to {100 * estimate.high:.2f})"
-
-
-def _percent(part: float | None) -> str:
-    return NONE if part is None else f"{100 * part:.2f} %"
-
-
-def _plain(value: float | None) -> str:
-    return NONE if value is None else f"{value:.4f}"
+        return percent(None)
+    return f"{percent(estimate.value)} ({100 * estimate.low:.2f} to {100 * estimate.high:.2f})"
 
 
 if __name__ == "__main__":

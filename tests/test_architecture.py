@@ -102,7 +102,7 @@ GROUPS: tuple[dict[str, Rule], ...] = (
         "digitjax.segments": PURE._replace(only=TYPES | {"digitjax.strokes"}),
         "digitjax.normalize": PURE._replace(only=TYPES),
         "digitjax.augment": PURE._replace(only=TYPES | {"digitjax.normalize"}),
-        "digitjax.sharding": PURE._replace(only=TYPES),
+        "digitjax.sharding": PURE._replace(only=TYPES | {"digitjax.accelerators"}),
         "digitjax.train": PURE._replace(only=TYPES),
         "digitjax.optim": PURE._replace(only=TYPES),
     },

@@ -20,6 +20,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from digitjax import accelerators
+
 REPO = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 posix = pytest.mark.skipif(os.name == "nt", reason="the fake interpreters are shell scripts")
@@ -67,8 +69,10 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh clone's packaging files, and a PATH with one fake Python 3.12 and no accelerator."""
     fake_python(tmp_path / "bin" / "python3", "3.12.1")
     monkeypatch.setenv("PATH", str(tmp_path / "bin") + os.pathsep + "/usr/bin" + os.pathsep + "/bin")
-    monkeypatch.setattr(setup, "candidates", lambda path, home: [(str(tmp_path / "bin" / "python3"),)])
-    monkeypatch.setattr(setup, "detect_accelerator", lambda environment: "cpu")
+    monkeypatch.setattr(
+        setup.interpreters, "candidates", lambda path, home: [(str(tmp_path / "bin" / "python3"),)]
+    )
+    monkeypatch.setattr(setup.accelerators, "detect", lambda environment: "cpu")
     repo = tmp_path / "clone"
     shutil.copytree(REPO / ".constraints", repo / ".constraints")
     shutil.copy(REPO / "pyproject.toml", repo)
@@ -96,8 +100,8 @@ def test_candidates_are_run_before_they_are_believed_and_the_newest_that_works_c
     fake_python(system / "python3", "3.12.4")
 
     path = os.pathsep.join([str(shims), str(system), str(tmp_path / "absent")])
-    commands = setup.candidates(path, tmp_path / "home", windows=False)
-    works, refused = setup.usable([c for c in commands if c[0].startswith(str(tmp_path))])
+    commands = setup.interpreters.candidates(path, tmp_path / "home", windows=False)
+    works, refused = setup.interpreters.usable([c for c in commands if c[0].startswith(str(tmp_path))])
 
     assert [i.version for i in works] == [(3, 13, 0), (3, 12, 4), (3, 11, 7)]
     assert works[0].executable == str(newest)
@@ -120,12 +124,12 @@ def test_candidates_are_run_before_they_are_believed_and_the_newest_that_works_c
 def test_an_interpreter_without_wheels_is_refused(
     tmp_path: Path, version: str, probe: dict[str, object], reason: str
 ) -> None:
-    answer = setup.probe((str(fake_python(tmp_path / "python3", version, probe)),))
+    answer = setup.interpreters.probe((str(fake_python(tmp_path / "python3", version, probe)),))
     assert isinstance(answer, str) and reason in answer
 
 
 def test_the_interpreter_that_runs_these_tests_is_accepted() -> None:
-    answer = setup.probe((sys.executable,))
+    answer = setup.interpreters.probe((sys.executable,))
     assert answer.version == sys.version_info[:3]
 
 
@@ -135,14 +139,14 @@ def test_an_interpreter_that_lacks_a_module_is_refused_by_its_name(tmp_path: Pat
         tmp_path / "python3",
         "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'ensurepip'\" >&2\nexit 1\n",
     )
-    assert "ensurepip, which Debian packs as python3-venv" in setup.probe((str(broken),))
+    assert "ensurepip, which Debian packs as python3-venv" in setup.interpreters.probe((str(broken),))
 
 
 @posix
 def test_the_next_interpreter_is_taken_when_the_newest_cannot_make_an_environment(tmp_path: Path) -> None:
     bad = fake_python(tmp_path / "bad" / "python3.13", "3.13.0", venv="echo no ensurepip >&2; exit 1")
     good = fake_python(tmp_path / "good" / "python3.12", "3.12.0")
-    works, _ = setup.usable([(str(bad),), (str(good),)])
+    works, _ = setup.interpreters.usable([(str(bad),), (str(good),)])
     assert setup.make_venv(tmp_path / ".venv", works).executable == str(good)
     with pytest.raises(setup.SetupError, match="no ensurepip"):
         setup.make_venv(tmp_path / ".venv2", works[:1])
@@ -276,7 +280,7 @@ def test_an_accelerator_adds_its_extra_and_a_choice_holds(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setup.set_up(clone, "", "cpu")
-    monkeypatch.setattr(setup, "detect_accelerator", lambda environment: "cuda")
+    monkeypatch.setattr(setup.accelerators, "detect", lambda environment: "cuda")
     setup.set_up(clone, "", "")
     assert len(pip_calls(clone)) == 1
     setup.set_up(clone, "", "cuda")
@@ -299,9 +303,9 @@ def test_an_accelerator_adds_its_extra_and_a_choice_holds(
 def test_a_gpu_counts_when_nvidia_smi_runs_and_lists_one(tmp_path: Path, smi: str, found: str) -> None:
     script(tmp_path / "nvidia-smi", f"#!/bin/sh\n{smi}\n")
     nothing = tmp_path / "nothing"
-    detected = setup.detect_accelerator({"PATH": str(tmp_path)}, dev=nothing, pci=nothing, system="Linux")
+    detected = setup.accelerators.detect({"PATH": str(tmp_path)}, dev=nothing, pci=nothing, system="Linux")
     assert detected == found
-    assert setup.detect_accelerator({"PATH": str(tmp_path)}, nothing, nothing, system="Darwin") == "cpu"
+    assert setup.accelerators.detect({"PATH": str(tmp_path)}, nothing, nothing, system="Darwin") == "cpu"
 
 
 @pytest.mark.parametrize(
@@ -325,8 +329,9 @@ def test_a_tpu_is_a_device_file_and_a_card_of_googles(
     (card / "vendor").write_text(vendor + "\n")
     (card / "class").write_text(kind + "\n")
     places = {"dev": tmp_path / "dev", "pci": tmp_path / "pci", "system": "Linux"}
-    assert setup.detect_accelerator({"PATH": ""}, **places) == found
-    assert setup.detect_accelerator({"PATH": "", "TPU_NAME": "local"}, **places) == "tpu"
+    assert setup.accelerators.detect({"PATH": ""}, **places) == found
+    assert accelerators.has_tpu(tmp_path / "dev", tmp_path / "pci") == (found == "tpu")
+    assert setup.accelerators.detect({"PATH": "", "TPU_NAME": "local"}, **places) == "tpu"
 
 
 # What is declared

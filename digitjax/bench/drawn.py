@@ -14,8 +14,11 @@ from jaxtyping import Bool, Float, Int, UInt8
 from digitjax.bench import bootstrap
 from digitjax.bench.audit import Audit, findings
 from digitjax.bench.bootstrap import Estimate
-from digitjax.data.pipeline import Examples
+from digitjax.data.pipeline import Examples, to_examples
+from digitjax.data.spec import Source
+from digitjax.evaluate import apply_in_batches
 from digitjax.odds import risk_at
+from digitjax.types import Model, Params
 
 POOLED = "all together"
 """Name of all data sets as one."""
@@ -171,6 +174,13 @@ class Digits(NamedTuple):
         """Some of them."""
         chosen = tuple(finding for finding, keep in zip(self.findings, kept, strict=True) if keep)
         return Digits(self.labels[kept], self.log_p[kept], self.writers[kept], self.names, chosen)
+
+
+def read_source(model: Model, params: Params, source: Source) -> Read:
+    """A data set as the network reads it."""
+    examples = to_examples(source, model.geometry)
+    answers = apply_in_batches(model, params, examples.images)
+    return Read(examples, answers.log_p, answers.is_digit)
 
 
 def digits_of(reads: Sequence[Read], audit: Audit) -> Digits:

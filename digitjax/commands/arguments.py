@@ -4,11 +4,17 @@ import argparse
 import difflib
 import itertools
 import json
+import os
 import re
+import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from digitjax.errors import InputError
+
+if TYPE_CHECKING:
+    from digitjax.checkpoint import LoadedModel
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,6 +72,32 @@ def add_data(parser: argparse.ArgumentParser, what: str = "what to measure on") 
         metavar="SPEC",
         help=f"{what}; may be repeated",
     )
+
+
+def load_named(checkpoint: str | None) -> "LoadedModel":
+    """The network that `--checkpoint` means; standard error names it.
+
+    Raises:
+        InputError: as `checkpoint.load_model`.
+    """
+    from digitjax.checkpoint import load_model
+
+    loaded = load_model(checkpoint)
+    print(f"checkpoint: {loaded}", file=sys.stderr)
+    return loaded
+
+
+def require_png(path: Path) -> Path:
+    """The path that `--out` gives, once it is sure that a PNG file can be written there.
+
+    Raises:
+        InputError: its ending is another, or its folder cannot be written to.
+    """
+    if path.suffix.lower() != ".png":
+        raise InputError(f"--out {path} is no PNG file's name: give one that ends in .png")
+    if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"--out {path} cannot be written there: give a file in a folder that exists")
+    return path
 
 
 def print_json(records: Sequence[dict]) -> None:

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,18 +21,17 @@ from digitjax.bench.drawn import (
     Drawn,
     Group,
     Mistake,
-    Read,
     digits_of,
     measure,
+    read_source,
     worst,
 )
 from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection, measure_unfinished
-from digitjax.checkpoint import LoadedModel, load_model
-from digitjax.commands.arguments import Parser, add_checkpoint, add_data
-from digitjax.data import Source, load, parse_spec
-from digitjax.data.pipeline import to_examples
+from digitjax.checkpoint import LoadedModel
+from digitjax.commands.arguments import Parser, add_checkpoint, add_data, load_named, require_png
+from digitjax.commands.wording import percent, short_name
+from digitjax.data import load, parse_spec
 from digitjax.errors import InputError
-from digitjax.evaluate import apply_in_batches
 
 DESCRIPTION = """\
 Accuracy by source, writer and digit, each with a 95 % bootstrap interval (2,000 resamples, of writers
@@ -85,12 +83,11 @@ def run(argv: list[str]) -> int:
             raise InputError(f"{spec} is given twice and would count twice: give it once")
     if not 0 <= arguments.count <= MAX_WORST:
         raise InputError(f"--count {arguments.count} is out of range: give 0 to {MAX_WORST}")
-    out = None if arguments.out is None else _png(Path(arguments.out))
+    out = None if arguments.out is None else require_png(Path(arguments.out))
     audit = shipped() if arguments.audit is None else read_audit(Path(arguments.audit))
-    loaded = load_model(arguments.checkpoint)
-    print(f"checkpoint: {loaded}", file=sys.stderr)
+    loaded = load_named(arguments.checkpoint)
     sources = [load(spec, None) for spec in specs]
-    reads = [read(loaded, source) for source in sources]
+    reads = [read_source(loaded.model, loaded.params, source) for source in sources]
     drawn = [one for one in reads if len(one.places)]
     if not drawn:
         raise InputError(
@@ -111,13 +108,6 @@ def run(argv: list[str]) -> int:
     else:
         show(measured, Console(highlight=False))
     return 0
-
-
-def read(loaded: LoadedModel, source: Source) -> Read:
-    """A data set and what the network says about it."""
-    examples = to_examples(source, loaded.model.geometry)
-    answers = apply_in_batches(loaded.model, loaded.params, examples.images)
-    return Read(examples, answers.log_p, answers.is_digit)
 
 
 def to_json(loaded: LoadedModel, measured: Measured) -> dict:
@@ -142,7 +132,7 @@ def show(measured: Measured, console: Console) -> None:
     whole, mistakes = measured.pooled or measured.sets[0], measured.worst
     table = _table("data")
     for row in [*measured.sets, *([measured.pooled] if measured.pooled else [])]:
-        table.add_row(Text(_short(row.data), style="bold"))
+        table.add_row(Text(short_name(row.data), style="bold"))
         _add_figures(table, row, row.resampled, len(row.writers))
         if row.audited is not None:
             table.add_row(Text(f"  without the {sum(row.audited.left_out.values())} of doubted labels:"))
@@ -178,21 +168,13 @@ def _parser() -> Parser:
     return parser
 
 
-def _png(path: Path) -> Path:
-    if path.suffix.lower() != ".png":
-        raise InputError(f"--out {path} is no PNG file's name: give one that ends in .png")
-    if not path.parent.is_dir() or path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise InputError(f"--out {path} cannot be written there: give a file in a folder that exists")
-    return path
-
-
 def _draw(out: Path, loaded: LoadedModel, measured: Measured, digits: Digits) -> None:
     from digitjax.bench.sheet import write_sheet
 
     result, mistakes = measured.pooled or measured.sets[0], measured.worst
     wrong = result.n - round(result.accuracy.value * result.n)
     title = f"{_cells(result.accuracy)[0]} right of {result.n:,} digits, {wrong:,} wrong"
-    about = f"the {len(mistakes)} surest mistakes of {loaded.run.name} on {_short(result.data)}"
+    about = f"the {len(mistakes)} surest mistakes of {loaded.run.name} on {short_name(result.data)}"
     caption = f"{about}: truth → answer, how sure, who drew it and which it is"
     write_sheet(out, mistakes, digits, title, caption)
 
@@ -206,25 +188,23 @@ def _add_figures(table: Table, row: Drawn | Audited, resampled: str, writers: in
     for name, estimate in figures.items():
         if estimate is not None:
             table.add_row(Text(f"  {name}"), f"{row.n:,}", *_cells(estimate))
-    table.add_row(Text("  wrong of the surest 99 %"), "", _percent(row.risk_at_99))
+    table.add_row(Text("  wrong of the surest 99 %"), "", percent(row.risk_at_99))
     table.add_row(Text("  negative log-likelihood"), "", f"{row.nll:.4f}")
 
 
 def _print_refused(measured: Measured, console: Console) -> None:
     for one in measured.rejection:
-        console.print(f"\n{_short(one.data)}: no digits, against {one.n_digits:,} digits", markup=False)
+        console.print(f"\n{short_name(one.data)}: no digits, against {one.n_digits:,} digits", markup=False)
         look_alikes = {"look-alikes left out": (one.n, one.auroc, one.refused)}
         if one.n_all > one.n:
             look_alikes["look-alikes too"] = (one.n_all, one.auroc_all, one.refused_all)
         for name, (n, area, part) in look_alikes.items():
             if area is not None and part is not None:
-                console.print(
-                    f"  AUROC {area:.4f}, {_percent(part)} refused at 99 % answered ({n:,}; {name})"
-                )
+                console.print(f"  AUROC {area:.4f}, {percent(part)} refused at 99 % answered ({n:,}; {name})")
     for one in measured.unfinished:
         cuts = ", ".join(f"{float(kept):.0%} {100 * part:.1f}" for kept, part in one.by_cut.items())
-        console.print(f"\n{_short(one.data)}: {one.n:,} digits cut off, taken for no digit", markup=False)
-        console.print(f"  {_percent(one.refused)}; by the part that was drawn: {cuts} %")
+        console.print(f"\n{short_name(one.data)}: {one.n:,} digits cut off, taken for no digit", markup=False)
+        console.print(f"  {percent(one.refused)}; by the part that was drawn: {cuts} %")
 
 
 def _print_groups(first: str, groups: Sequence[tuple[str, Group]], console: Console) -> None:
@@ -245,16 +225,4 @@ def _table(first: str) -> Table:
 
 
 def _cells(estimate: Estimate) -> tuple[str, str]:
-    return _percent(estimate.value), f"{100 * estimate.low:.2f} to {100 * estimate.high:.2f}"
-
-
-def _percent(part: float) -> str:
-    return f"{100 * part:.2f} %"
-
-
-def _short(data: str) -> str:
-    """The name of a data set without the folders and the endings of its file."""
-    source, colon, path = data.partition(":")
-    folder, slash, name = path.replace("\\", "/").rpartition("/")
-    name = name.replace(".ndjson.gz", "").replace(".ndjson", "")
-    return f"{source}:…/{name}" if colon and slash and folder else data
+    return percent(estimate.value), f"{100 * estimate.low:.2f} to {100 * estimate.high:.2f}"

@@ -1,7 +1,6 @@
 """`digitjax bench squeezed`: what the normaliser is worth to a network, for people and for scripts."""
 
 import json
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -9,8 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from digitjax.bench.squeezed import SQUEEZES, Squeezed, measure
-from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint, add_data
+from digitjax.commands.arguments import Parser, add_checkpoint, add_data, load_named
 from digitjax.data import load, parse_spec
 
 DESCRIPTION = """\
@@ -31,8 +29,7 @@ def run(argv: list[str]) -> int:
     """
     arguments = _parser().parse(argv)
     specs = [parse_spec(text) for text in arguments.data]
-    loaded = load_model(arguments.checkpoint)
-    print(f"checkpoint: {loaded}", file=sys.stderr)
+    loaded = load_named(arguments.checkpoint)
     found = [measure(loaded.model, loaded.params, load(spec, None)) for spec in specs]
     if arguments.json:
         data = [one._asdict() for one in found]

@@ -1,6 +1,5 @@
 """`digitjax data`: what data there is, preparing it, looking at it as networks do, holding a part out."""
 
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from digitjax.commands.arguments import Parser
+from digitjax.commands.arguments import Parser, require_png
 from digitjax.data import holdout, load, parse_spec, registry
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.records import can_stream
@@ -148,9 +147,12 @@ def _count(spec: Spec, split: str | None) -> str:
     records = open_records(spec, split) if can_stream() else None
     if records is None:
         source = load(spec, split)
-        return describe(source.name, source.words, source.skipped)
-    parts = [(part.words, part.skipped) for part in sources(records)]
-    return describe(records.name, tuple(word for words, _ in parts for word in words), parts[0][1])
+        return describe(source.name, Counter(source.words), source.skipped)
+    counts, skipped = Counter[str](), 0
+    for part in sources(records):
+        counts.update(part.words)
+        skipped = part.skipped  # of all parts together
+    return describe(records.name, counts, skipped)
 
 
 def show(spec: Spec, out: Path, *, count: int = 200, geometry: str = "mnist28") -> None:
@@ -167,13 +169,10 @@ def show(spec: Spec, out: Path, *, count: int = 200, geometry: str = "mnist28") 
     """
     if not 1 <= count <= MAX_TILES:
         raise InputError(f"--count {count} is out of range: give 1 to {MAX_TILES}")
-    if out.suffix.lower() != ".png":
-        raise InputError(f"--out {out} is no PNG file's name: give one that ends in .png")
-    if not out.parent.is_dir() or out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise InputError(f"--out {out} cannot be written there: give a file in a folder that exists")
+    require_png(out)
     examples = to_examples(load(spec), geometry)
     contact_sheet(examples, count).save(out)
-    print(describe(examples.name, examples.words, examples.skipped), file=sys.stderr)
+    print(describe(examples.name, Counter(examples.words), examples.skipped), file=sys.stderr)
     print(f"sheet of {min(count, len(examples.labels))}: {out}", file=sys.stderr)
 
 
@@ -205,14 +204,13 @@ def contact_sheet(examples: Examples, count: int) -> Image.Image:
     return sheet
 
 
-def describe(name: str, words: tuple[str, ...], skipped: int) -> str:
+def describe(name: str, counts: Counter[str], skipped: int) -> str:
     """One line: how many examples, and of which words how many."""
-    counts = Counter(words)
     shown = sorted(counts) if len(counts) <= 16 else [word for word, _ in counts.most_common(12)]
     text = ", ".join(f"{word!r} {counts[word]}" for word in shown)
     more = f", {len(counts) - len(shown)} other words" if len(counts) > len(shown) else ""
     left_out = f"; {skipped} without a label left out" if skipped else ""
-    return f"{name}: {len(words)} examples: {text}{more}{left_out}"
+    return f"{name}: {counts.total()} examples: {text}{more}{left_out}"
 
 
 def _caption(word: str) -> str:

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from digitjax import compiled
-from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint, add_data, print_json
+from digitjax.commands.arguments import Parser, add_checkpoint, add_data, load_named, print_json
+from digitjax.commands.wording import decimals, percent, short_name
 from digitjax.data import load
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import parse_spec
@@ -39,8 +39,7 @@ def run(argv: list[str]) -> int:
     arguments = _parser().parse(argv)
     specs = [parse_spec(text) for text in arguments.data]
     with compiled.kept(say):
-        loaded = load_model(arguments.checkpoint)
-        say(f"checkpoint: {loaded}")
+        loaded = load_named(arguments.checkpoint)
         data = [to_examples(load(spec, None), loaded.model.geometry) for spec in specs]
         evaluations = [evaluate(loaded.model, loaded.params, examples) for examples in data]
     if arguments.json:
@@ -58,9 +57,9 @@ def show(evaluations: Sequence[Evaluation], console: Console) -> None:
     for name in ("digits", "accuracy", "NLL", "ECE", *(("AUROC", "refused") if rejects else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for e in evaluations:
-        row = [f"{e.n_digits:,}", _percent(e.accuracy), _number(e.nll), _number(e.ece)]
-        row += [_number(e.auroc), _percent(e.refused)] if rejects else []
-        table.add_row(Text(_short(e.data)), *row)
+        row = [f"{e.n_digits:,}", percent(e.accuracy), decimals(e.nll), decimals(e.ece)]
+        row += [decimals(e.auroc), percent(e.refused)] if rejects else []
+        table.add_row(Text(short_name(e.data)), *row)
     console.print(table)
     for e in evaluations:
         remarks = list(_remarks(e))
@@ -87,43 +86,28 @@ def _remarks(e: Evaluation) -> Iterator[str]:
     if worst:
         yield f"{wrong.sum():,} wrong, most often {', '.join(worst)}"
     if worst and e.risk_at_99 is not None:
-        yield f"{_percent(e.risk_at_99)} wrong when the surest 99 % are answered"
+        yield f"{percent(e.risk_at_99)} wrong when the surest 99 % are answered"
     if e.doubts is not None:
         (low, high), odds = e.doubts.pair, e.doubts.odds
         yield (
-            f"two named on {e.doubts.n:,} in doubt, one of them right on {_percent(e.doubts.either)}; "
+            f"two named on {e.doubts.n:,} in doubt, one of them right on {percent(e.doubts.either)}; "
             f"most often {low} ({odds[0]:.0%}) or {high} ({odds[1]:.0%}), {e.doubts.times} times"
         )
     if e.answered is not None and e.answered < 1:
-        yield f"answers {_percent(e.answered)} of the digits, {_percent(e.accuracy_answered)} of those right"
+        yield f"answers {percent(e.answered)} of the digits, {percent(e.accuracy_answered)} of those right"
     if e.n_other and e.refused is None:
         yield f"{e.n_other:,} are no digits: measured only beside digits, and for a network that may refuse"
     if e.refused is not None:
         yield (
-            f"refuses {_percent(e.refused)} of {e.n_other:,} drawings that are no digits, "
+            f"refuses {percent(e.refused)} of {e.n_other:,} drawings that are no digits, "
             f"when {KEPT:.0%} of the digits are answered"
         )
     if len(e.writers) > 1:
         ranked = sorted(e.writers.values())
         tenth = ranked[: -(-len(ranked) // 10)]
         yield (
-            f"{len(ranked)} writers: {_percent(float(np.mean(ranked)))} in the mean, "
-            f"{_percent(float(np.mean(tenth)))} for the worst tenth of them"
+            f"{len(ranked)} writers: {percent(float(np.mean(ranked)))} in the mean, "
+            f"{percent(float(np.mean(tenth)))} for the worst tenth of them"
         )
     if e.n_skipped:
         yield f"{e.n_skipped:,} not counted: no label, or a sign that may be taken for a digit"
-
-
-def _short(data: str) -> str:
-    """The name of a data set without the folders of its file."""
-    source, colon, path = data.partition(":")
-    folder, slash, name = path.replace("\\", "/").rpartition("/")
-    return f"{source}:…/{name}" if colon and slash and folder else data
-
-
-def _percent(fraction: float | None) -> str:
-    return "–" if fraction is None else f"{100 * fraction:.2f} %"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"

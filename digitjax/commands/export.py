@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 
 from digitjax import manifest
-from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint
+from digitjax.commands.arguments import Parser, add_checkpoint, load_named
 from digitjax.errors import InputError
 from digitjax.export import PLATFORMS, export
 from digitjax.normalize import geometry_shape
@@ -41,8 +40,7 @@ def run(argv: list[str]) -> int:
     out: Path = arguments.out
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise InputError(f"--out {out} is no file in a folder that is there: give one")
-    loaded = load_model(arguments.checkpoint)
-    print(f"checkpoint: {loaded}", file=sys.stderr)
+    loaded = load_named(arguments.checkpoint)
     program = export(loaded.model, loaded.params, arguments.source)
     try:
         manifest.write_bytes(out, program)

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digitjax import compiled
-from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint, print_json
+from digitjax.commands.arguments import Parser, add_checkpoint, load_named, print_json
 from digitjax.errors import InputError, one_line
 from digitjax.pictures import read_picture
 from digitjax.pixels import picture_to_image
@@ -59,8 +58,7 @@ def run(argv: list[str]) -> int:
     """
     arguments = _parser().parse(argv)
     with compiled.kept(lambda _: None):
-        loaded = load_model(arguments.checkpoint)
-        say(f"checkpoint: {loaded}")
+        loaded = load_named(arguments.checkpoint)
         records, failed, width = [], False, _width(arguments.files)
         for item, prediction in answers(
             loaded.model, loaded.params, read(arguments.files, loaded.model.geometry)

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Shaped
 
 from digitjax.data.labels import label_of
 from digitjax.data.prepared import sha256
 from digitjax.data.records import Record, Records, open_records, prepare_records, records_folder
-from digitjax.data.spec import Kind, Source, Spec
+from digitjax.data.spec import Kind, Source, Spec, together
 from digitjax.data.splits import bucket, in_split, number_of, picture_digests
 from digitjax.errors import InputError
 from digitjax.pictures import read_picture
@@ -63,7 +63,7 @@ def load_images(spec: Spec) -> Source:
         name=str(spec),
         labels=np.array([label_of(word) for word in words], np.int8),
         words=tuple(words),
-        images=_together(kept),
+        images=together(kept),
         skipped=skipped,
         ids=np.array(ids, np.uint64),
     )
@@ -113,11 +113,6 @@ def _read(path: Path, most_bytes: int | None) -> Iterator[tuple[np.ndarray, str 
         return _read_npz(path)
     problem = "is neither a folder nor an .npz file" if path.exists() else "does not exist"
     raise InputError(f"{path} {problem}: give a folder with one folder a class, or an .npz with x and y")
-
-
-def _together(pictures: list[np.ndarray]) -> UInt8[np.ndarray, "n height width"] | list[np.ndarray]:
-    shapes = {picture.shape for picture in pictures}
-    return np.stack(pictures) if len(shapes) == 1 and len(next(iter(shapes))) == 2 else pictures
 
 
 def _read_folder(folder: Path, most_bytes: int | None) -> Iterator[tuple[np.ndarray, str | None]]:

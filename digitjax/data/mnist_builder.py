@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Int
-from tensorflow_datasets.proto import tf_example_pb2
 
 from digitjax.data.line import Line, build, progress_line
 from digitjax.data.mnist import Images
@@ -69,15 +68,12 @@ def read_records(split: str, folder: Path) -> Images:
     """
     from array_record.python.array_record_module import ArrayRecordReader
 
-    parse = tf_example_pb2.Example.FromString  # pyright: ignore[reportAttributeAccessIssue]
-    pixels, labels = [], []
+    found = []
     for file in _files(split, folder):
         reader = ArrayRecordReader(str(file))
-        for record in reader.read_all():
-            feature = parse(record).features.feature
-            pixels.append(feature["image"].bytes_list.value[0])
-            labels.append(feature["label"].int64_list.value[0])
+        found.extend(map(_fields, reader.read_all()))
         reader.close()
+    pixels, labels = zip(*found, strict=True)
     images = np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, 28, 28)
     return Images(images, np.array(labels, np.int8))
 
@@ -95,9 +91,14 @@ def open_split(split: str, folder: Path) -> tuple[list[int], Callable[[Int[np.nd
 
 
 def _decode(raw: bytes) -> Record:
+    pixels, label = _fields(raw)
+    return Record(0, 0, str(label), picture=np.frombuffer(pixels, np.uint8).reshape(28, 28))
+
+
+def _fields(raw: bytes) -> tuple[bytes, int]:
+    """Pixels and label of a record."""
     feature = parse_example(raw)
-    picture = np.frombuffer(feature["image"].bytes_list.value[0], np.uint8).reshape(28, 28)
-    return Record(0, 0, str(feature["label"].int64_list.value[0]), picture=picture)
+    return feature["image"].bytes_list.value[0], feature["label"].int64_list.value[0]
 
 
 def _files(split: str, folder: Path) -> list[Path]:

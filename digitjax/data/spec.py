@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
@@ -77,6 +77,12 @@ class Source(NamedTuple):
     images: UInt8[np.ndarray, "n height width"] | list[np.ndarray] | None = None
     skipped: int = 0
     ids: UInt64[np.ndarray, " n"] | None = None
+
+
+def together(pictures: Sequence[np.ndarray]) -> UInt8[np.ndarray, "n height width"] | list[np.ndarray]:
+    """Pictures as `Source.images` has them: grey ones of one size as one array, others as a list."""
+    shapes = {picture.shape for picture in pictures}
+    return np.stack(pictures) if len(shapes) == 1 and len(next(iter(shapes))) == 2 else list(pictures)
 
 
 class Kind(NamedTuple):

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 
 from digitjax.data.batches import Store, Taken, padded_rows
 from digitjax.data.records import AT_ONCE, UNLABELLED, Record, Records
-from digitjax.data.spec import Source
+from digitjax.data.spec import Source, together
 from digitjax.errors import DigitjaxError
 from digitjax.pixels import pictures_to_images
 from digitjax.segments import MAX_SEGMENTS
@@ -98,6 +98,4 @@ def _stack(found: list[Record], rows: int) -> Segments:
 
 
 def _pictures(found: list[Record]) -> np.ndarray | list[np.ndarray]:
-    pictures = [record.picture for record in found if record.picture is not None]
-    alike = pictures[0].ndim == 2 and len({picture.shape for picture in pictures}) == 1
-    return np.stack(pictures) if alike else pictures
+    return together([record.picture for record in found if record.picture is not None])

@@ -1,0 +1,19 @@
+"""How the commands' tables say numbers and the names of data."""
+
+
+def percent(fraction: float | None) -> str:
+    """`99.53 %`, or a dash for None."""
+    return "–" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def decimals(value: float | None) -> str:
+    """`0.0213`, or a dash for None."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def short_name(data: str) -> str:
+    """The name of a data set without the folders and the endings of its file: `strokes:…/mine`."""
+    source, colon, path = data.partition(":")
+    folder, slash, name = path.replace("\\", "/").rpartition("/")
+    name = name.replace(".ndjson.gz", "").replace(".ndjson", "")
+    return f"{source}:…/{name}" if colon and slash and folder else data
