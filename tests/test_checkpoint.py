@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -374,87 +373,6 @@ def test_a_write_that_fails_halfway_is_one_sentence_and_leaves_what_was_there(ru
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {p: p.read_bytes() for p in kept} == kept
     assert "7" not in {step.name for step in runs.history(run)}
-
-
-class TestResolve:
-    """What a word after `--checkpoint` means."""
-
-    @pytest.fixture(autouse=True)
-    def folder(self, run, monkeypatch) -> Path:
-        monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(run.parent))
-        return run.parent
-
-    def test_a_run_by_name_or_path(self, run):
-        assert runs.resolve("cnn-7") == runs.resolve(str(run)) == run / "history" / "2"
-
-    def test_a_step(self, run):
-        assert runs.resolve("cnn-7/5") == run / "5"
-        assert runs.resolve("cnn-7/3") == run / "history" / "3"
-
-    def test_the_default_is_the_last_that_finished_then_the_shipped_one(self, run, monkeypatch, tmp_path):
-        checkpoint.export(run / "history" / "3", run.parent / "default")
-        assert runs.resolve(None) == run.parent / "default" / "3"
-        runs.set_latest(run)
-        assert runs.resolve(None) == run / "history" / "2"
-        shutil.rmtree(run)
-        assert runs.resolve(None) == run.parent / "default" / "3"
-        shipped = tmp_path / "wheel" / "default"
-        shutil.copytree(run.parent / "default", shipped)
-        shutil.rmtree(run.parent / "default")
-        with pytest.raises(InputError, match="no checkpoint"):
-            monkeypatch.setattr(runs, "SHIPPED", (tmp_path / "none",))
-            runs.resolve(None)
-        monkeypatch.setattr(runs, "SHIPPED", (tmp_path / "none", shipped))
-        assert runs.resolve(None) == runs.resolve("default") == shipped / "3"
-
-    def test_a_clone_s_shipped_one_is_found_from_any_folder(self, monkeypatch, tmp_path):
-        monkeypatch.delenv("DIGITJAX_CHECKPOINTS")
-        monkeypatch.chdir(tmp_path)
-        default = Path(__file__).resolve().parents[1] / "checkpoints" / "default"
-        assert runs.run_of(runs.resolve(None)) == runs.run_of(runs.resolve("default")) == default
-
-    def test_latest_cannot_point_out_of_the_folder(self, folder):
-        (folder / "latest").write_text("../cnn-7")
-        assert runs.latest_run(folder) is None
-
-    def test_newest_is_what_was_published_last(self, run, folder):
-        shutil.copytree(run, folder / "other-0")
-        os.utime(folder / "other-0" / "history" / "4" / manifest.NAME, (2e9, 2e9))
-        assert runs.resolve("newest") == folder / "other-0" / "history" / "4"
-
-    @pytest.mark.parametrize(
-        ("text", "named"),
-        [("cnn7", "cnn-7"), ("newst", "newest"), ("cnn-7/99", "6"), ("", "newest"), ("what", "cnn-7")],
-    )
-    def test_near_misses_are_named(self, text, named):
-        with pytest.raises(InputError, match=named):
-            runs.resolve(text)
-
-
-@pytest.mark.parametrize(
-    ("typed", "named"),
-    [
-        ("cnn7", "cnn-7"),
-        ("checkpoints/cnn-O", "cnn-7"),
-        ("cnn-O/5", "cnn-7"),
-        ("other/mine-2", "other/mine-1"),
-        ("other/mine-2/12", "other/mine-1"),
-        ("my-ru", "my-run"),
-        ("{here}/my-ran", "{here}/my-run"),
-    ],
-)
-def test_near_misses_are_found_by_name_beside_the_path_and_in_this_folder(
-    run, tmp_path, monkeypatch, typed, named
-):
-    here = tmp_path / "here"
-    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(run.parent))
-    here.mkdir()
-    monkeypatch.chdir(here)
-    for place in ("my-run", "other/mine-1"):
-        shutil.copytree(run, here / place)
-    with pytest.raises(InputError) as raised:
-        runs.resolve(typed.format(here=here))
-    assert f"did you mean {named.format(here=here)}" in str(raised.value)
 
 
 def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path):

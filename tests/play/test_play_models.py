@@ -1,0 +1,135 @@
+"""Models: runs to choose, broken ones, two networks on one drawing, lists that scroll."""
+
+import numpy as np
+import pygame
+import pytest
+
+from play import places
+from play.app import WindowSource
+from play.effects import LoadModel, UnloadModel
+from play.events import (
+    KeyPress,
+    ModelFailed,
+    ModelReady,
+    Press,
+    RecordsListed,
+    Resize,
+    Scroll,
+)
+from play.layout import arrange
+from play.state import PlayState
+from play.update import update
+from play.view.frame import controls_of
+from play.view.theme import PALETTES
+from tests.play.fakes import make_loop
+from tests.play.looking import far, pixels, texts_on
+from tests.play.scenes import (
+    BROKEN,
+    CNN,
+    RUNS,
+    SMALL,
+    entries,
+    scene,
+)
+
+
+def test_runs_are_used_put_beside_and_removed():
+    state = scene("models")
+    used = update(state, Press("model:digits8x8-0"))
+    assert used.effects == (*state.effects, LoadModel(SMALL.path, 0))
+    beside = update(state, Press("second:digits8x8-0"))
+    assert beside.effects[-1] == LoadModel(SMALL.path, 1)
+    two = update(beside, ModelReady(SMALL, 1))
+    assert update(two, Press("second:digits8x8-0")).effects[-1] == UnloadModel(1)
+    assert update(two, Press("second:digits8x8-0")).models == (CNN, None)
+
+
+def test_a_broken_run_says_why_and_cannot_be_used():
+    state = scene("models")
+    controls = {control.action for control in controls_of(state, arrange(state))}
+    assert f"broken:{BROKEN.name}" in controls and f"model:{BROKEN.name}" not in controls
+    asked = update(state, Press(f"model:{BROKEN.name}"))
+    assert asked.effects == state.effects and asked.notice == BROKEN.error
+    assert far(pixels(state), pixels(update(state, Press(f"broken:{BROKEN.name}")))) > 0.01
+
+
+def test_two_networks_answer_the_same_drawing():
+    state = scene("models-two")
+    assert [given.side for given in state.answers if given is not None] == [28, 8]
+    image = pixels(state)
+    for slot in (0, 1):
+        bars = image[:, :, :] == np.array(PALETTES["dark"][8 if slot == 0 else 10])
+        assert bars.all(axis=2).sum() > 200
+
+
+def test_the_list_scrolls_as_far_as_it_goes():
+    state = scene("models")
+    for event in [Scroll(1)] * 30 + [KeyPress("down"), Press("scroll:down")]:
+        state = update(state, event)
+    _, listing = places.models_places(state, arrange(state))
+    assert listing.first == listing.limit == state.first_model > 0
+    assert listing.cells[-1][0] == len(RUNS) - 1
+    up = update(state, KeyPress("up"))
+    assert up.first_model == state.first_model - 1
+    large = update(state, Resize(3840, 2160))
+    assert len(places.models_places(large, arrange(large))[1].cells) >= len(listing.cells)
+
+
+@pytest.mark.parametrize("name", ["models", "gallery"])
+def test_a_list_is_moved_by_finger_wheel_and_keys_to_both_ends(name, tmp_path):
+    state = update(scene(name), RecordsListed(entries(90)))._replace(effects=())
+    loop = make_loop(tmp_path, size=(800, 600), state=state)
+    loop.sources = [WindowSource(loop.window)]
+    loop.step()
+
+    def first() -> int:
+        return places.list_of(loop.state, arrange(loop.state)).first  # pyright: ignore
+
+    def happens(*given) -> int:
+        for event in given:
+            pygame.event.post(event)
+        loop.step()
+        return first()
+
+    area, pitch = places.sliding(loop.state, arrange(loop.state))  # pyright: ignore
+    chosen, used = loop.state.gallery.selected, loop.state.models
+    at = ((area.x + area.w // 2) / 800, (area.bottom - 4) / 600)
+    begin = happens(pygame.Event(pygame.KEYDOWN, key=pygame.K_HOME, mod=0, unicode=""))
+    touch: dict = {"finger_id": 3, "touch_id": 1, "dx": 0, "dy": 0}
+    down = pygame.Event(pygame.FINGERDOWN, x=at[0], y=at[1], **touch)
+    move = pygame.Event(pygame.FINGERMOTION, x=at[0], y=at[1] - (pitch + 3) / 600, **touch)
+    up = pygame.Event(pygame.FINGERUP, x=at[0], y=at[1] - (pitch + 3) / 600, **touch)
+    assert (begin, happens(down, move, up)) == (0, 1)
+    assert (loop.state.gallery.selected, loop.state.models) == (chosen, used)
+    wheel = {"x": 0, "which": 0, "flipped": False, "precise_x": 0.0, "precise_y": 0.0}
+    assert happens(pygame.Event(pygame.MOUSEWHEEL, y=1, **wheel)) == 0
+    end = happens(pygame.Event(pygame.KEYDOWN, key=pygame.K_END, mod=0, unicode=""))
+    assert end == places.list_of(loop.state, arrange(loop.state)).limit > 0  # pyright: ignore
+    assert happens(pygame.Event(pygame.KEYDOWN, key=pygame.K_UP, mod=0, unicode="")) == end - 1
+    loop.outside.close()
+    loop.window.close()
+
+
+def test_a_run_that_was_chosen_says_that_it_loads_until_it_is_there():
+    state = scene("models")._replace(effects=())
+    run = next(info for info in state.listed if not info.error and info != state.models[0])
+    for slot, action in enumerate(("model", "second")):
+        press = Press(f"{action}:{run.name}")
+        asked = update(state, press)
+        assert asked.effects == (LoadModel(run.path, slot),) and update(asked, press) == asked
+        labels = {control.action: control.label for control in controls_of(asked, arrange(asked))}
+        assert [name for name, label in labels.items() if label == "Loading"] == [press.action]
+        for end in (ModelReady(run, slot), ModelFailed("it is damaged", slot=slot, path=run.path)):
+            assert update(asked, end).awaited == ("", "")
+        for path in ("", "/another"):
+            other = update(asked, ModelFailed("something else", slot=slot, path=path))
+            assert other.awaited[slot] == run.path
+        other = update(asked, ModelReady(run._replace(path="/another"), slot))
+        assert other.awaited[slot] == run.path
+
+
+def test_without_any_run_the_list_gives_the_command_and_looks_for_nothing():
+    state = PlayState(screen="models", problem="/a/long/folder has no checkpoint: run ...", missing=True)
+    shown = texts_on(state)
+    assert "No run yet: make train" in shown and "No network" in shown
+    assert not any("Looking" in text for text in shown)
