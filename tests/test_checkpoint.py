@@ -15,6 +15,7 @@ from digitjax.config import ModelConfig, TrainConfig, to_dict
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
+from digitjax.shipping import export
 from digitjax.train import init_state
 
 CONFIG = TrainConfig(model=ModelConfig(channels=(2, 3), hidden=(4,)))
@@ -326,7 +327,7 @@ def test_an_export_names_no_folder_of_its_maker(run, tmp_path):
     step = runs.best_step(run)
     record = manifest.read(step).record | {"validation": {"strokes:/home/ann/pens.ndjson.gz@validation": {}}}
     reseal(step, config_sha256=manifest._sha256(run / runs.CONFIG), record=record)
-    checkpoint.export(step, tmp_path / "default")
+    export(step, tmp_path / "default")
     for file in (tmp_path / "default").rglob("*.json"):
         assert "/home/ann" not in file.read_text(encoding="utf-8")
     loaded = checkpoint.load_model(tmp_path / "default")
@@ -336,13 +337,13 @@ def test_an_export_names_no_folder_of_its_maker(run, tmp_path):
 
 
 def test_an_export_is_small_holds_params_alone_and_loads(run, tmp_path, state):
-    checkpoint.export(run / "history" / "3", tmp_path / "default")
+    export(run / "history" / "3", tmp_path / "default")
     loaded = checkpoint.load_model(tmp_path / "default")
     assert loaded.step == 3 and loaded.record["accuracy"] == 0.4
     np.testing.assert_array_equal(jax.tree.leaves(loaded.params)[0], jax.tree.leaves(state.params)[0] + 3)
     assert sum(p.stat().st_size for p in (tmp_path / "default").rglob("*") if p.is_file()) < 100_000
     with pytest.raises(InputError, match="not empty"):
-        checkpoint.export(run / "history" / "3", tmp_path / "default")
+        export(run / "history" / "3", tmp_path / "default")
 
 
 def test_a_save_that_fails_is_one_sentence_and_leaves_what_was_there(run, state, monkeypatch):

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from digitjax import runs
-from digitjax.checkpoint import export, load_model
+from digitjax.checkpoint import load_model
 from digitjax.errors import DigitjaxError, InputError
+from digitjax.shipping import export
 
 
 def run(argv: list[str]) -> int:
