@@ -2,13 +2,10 @@
 
 import contextlib
 import dataclasses
-import datetime
 import json
 import math
-import platform
 import time
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +13,7 @@ import jax
 import numpy as np
 
 from digitjax import runs, sharding
-from digitjax.checkpoint import SCORE, Saver, load_model
+from digitjax.checkpoint import Saver, load_model
 from digitjax.config import TrainConfig
 from digitjax.data.pipeline import Pipeline, make_pipeline
 from digitjax.errors import Diverged, InputError
@@ -26,15 +23,12 @@ from digitjax.models import make_model
 from digitjax.optim import make_optimizer, with_hyperparams
 from digitjax.processes import first_then_others
 from digitjax.progress import TrainingProgress, quoted, say, this_python
+from digitjax.provenance import about
 from digitjax.restore import restore
 from digitjax.steering import LOOK_SECONDS, PAUSE, RESUME, STOP, Steering
 from digitjax.train import init_state, make_train_step
 from digitjax.types import Metrics, Model, Params, TrainState
-from digitjax.validation import by_people, pooled, validate, write_hardest
-
-PACKAGES = ("digitjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
-"""Packages whose versions a run notes."""
-
+from digitjax.validation import by_people, epoch_text, pooled, step_record, validate, write_hardest
 
 DOUBLED = 1.0
 """Seconds in which SLURM's signal to a process and the one that its parent passes on are one."""
@@ -119,7 +113,7 @@ def train(
         state = state._replace(params=_params_to_start_with(config))
     if not resume and sharding.is_first():
         notices = tuple(dict.fromkeys((*told, *pipeline.notices)))
-        runs.write_config(run, config, **_about(pipeline.specs, notices), stream=stream)
+        runs.write_config(run, config, **about(pipeline.specs, notices), stream=stream)
     say(f"training {config.preset} on {sharding.describe_devices()}, in {run}")
     if warning := sharding.unused_accelerator():
         say(f"warning: {warning}")
@@ -201,7 +195,7 @@ class _Trainer:
         config = self._config
         self._clock = Clock(self._file.seconds)
         if start == 0:
-            self._saver.save(state, _record(None), full=False, keep_params=True)
+            self._saver.save(state, step_record(None), full=False, keep_params=True)
         with TrainingProgress(
             start=start,
             total=config.total_steps,
@@ -221,7 +215,7 @@ class _Trainer:
                     self._end_epoch(state, step)
                 elif is_kept(step, config):
                     self._write_pending()
-                    self._saver.save(state, _record(None), full=False, keep_params=True)
+                    self._saver.save(state, step_record(None), full=False, keep_params=True)
                 # Several processes must stop at one step, so they ask each other where they wait anyhow.
                 if (jax.process_count() == 1 or is_logged(step, config)) and (
                     number := sharding.largest(self._stop.number or 0)
@@ -243,7 +237,7 @@ class _Trainer:
                     self._stop.ask()
                 elif name == PAUSE and not paused:
                     self._require_sound(state, done)
-                    self._saver.save(state, _record(None), full=True, keep_params=False)
+                    self._saver.save(state, step_record(None), full=True, keep_params=False)
                     self._progress.say(f"paused and saved at step {done} of {self._config.total_steps}")
                 paused = name == PAUSE or (paused and name != RESUME)
             if not paused or sharding.largest(self._stop.number or 0):
@@ -285,9 +279,9 @@ class _Trainer:
         self._file.sync()
         if validated.hardest and sharding.is_first():
             write_hardest(self._run, step, validated.hardest)
-        record = _record(line) | {"calibration": validated.calibration._asdict()}
+        record = step_record(line) | {"calibration": validated.calibration._asdict()}
         self._saver.save(state, record, full=True, keep_params=True)
-        self._progress.say(_epoch_text(line, config))
+        self._progress.say(epoch_text(line, config.epochs))
 
     def _require_sound(self, state: TrainState, step: int) -> None:
         """Writes what is known up to `step`, and sees to it that no params are saved that are no numbers."""
@@ -300,7 +294,7 @@ class _Trainer:
     def _leave(self, state: TrainState, step: int, number: int, *, saved: bool) -> None:
         self._require_sound(state, step)
         if not saved:
-            self._saver.save(state, _record(None), full=True, keep_params=False)
+            self._saver.save(state, step_record(None), full=True, keep_params=False)
         self._saver.wait()
         raise _stopped(self._run, step, self._config, number)
 
@@ -370,48 +364,6 @@ def _asked(steering: Steering, step: int) -> list[tuple[str, float | None]]:
     """What is asked for, in every process."""
     taken = [(change.name, change.value) for change in steering.take(step)]
     return taken if jax.process_count() == 1 else json.loads(sharding.first_says(json.dumps(taken)))
-
-
-def _record(line: dict[str, Any] | None) -> dict[str, Any]:
-    """What a checkpoint says of itself; `score` ranks it: accuracy, and loss where that is equal.
-
-    The score is over all sets, synthetic ones too, so that a small set's luck does not choose the best step.
-    """
-    record: dict[str, Any] = {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
-    line = line or {}
-    validation = line.get("validation") or {}
-    accuracy, loss = pooled(validation, "accuracy"), pooled(validation, "loss")
-    score = None if accuracy is None or loss is None else accuracy - 1e-6 * min(loss, 100.0)
-    names = ("epoch", "accuracy", "loss", "validation")
-    return record | {name: line.get(name) for name in names} | {SCORE: score}
-
-
-def _epoch_text(line: dict[str, Any], config: TrainConfig) -> str:
-    parts = [f"epoch {line['epoch']:>{len(str(config.epochs))}}/{config.epochs}"]
-    if line["train_loss"] is not None:
-        parts.append(f"train loss {line['train_loss']:.4f}")
-    for name, result in line["validation"].items():
-        parts.append(f"{name} {result['accuracy']:.2%} (loss {result['loss']:.4f})")
-    if line["images_per_second"]:
-        parts.append(f"{line['images_per_second']:,} images/s")
-    return "  ".join(parts)
-
-
-def _about(specs: Sequence[str], notices: Sequence[str]) -> dict[str, Any]:
-    versions = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return {
-        "data": list(specs),
-        "notices": list(notices),
-        "devices": sharding.describe_devices(),
-        "platform": platform.platform(),
-        "versions": versions,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
 
 
 def _say_all(lines: Sequence[str]) -> None:

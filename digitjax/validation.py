@@ -1,5 +1,6 @@
 """What the end of an epoch measures on held-out digits: loss, accuracy, confusion, the hardest of them."""
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ import numpy as np
 
 from digitjax import manifest, runs
 from digitjax.calibrate import Answered, Calibration, fit
+from digitjax.checkpoint import SCORE
 from digitjax.data.pipeline import Examples
 from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.types import Model, Params
@@ -79,6 +81,32 @@ def pooled(validation: dict[str, dict[str, float]], name: str) -> float | None:
     """The mean over all digits of all sets."""
     n = sum(result["n"] for result in validation.values())
     return sum(result[name] * result["n"] for result in validation.values()) / n if n else None
+
+
+def step_record(line: dict[str, Any] | None) -> dict[str, Any]:
+    """What a checkpoint says of itself; `score` ranks it: accuracy, and loss where that is equal.
+
+    The score is over all sets, synthetic ones too, so that a small set's luck does not choose the best step.
+    """
+    record: dict[str, Any] = {"date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
+    line = line or {}
+    validation = line.get("validation") or {}
+    accuracy, loss = pooled(validation, "accuracy"), pooled(validation, "loss")
+    score = None if accuracy is None or loss is None else accuracy - 1e-6 * min(loss, 100.0)
+    names = ("epoch", "accuracy", "loss", "validation")
+    return record | {name: line.get(name) for name in names} | {SCORE: score}
+
+
+def epoch_text(line: dict[str, Any], epochs: int) -> str:
+    """What the screen says of an epoch, from its line of metrics."""
+    parts = [f"epoch {line['epoch']:>{len(str(epochs))}}/{epochs}"]
+    if line["train_loss"] is not None:
+        parts.append(f"train loss {line['train_loss']:.4f}")
+    for name, result in line["validation"].items():
+        parts.append(f"{name} {result['accuracy']:.2%} (loss {result['loss']:.4f})")
+    if line["images_per_second"]:
+        parts.append(f"{line['images_per_second']:,} images/s")
+    return "  ".join(parts)
 
 
 def write_hardest(run: Path, step: int, hardest: Sequence[Hard]) -> None:

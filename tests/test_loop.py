@@ -18,7 +18,7 @@ import pytest
 from digitjax import cli, data, finish, loop, metrics, runs, sharding
 from digitjax.calibrate import Calibration, fit
 from digitjax.checkpoint import load_model, load_state
-from digitjax.config import ModelConfig, OptimConfig, TrainConfig
+from digitjax.config import ModelConfig, TrainConfig
 from digitjax.data import DataUnavailable
 from digitjax.data import pipeline as data_pipeline
 from digitjax.errors import DigitjaxError, InputError
@@ -27,7 +27,7 @@ from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.train import init_state, make_train_step
 from digitjax.types import Metrics
-from digitjax.validation import Validated, by_people, pooled
+from digitjax.validation import Validated
 
 CONFIG = TrainConfig(
     data=("digits8x8",),
@@ -390,25 +390,6 @@ def test_a_run_cannot_start_with_another_network(finished, checkpoints, capsys):
     assert list(checkpoints.iterdir()) == []
 
 
-def test_two_devices_train_as_one_does(monkeypatch):
-    pipeline = loop.make_pipeline(CONFIG, "uci8")
-    results = []
-    for count in (1, 2):
-        mesh = sharding.data_mesh(CONFIG.batch_size, jax.devices()[:count])
-        step = sharding.spread(make_train_step(CONFIG), mesh)
-        state = sharding.replicate(loop.fresh_state(CONFIG), mesh)
-        losses = []
-        for number in range(3):
-            batch = sharding.shard(pipeline.batch_at(number), mesh)
-            state, measured = step(state, batch)
-            losses.append(measured.loss)
-            assert len(batch.target.sharding.device_set) == count
-        assert jax.tree.leaves(state.params)[0].sharding.is_fully_replicated
-        results.append((state.params, losses))
-    for one, two in zip(jax.tree.leaves(results[0]), jax.tree.leaves(results[1]), strict=True):
-        np.testing.assert_allclose(one, two, rtol=2e-4, atol=2e-6)
-
-
 def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, monkeypatch, capfd):
     def load(spec, default=None):
         if getattr(spec, "name", spec) == "mnist":
@@ -428,23 +409,6 @@ def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, mon
     assert said.count("no route to host") == 1 and "data: digits8x8" in said
     shutil.rmtree(run / "1")
     assert loop.train(config, run, resume=True).data == ("digits8x8",)
-
-
-@pytest.mark.parametrize(
-    "words", ["--data strokes:none.ndjson", "--data mnist", "--batch-size 33 --data digits8x8"]
-)
-def test_bad_input_is_told_before_training_is_announced_and_leaves_no_folder(checkpoints, capfd, words):
-    assert cli.main(["train", *words.split()]) == 2
-    said = capfd.readouterr().err
-    assert said.startswith("digitjax: ") and said.count("\n") == 1, said
-    assert list(checkpoints.iterdir()) == []
-
-
-def test_a_batch_that_the_devices_do_not_divide_names_both(checkpoints, capfd):
-    assert cli.main(["train", "--batch-size", "33", "--data", "digits8x8"]) == 2
-    said = capfd.readouterr().err
-    assert "33" in said and "2 devices" in said
-    assert list(checkpoints.iterdir()) == [], "nothing is written"
 
 
 def test_an_error_of_the_saver_stops_the_run(checkpoints, monkeypatch):
@@ -488,21 +452,3 @@ def test_the_test_sets_go_through_the_network_once(finished, monkeypatch):
     assert seen == [359] == [measured.evaluation.n_digits]
     right = measured.log_p.argmax(axis=1) == measured.examples.labels
     assert measured.evaluation.accuracy == pytest.approx(right.mean())
-
-
-def test_kept_steps():
-    config = TrainConfig(epoch_examples=600, batch_size=100, epochs=3, optim=OptimConfig())
-    assert [s for s in range(19) if metrics.is_kept(s, config)] == [0, 1, 2, 4, 6, 8, 12, 16, 18]
-
-
-def test_people_s_handwriting_is_what_a_run_says_of_itself_and_all_of_it_ranks_its_steps():
-    real, synthetic = {"accuracy": 0.9, "loss": 0.2, "n": 100}, {"accuracy": 0.5, "loss": 1.0, "n": 900}
-    sets = {"digits8x8@validation": real, "synthetic@validation": synthetic}
-    assert by_people(sets) == {"digits8x8@validation": real}
-    assert by_people({"synthetic@validation": synthetic}) == {"synthetic@validation": synthetic}
-    assert pooled(sets, "accuracy") == pytest.approx(0.54)
-    assert pooled({}, "accuracy") is None
-    record = loop._record({"accuracy": 0.9, "loss": 0.2, "validation": sets, "epoch": 1})
-    assert record["accuracy"] == 0.9
-    assert record["score"] == pytest.approx(0.54, abs=1e-4)
-    assert loop._record(None)["score"] is None

@@ -182,3 +182,20 @@ def test_a_run_that_is_being_trained_is_refused(asked, checkpoints, capfd):
     with claim.locked(checkpoints / "cnn-0"):
         assert cli.main(["train", "--resume"]) == 2
     assert "another process" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", ["--data strokes:none.ndjson", "--data mnist", "--batch-size 33 --data digits8x8"]
+)
+def test_bad_input_is_told_before_training_is_announced_and_leaves_no_folder(checkpoints, capfd, words):
+    assert cli.main(["train", *words.split()]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("digitjax: ") and said.count("\n") == 1, said
+    assert list(checkpoints.iterdir()) == []
+
+
+def test_a_batch_that_the_devices_do_not_divide_names_both(checkpoints, capfd):
+    assert cli.main(["train", "--batch-size", "33", "--data", "digits8x8"]) == 2
+    said = capfd.readouterr().err
+    assert "33" in said and "2 devices" in said
+    assert list(checkpoints.iterdir()) == [], "nothing is written"
