@@ -243,7 +243,7 @@ def data(tmp_path, monkeypatch) -> list[str]:
 
     model = Model(lambda key: {}, apply, "mnist28")
     loaded = LoadedModel(model, {}, TrainConfig(), Path("checkpoints/tiny"), 7, {})
-    monkeypatch.setattr(command, "load_named", lambda checkpoint: loaded)
+    monkeypatch.setattr("digitjax.checkpoint.load_model", lambda checkpoint: loaded)
     specs = []
     for name in ("one", "two"):
         drawings = [
@@ -305,7 +305,7 @@ def test_doubted_labels_and_other_drawings_have_figures_of_their_own(data, tmp_p
         return Logits(loaded.model.apply(params, images).digits, ink.max() - 2 * jnp.abs(ink - ink.mean()))
 
     model = loaded.model._replace(apply=apply)
-    monkeypatch.setattr(command, "load_named", lambda checkpoint: loaded._replace(model=model))
+    monkeypatch.setattr("digitjax.checkpoint.load_model", lambda checkpoint: loaded._replace(model=model))
     wide = Drawing((np.array([(0.0, 0.0), (9.0, 9.0)]),), None, "2")
     audit = tmp_path / "audit.csv"
     audit.write_text(

@@ -79,7 +79,7 @@ def data(tmp_path, monkeypatch) -> str:
         return Logits(jnp.stack([3.0 * ((d == 1) == margin) * (d in (1, 7)) for d in range(10)], axis=1))
 
     loaded = LoadedModel(Model(lambda key: {}, apply, "mnist28"), {}, TrainConfig(), Path("run"), 7, {})
-    monkeypatch.setattr(command, "load_named", lambda checkpoint: loaded)
+    monkeypatch.setattr("digitjax.checkpoint.load_model", lambda checkpoint: loaded)
     path = tmp_path / "d.ndjson"
     write_drawings(path, [Drawing((BAR,), None, word) for word in ("1", "1", "x")])
     return f"strokes:{path}"

@@ -196,7 +196,7 @@ class Loaded:
 
 @pytest.fixture
 def drawings(tmp_path, network, monkeypatch):
-    monkeypatch.setattr(command, "load_named", lambda checkpoint: Loaded(*network[:2]))
+    monkeypatch.setattr("digitjax.checkpoint.load_model", lambda checkpoint: Loaded(*network[:2]))
     lines = [
         {"word": word, "drawing": [[[0, i + 1], [0, 40]]], "writer": "ann"}
         for i, word in enumerate(["7", "1", "A", "O", None])

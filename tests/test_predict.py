@@ -164,7 +164,7 @@ class Loaded:
 @pytest.fixture
 def loaded(monkeypatch):
     loaded = Loaded()
-    monkeypatch.setattr(command, "load_named", lambda checkpoint: loaded)
+    monkeypatch.setattr("digitjax.checkpoint.load_model", lambda checkpoint: loaded)
     return loaded
 
 

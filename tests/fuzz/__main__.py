@@ -25,7 +25,9 @@ from tests.fuzz.mutate import LONGEST, inputs
 from tests.fuzz.targets import TARGETS, Target
 
 SLOWEST = 20
-"""Seconds that one input may take."""
+"""Seconds of processor time that one input may take."""
+HANGING = 900
+"""Seconds by the clock, which on a busy machine are many more, after which it is taken to hang."""
 BLIND = 2000
 """Inputs that coverage is counted of where none were kept."""
 
@@ -111,7 +113,7 @@ def _fuzz(name: str, folder: Path, options: argparse.Namespace) -> None:
     ]
     arguments += [
         f"-max_len={LONGEST}",
-        f"-timeout={SLOWEST}",
+        f"-timeout={HANGING}",
         f"-artifact_prefix={options.keep}/",
         str(corpus),
     ]
@@ -148,10 +150,12 @@ def _count(name: str, folder: Path, options: argparse.Namespace) -> None:
 
 
 def _strictly(target: Target, data: bytes, folder: Path) -> None:
-    """`check` in which a warning, which a user would see, is an error."""
+    """`check` in which a warning, which a user would see, is an error, and so is one that takes long."""
+    begin = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check(target, data, _made(folder))
+    assert time.process_time() - begin < SLOWEST, "it takes too long"
 
 
 def _made(folder: Path) -> Path:
