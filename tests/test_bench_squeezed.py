@@ -10,7 +10,6 @@ import pytest
 from digitjax import cli
 from digitjax.bench.squeezed import CANVAS, PEN, SQUEEZES, boxed, draw_canvas, squeeze, stretched, whole
 from digitjax.checkpoint import LoadedModel
-from digitjax.commands import bench_squeezed as command
 from digitjax.config import TrainConfig
 from digitjax.segments import pack, stack
 from digitjax.strokes import Drawing, write_drawings

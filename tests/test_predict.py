@@ -13,7 +13,6 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from digitjax import cli, pictures
-from digitjax.commands import predict as command
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.normalize import ink_to_image
 from digitjax.pixels import picture_to_image

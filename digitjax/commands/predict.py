@@ -14,7 +14,6 @@ from digitjax.errors import InputError, one_line
 from digitjax.pictures import read_picture
 from digitjax.pixels import picture_to_image
 from digitjax.predict import BATCH, Prediction, drawings_to_images, predict
-from digitjax.progress import say
 from digitjax.strokes import read_drawings
 from digitjax.types import Model, Params
 
