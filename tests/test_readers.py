@@ -158,7 +158,7 @@ def test_npz(folder, x, data, save, how):
         if source is None:
             assert attempt == "damaged" or not expected
             break
-        assert source.words == tuple(word for _, word in expected)
+        assert source.images is not None and source.words == tuple(word for _, word in expected)
         assert source.skipped == len(x) - len(expected)
         for read, (picture, _) in zip(source.images, expected, strict=True):
             np.testing.assert_array_equal(read, picture)
