@@ -9,9 +9,9 @@ learnt from, nor synthetic ink. The 800 drawings are split once more, by their i
 and 80 validated on.
 
 140,282 parameters. 1 min 29 s to 6 min on 2 CPU cores (AMD EPYC, a shared virtual machine, very busy), jax
-0.12.0, 2026-11-25. Splits and seeds 0 to 4, mean +- standard deviation: 99.50 +- 0.71 % of the 200 held out,
-which two people drew, and 91.09 +- 3.25 % of `bridger`, a hand that it never saw. A program that learns from its
-user's drawings claims 97 % of them, at 300 x 300 pixels.
+0.12.0, 2026-11-25. Splits and seeds 0 to 4, mean +- standard deviation: 99.50 +- 0.71 % of the 200 held
+out, which two people drew, and 91.09 +- 3.25 % of `bridger`, a hand that it never saw. A program that
+learns from its user's drawings claims 97 % of them, at 300 x 300 pixels.
 """
 
 from digitjax.config import AugmentConfig, TrainConfig

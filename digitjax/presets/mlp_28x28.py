@@ -2,9 +2,9 @@
 
     digitjax train mlp-28x28
 
-118,282 parameters. 46 to 48 s on 2 CPU cores (AMD EPYC, a shared virtual machine, busy; 28 s on a Xeon), jax
-0.12.0, 2026-11-25. Seeds 0, 1 and 2, mean +- standard deviation: 99.01 +- 0.09 % of MNIST's test split, 97.89 +- 0.31 %
-of `bridger`. A program of this shape claims 97 % of the former.
+118,282 parameters. 46 to 48 s on 2 CPU cores (AMD EPYC, a shared virtual machine, busy; 28 s on a Xeon),
+jax 0.12.0, 2026-11-25. Seeds 0, 1 and 2, mean +- standard deviation: 99.01 +- 0.09 % of MNIST's test split,
+97.89 +- 0.31 % of `bridger`. A program of this shape claims 97 % of the former.
 """
 
 from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig

@@ -2,11 +2,12 @@
 
     digitjax train mlp-8x8
 
-2,410 parameters. 1 min 50 s to 7 min on 2 CPU cores (AMD EPYC, a shared virtual machine, with up to fourteen
-other jobs; about one minute beside fewer), jax 0.12.0, 2026-11-26. Seeds 0, 1 and 2, mean +- standard deviation:
-98.14 +- 0.32 % of the UCI digits' test split, 86.98 +- 0.12 % of `bridger`. A program of this shape claims 96 % of the
-former. More synthetic ink reads other hands better and the UCI digits worse: one to one and 24 epochs, with the
-synthetic hand of 2026-11-21, 96.1 % of their validation split against 98.9, 86.0 % of UNIPEN's against 83.6.
+2,410 parameters. 1 min 50 s to 7 min on 2 CPU cores (AMD EPYC, a shared virtual machine, with up to
+fourteen other jobs; about one minute beside fewer), jax 0.12.0, 2026-11-26. Seeds 0, 1 and 2, mean +-
+standard deviation: 98.14 +- 0.32 % of the UCI digits' test split, 86.98 +- 0.12 % of `bridger`. A program
+of this shape claims 96 % of the former. More synthetic ink reads other hands better and the UCI digits
+worse: one to one and 24 epochs, with the synthetic hand of 2026-11-21, 96.1 % of their validation split
+against 98.9, 86.0 % of UNIPEN's against 83.6.
 """
 
 from digitjax.config import AugmentConfig, ModelConfig, TrainConfig

@@ -3,8 +3,8 @@
     digitjax train mlp-tiny
 
 23,082 parameters. 29 to 38 s on 2 CPU cores (AMD EPYC, a shared virtual machine, busy; 24 s on a Xeon), jax
-0.12.0, 2026-11-25. Seeds 0, 1 and 2, mean +- standard deviation: 96.60 +- 0.08 % of MNIST's test split, 94.16 +- 0.84 %
-of `bridger`. A program of this shape claims 95 % of the former.
+0.12.0, 2026-11-25. Seeds 0, 1 and 2, mean +- standard deviation: 96.60 +- 0.08 % of MNIST's test split,
+94.16 +- 0.84 % of `bridger`. A program of this shape claims 95 % of the former.
 """
 
 from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
