@@ -18,7 +18,7 @@ from digitjax.bench.bootstrap import Estimate
 from digitjax.bench.drawn import Audited, Drawn, measure, read_source
 from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection, measure_unfinished
 from digitjax.checkpoint import LoadedModel, load_model
-from digitjax.commands.wording import decimals, percent
+from digitjax.commands.wording import NONE, decimals, percent
 from digitjax.data import Source, load, parse_spec
 from digitjax.errors import DigitjaxError
 from tests import doodles
@@ -142,7 +142,7 @@ def main(argv: Sequence[str]) -> None:
 
 def _estimate(estimate: Estimate | None) -> str:
     if estimate is None:
-        return percent(None)
+        return NONE
     return f"{percent(estimate.value)} ({100 * estimate.low:.2f} to {100 * estimate.high:.2f})"
 
 

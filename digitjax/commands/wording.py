@@ -1,14 +1,17 @@
 """How the commands' tables say numbers and the names of data."""
 
+NONE = "–"
+"""What stands where there is no number."""
+
 
 def percent(fraction: float | None) -> str:
-    """`99.53 %`, or a dash for None."""
-    return "–" if fraction is None else f"{100 * fraction:.2f} %"
+    """`99.53 %`, `NONE` for None."""
+    return NONE if fraction is None else f"{100 * fraction:.2f} %"
 
 
 def decimals(value: float | None) -> str:
-    """`0.0213`, or a dash for None."""
-    return "–" if value is None else f"{value:.4f}"
+    """`0.0213`, `NONE` for None."""
+    return NONE if value is None else f"{value:.4f}"
 
 
 def short_name(data: str) -> str:
