@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from digitjax import cli, loop, paths, runs
-from digitjax.bench.scale import strokes_of, synthetic_drawings
+from digitjax.bench.scale import MODES, strokes_of, synthetic_drawings
 from digitjax.config import AugmentConfig, ModelConfig, TrainConfig
 from digitjax.data import parse_spec, pipeline
 from digitjax.data.batches import Part
@@ -232,8 +232,8 @@ def test_a_streamed_run_that_was_stopped_is_the_resident_run_that_was_not(ink, t
     )
     make = loop.make_pipeline
 
-    def signalling(config, geometry, **how):
-        made = make(config, geometry, **how)
+    def signalling(*given, **how):
+        made = make(*given, **how)
 
         def batch_at(step):
             if step == 3:
@@ -306,9 +306,10 @@ def test_the_drawings_of_the_measurement_are_the_synthetic_ones():
 
 
 @pytest.mark.slow
-def test_the_measurement_runs_and_streaming_needs_less_memory(tmp_path):
+def test_streaming_needs_less_memory_and_a_drawing_costs_the_same_of_few_and_of_many(tmp_path):
+    few, many = 10_000, 40_000  # a thousand examples to validate on, and as many as are held at most
     done = subprocess.run(
-        [sys.executable, "-m", "digitjax", "bench", "scale", "--json", "--drawings", "1000", "30000"],
+        [sys.executable, "-m", "digitjax", "bench", "scale", "--json", "--drawings", f"{few}", f"{many}"],
         capture_output=True,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
@@ -316,8 +317,7 @@ def test_the_measurement_runs_and_streaming_needs_less_memory(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     costs = {(cost["mode"], cost["drawings"]): cost for cost in json.loads(done.stdout)}
-    grown = {
-        mode: costs[mode, 30000]["peak_mb"] - costs[mode, 1000]["peak_mb"]
-        for mode in ("resident", "streamed")
-    }
-    assert grown["streamed"] < 60 < grown["resident"] - grown["streamed"]
+    grown = {mode: costs[mode, many]["peak_mb"] - costs[mode, few]["peak_mb"] for mode in MODES}
+    assert max(grown["prepare"], grown["streamed"]) < 60 < grown["resident"] - grown["streamed"], grown
+    for mode in MODES:
+        assert costs[mode, many]["record_us"] < 1.5 * costs[mode, few]["record_us"], costs
