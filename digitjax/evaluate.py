@@ -16,7 +16,7 @@ from digitjax.calibrate import Answered
 from digitjax.data.labels import AMBIGUOUS
 from digitjax.data.pipeline import Examples
 from digitjax.errors import DigitjaxError, InputError
-from digitjax.odds import Doubts, doubts, reliability, risk_at
+from digitjax.odds import THRESHOLD, Doubts, doubts, log_softmax, reliability, risk_at, sigmoid
 from digitjax.types import ApplyFn, Logits, Model, Params
 
 BATCH = 256
@@ -24,9 +24,6 @@ BATCH = 256
 
 KEPT = 0.99
 """Fraction of the digits that must be answered where `Evaluation.refused` is measured."""
-
-THRESHOLD = 0.5
-"""Probability of being a digit from which a network with that head answers: calibration moves it there."""
 
 
 class Answers(NamedTuple):
@@ -194,14 +191,9 @@ def apply_in_batches(
         raise DigitjaxError(
             "the network answers something that is no number: train it again or take another checkpoint"
         )
-    shifted = whole.digits.astype(np.float64) - whole.digits.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return Answers(log_p, None if whole.is_digit is None else whole.is_digit.astype(np.float64))
-
-
-def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """Probabilities of log-odds; never overflows."""
-    return 0.5 * (1 + np.tanh(0.5 * logits))
+    return Answers(
+        log_softmax(whole.digits), None if whole.is_digit is None else whole.is_digit.astype(np.float64)
+    )
 
 
 def look_alikes(examples: Examples) -> Bool[np.ndarray, " n"]:

@@ -17,6 +17,9 @@ COVERAGE = 0.99
 SURE = 0.8
 """Probability from which an answer is given without a second one."""
 
+THRESHOLD = 0.5
+"""Probability of being a digit from which a network with that head answers: calibration moves it there."""
+
 
 class Reliability(NamedTuple):
     """How often answers of each confidence are right (DeGroot and Fienberg, The Statistician 32, 1983).
@@ -56,6 +59,17 @@ class Doubts(NamedTuple):
     pair: tuple[int, int]
     times: int
     odds: tuple[float, float]
+
+
+def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Probabilities of log-odds; never overflows."""
+    return 0.5 * (1 + np.tanh(0.5 * logits))
+
+
+def log_softmax(logits: Float[np.ndarray, "n 10"]) -> Float[np.ndarray, "n 10"]:
+    """Log-probabilities of the ten digits, in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def reliability(

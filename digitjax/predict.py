@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from digitjax.errors import DigitjaxError
-from digitjax.evaluate import THRESHOLD, apply_in_batches, sigmoid
+from digitjax.evaluate import apply_in_batches
 from digitjax.normalize import geometry_shape, inks_to_images
-from digitjax.odds import SURE
+from digitjax.odds import SURE, THRESHOLD, sigmoid
 from digitjax.segments import MAX_SEGMENTS, pack_all
 from digitjax.strokes import Drawing
 from digitjax.types import Model, Params, Segments

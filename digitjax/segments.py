@@ -6,9 +6,10 @@ simplifier everywhere.
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from digitjax.errors import InputError
 from digitjax.strokes import Drawing
@@ -38,29 +39,50 @@ def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SE
     Raises:
         InputError: a coordinate is not finite.
     """
+    found = straight(strokes, max_segments).ends
     ends = np.zeros((max_segments, 4), np.float32)
     mask = np.zeros(max_segments, bool)
-    strokes = [stroke for stroke in strokes if len(stroke)]
-    if not strokes:
-        return Segments(ends, mask)
+    ends[: len(found)], mask[: len(found)] = found, True
+    return Segments(ends, mask)
+
+
+class Pieces(NamedTuple):
+    """Straight pieces in the order of writing, as many as there are.
+
+    Attributes:
+        ends: x0, y0, x1, y1 of each; the lowest x and y of the ink are 0.
+        stroke: index of the stroke that each is of.
+    """
+
+    ends: Float[np.ndarray, "pieces 4"]
+    stroke: Int[np.ndarray, " pieces"]
+
+
+def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int) -> Pieces:
+    """What `pack` packs, in float64 and without padding.
+
+    Raises:
+        InputError: a coordinate is not finite.
+    """
+    lengths = [len(stroke) for stroke in strokes]
+    owner = np.repeat(np.arange(len(strokes)), lengths)
+    if not len(owner):
+        return Pieces(np.zeros((0, 4)), owner)
     points = _comfortable(np.concatenate(strokes).astype(np.float64, copy=False))
-    first = np.zeros(len(points), bool)
-    first[np.cumsum([0, *map(len, strokes[:-1])])] = True
+    first = np.append(True, owner[1:] != owner[:-1])
     fresh = first.copy()
     fresh[1:] |= (points[1:] != points[:-1]).any(1)
-    points, first = points[fresh], first[fresh]
+    points, first, owner = points[fresh], first[fresh], owner[fresh]
     if first.sum() > max_segments:
-        points, first = _longest(points, first, max_segments)
+        kept = _longest(points, first, max_segments)
+        points, first, owner = points[kept], first[kept], owner[kept]
     last = np.append(first[1:], True)
     if len(points) - np.count_nonzero(first & ~last) > max_segments:
         kept = _simplify(points, first, max_segments)
-        points, first = points[kept], first[kept]
+        points, first, owner = points[kept], first[kept], owner[kept]
         last = np.append(first[1:], True)
     begin = np.flatnonzero(~last | first)
-    ends[: len(begin), :2] = points[begin]
-    ends[: len(begin), 2:] = points[begin + ~last[begin]]
-    mask[: len(begin)] = True
-    return Segments(ends, mask)
+    return Pieces(np.concatenate([points[begin], points[begin + ~last[begin]]], axis=1), owner[begin])
 
 
 def pack_all(drawings: Iterable[Drawing], max_segments: int = MAX_SEGMENTS) -> Segments:
@@ -92,13 +114,13 @@ def _comfortable(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "po
 
 def _longest(
     points: Float[np.ndarray, "points 2"], first: Bool[np.ndarray, " points"], count: int
-) -> tuple[Float[np.ndarray, "kept 2"], Bool[np.ndarray, " kept"]]:
+) -> Bool[np.ndarray, " points"]:
+    """The points of the strokes with the longest boxes."""
     starts = np.flatnonzero(first)
     extent = (np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)).max(1)
     chosen = np.zeros(len(starts), bool)
     chosen[np.argsort(-extent, kind="stable")[:count]] = True
-    kept = chosen[np.cumsum(first) - 1]
-    return points[kept], first[kept]
+    return chosen[np.cumsum(first) - 1]
 
 
 def _simplify(

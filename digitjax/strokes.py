@@ -2,7 +2,8 @@
 
 The format is QuickDraw's, one drawing a line, y pointing down, plain or gzip:
 `{"word": "7", "drawing": [[[x0, x1, ...], [y0, y1, ...]], ...], "source": "...", "writer": "..."}`.
-A stroke may carry a third list, milliseconds. Unknown keys are ignored.
+A stroke may carry a third list, milliseconds. A whole number may say which of its digits each stroke is of:
+`"word": "17", "digit_of": [0, 1, 1]`. Unknown keys are ignored.
 """
 
 import difflib
@@ -44,6 +45,7 @@ class Drawing(NamedTuple):
         word: what was drawn, None where nobody said.
         source: where the drawing comes from.
         writer: who drew it, unique within the source.
+        digit_of: of a whole number, the place in the word of each stroke's digit; None where nobody said.
     """
 
     strokes: tuple[Float[np.ndarray, "points 2"], ...]
@@ -51,6 +53,7 @@ class Drawing(NamedTuple):
     word: str | None = None
     source: str | None = None
     writer: str | None = None
+    digit_of: tuple[int, ...] | None = None
 
 
 def read_drawings(path: str | os.PathLike[str]) -> Iterator[Drawing]:
@@ -133,7 +136,14 @@ def to_json(drawing: Drawing) -> dict[str, Any]:
         if drawing.times is not None:
             columns.append(drawing.times[index])
         lists.append([_numbers(column) for column in columns])
-    fields = {"word": drawing.word, "drawing": lists, "source": drawing.source, "writer": drawing.writer}
+    fields: dict[str, Any] = {
+        "word": drawing.word,
+        "drawing": lists,
+        "source": drawing.source,
+        "writer": drawing.writer,
+    }
+    if drawing.digit_of is not None:
+        fields["digit_of"] = list(drawing.digit_of)
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -161,7 +171,8 @@ def from_json(record: Any) -> Drawing:
         _refuse(f'there is no "drawing"{hint}: give one list of strokes')
     strokes, times = _strokes(record["drawing"])
     word, source, writer = (_text(record, name) for name in ("word", "source", "writer"))
-    return Drawing(strokes, times, word or None, source or None, writer or None)
+    digit_of = _digit_of(record, word or "")
+    return Drawing(strokes, times, word or None, source or None, writer or None, digit_of)
 
 
 def _lines(
@@ -281,6 +292,22 @@ def _text(record: Mapping[str, Any], name: str) -> str | None:
     except UnicodeEncodeError:
         _refuse(f'"{name}" holds half of a surrogate pair: give whole characters')
     return value
+
+
+def _digit_of(record: Mapping[str, Any], word: str) -> tuple[int, ...] | None:
+    """The places that go with the strokes that are not empty."""
+    places = record.get("digit_of")
+    if places is None:
+        return None
+    strokes = record["drawing"]
+    if not isinstance(places, list) or len(places) != len(strokes):
+        _refuse(f'"digit_of" is {_kind(places)}: give a place in the word for each of {len(strokes)} strokes')
+    for place in places:
+        if type(place) is not int or not 0 <= place < len(word):
+            _refuse(
+                f'"digit_of" holds {_kind(place)}: give places from 0 to below {len(word)}, as the word has'
+            )
+    return tuple(place for place, stroke in zip(places, strokes, strict=True) if stroke[0])
 
 
 def _numbers(column: np.ndarray) -> list[int | float]:

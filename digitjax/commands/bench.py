@@ -10,6 +10,7 @@ BENCHES = {
     "train": "how long a training takes, phase by phase, next to other programs",
     "scale": "memory and time by the number of drawings, held in memory and streamed",
     "squeezed": "accuracy through our normaliser, and as earlier programs squeezed the ink",
+    "numbers": "whole numbers: exact, grouped rightly, and how long a line takes",
     "realism": "how well synthetic digits pass for people's",
 }
 """Names of the measurements and a line about each; the code is in `digitjax.commands.bench_NAME`."""

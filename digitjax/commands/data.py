@@ -21,6 +21,7 @@ DESCRIPTION = """\
   digitjax data list                        the sources, and whether they are at hand
   digitjax data prepare mnist               fetch and prepare now what a training would
   digitjax data prepare strokes:FILE        make the records that `train --stream` reads, and count them
+  digitjax data prepare numbers:FILE        compose whole numbers of its digits, for `evaluate --number`
   digitjax data prepare strokes:FILE --beam the same by Apache Beam; --beam=OPTIONS are Beam's own
   digitjax data show SPEC --out FILE.png    a sheet of what the network sees
   digitjax data split strokes:FILE --out DIR
@@ -132,6 +133,8 @@ def prepare(spec: Spec, beam: str | None = None) -> None:
         print(f"the records of {spec.path} are in {folder}", file=sys.stderr)
     if kind.prepare is not None:
         print(kind.prepare(spec), file=sys.stderr)
+    if not kind.trains:
+        return
     for split in [spec.split] if spec.split else [*SPLITS]:
         try:
             print(_count(spec, split), file=sys.stderr)

@@ -11,10 +11,17 @@ from digitjax import compiled
 from digitjax.commands.arguments import Parser, add_checkpoint, add_data, load_named, print_json
 from digitjax.commands.wording import decimals, percent, short_name
 from digitjax.data import load
+from digitjax.data.drawings import digest_of
+from digitjax.data.labels import DIGITS
 from digitjax.data.pipeline import to_examples
-from digitjax.data.spec import parse_spec
+from digitjax.data.spec import Spec, parse_spec
+from digitjax.data.splits import in_split
+from digitjax.errors import InputError
 from digitjax.evaluate import KEPT, Evaluation, evaluate
+from digitjax.numbers import Score, make_reader, outcome, read_number, total
 from digitjax.progress import say
+from digitjax.strokes import Drawing, read_drawings
+from digitjax.types import Model, Params
 
 DESCRIPTION = """\
 Measures a checkpoint; every example counts exactly once.
@@ -24,6 +31,10 @@ mnist, digits8x8 and synthetic, and your own files whole:
 
   digitjax evaluate --data mnist synthetic
   digitjax evaluate --checkpoint checkpoints/cnn-0 --data strokes:drawn.ndjson.gz
+
+With --number the words of the drawings are whole numbers (see `digitjax data prepare numbers:FILE`):
+
+  digitjax evaluate --number --data strokes:spaced.ndjson.gz
 """
 
 MISTAKES = 3
@@ -40,6 +51,8 @@ def run(argv: list[str]) -> int:
     specs = [parse_spec(text) for text in arguments.data]
     with compiled.kept(say):
         loaded = load_named(arguments.checkpoint)
+        if arguments.number:
+            return _numbers(loaded.model, loaded.params, specs, arguments.json)
         data = [to_examples(load(spec, None), loaded.model.geometry) for spec in specs]
         evaluations = [evaluate(loaded.model, loaded.params, examples) for examples in data]
     if arguments.json:
@@ -71,10 +84,55 @@ def show(evaluations: Sequence[Evaluation], console: Console) -> None:
             console.print(remark, markup=False)
 
 
+def numbers_of(spec: Spec) -> list[Drawing]:
+    """The drawings of a spec whose words are made of digits alone.
+
+    Raises:
+        InputError: it is no file of drawings, or none of them is a number.
+    """
+    if spec.name != "strokes":
+        raise InputError(f"--number measures drawings, not {spec.name}: give strokes:FILE")
+    drawings = read_drawings(spec.path or "")
+    chosen = [one for one in drawings if in_split(digest_of(one), spec.split) and _is_number(one.word)]
+    if not chosen:
+        raise InputError(f"{spec} has no drawing whose word is a number: give words such as 2026")
+    return chosen
+
+
+def show_numbers(scores: Sequence[tuple[Spec, Score]], console: Console) -> None:
+    """Prints a table, a row a data set."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("data", overflow="fold")
+    for name in ("numbers", "exact", "grouping"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for spec, score in scores:
+        table.add_row(
+            Text(_short(str(spec))), f"{score.n:,}", _percent(score.exact), _percent(score.grouping)
+        )
+    console.print(table)
+
+
+def _numbers(model: Model, params: Params, specs: Sequence[Spec], as_json: bool) -> int:
+    read, scores = make_reader(model, params), []
+    for spec in specs:
+        outcomes = [outcome(read_number(read, one.strokes), one) for one in numbers_of(spec)]
+        scores.append((spec, total(outcomes)))
+    if as_json:
+        print_json([score._asdict() for _, score in scores])
+    else:
+        show_numbers(scores, Console(highlight=False))
+    return 0
+
+
+def _is_number(word: str | None) -> bool:
+    return bool(word) and all(sign in DIGITS for sign in word or "")
+
+
 def _parser() -> Parser:
     parser = Parser(prog="digitjax evaluate", description=DESCRIPTION)
     add_data(parser)
     add_checkpoint(parser)
+    parser.add_argument("--number", action="store_true", help="read each drawing as a whole number")
     parser.add_argument("--json", action="store_true", help="print a JSON list, an object a SPEC")
     return parser
 

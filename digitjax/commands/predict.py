@@ -3,7 +3,7 @@
 import collections
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +11,12 @@ import numpy as np
 from digitjax import compiled
 from digitjax.commands.arguments import Parser, add_checkpoint, load_named, print_json
 from digitjax.errors import InputError, one_line
+from digitjax.numbers import Number, make_reader, read_number
 from digitjax.pictures import read_picture
 from digitjax.pixels import picture_to_image
 from digitjax.predict import BATCH, Prediction, drawings_to_images, predict
 from digitjax.strokes import read_drawings
-from digitjax.types import Model, Params
+from digitjax.types import Logits, Model, Params, Segments
 
 DESCRIPTION = """\
 Reads one digit in each picture or drawing.
@@ -25,6 +26,10 @@ drawings as NDJSON (.ndjson, .ndjson.gz), one a line:
 
   digitjax predict photo.jpg scan.png
   digitjax predict --json drawn.ndjson.gz > answers.json
+
+With --number each drawing is a line of digits, read as one number:
+
+  digitjax predict --number line.ndjson
 
 A file that cannot be read is named, the others are answered, and the exit code is 2.
 """
@@ -39,7 +44,7 @@ class Item(NamedTuple):
     Attributes:
         file: as it was given.
         number: of the drawing in its file, from 0; 0 for a picture.
-        image: what the network sees, float32 [height, width, 1]; None for a bad file.
+        image: what the network sees, float32 [height, width, 1]; None for a bad file, and for a number.
         error: the sentence about a bad file.
     """
 
@@ -59,9 +64,11 @@ def run(argv: list[str]) -> int:
     with compiled.kept(lambda _: None):
         loaded = load_named(arguments.checkpoint)
         records, failed, width = [], False, _width(arguments.files)
-        for item, prediction in answers(
-            loaded.model, loaded.params, read(arguments.files, loaded.model.geometry)
-        ):
+        if arguments.number:
+            found = numbers(make_reader(loaded.model, loaded.params), arguments.files)
+        else:
+            found = answers(loaded.model, loaded.params, read(arguments.files, loaded.model.geometry))
+        for item, prediction in found:
             if prediction is None:
                 failed = True
                 print(f"digitjax: {one_line(item.error or '')}", file=sys.stderr)
@@ -99,17 +106,35 @@ def answers(model: Model, params: Params, items: Iterable[Item]) -> Iterator[tup
             yield item, None if item.image is None else next(found)
 
 
+def numbers(read: Callable[[Segments], Logits], files: Iterable[str]) -> Iterator[tuple[Item, Number | None]]:
+    """What the network reads in each line of digits, in their order; None for a bad file."""
+    for file in files:
+        try:
+            if not file.lower().endswith(DRAWINGS):
+                raise InputError(
+                    f"{file} is no file of drawings: --number groups strokes, give .ndjson or .ndjson.gz"
+                )
+            collections.deque(read_drawings(file), maxlen=0)  # whole, or else refused, however large
+            for number, drawing in enumerate(read_drawings(file)):
+                yield Item(file, number, None), read_number(read, drawing.strokes)
+        except InputError as error:
+            yield Item(file, 0, None, str(error)), None
+
+
 def _parser() -> Parser:
     parser = Parser(prog="digitjax predict", description=DESCRIPTION)
     parser.add_argument("files", nargs="+", metavar="FILE", help="pictures and drawings")
     add_checkpoint(parser)
+    parser.add_argument(
+        "--number", action="store_true", help="read each drawing as a whole number, digit by digit"
+    )
     parser.add_argument(
         "--json", action="store_true", help="print a JSON list, an object a picture or drawing"
     )
     return parser
 
 
-def _line(item: Item, prediction: Prediction, width: int) -> str:
+def _line(item: Item, prediction: Prediction | Number, width: int) -> str:
     if not width:
         return prediction.sentence()
     return f"{_label(item.file, item.number):<{width}}  {prediction.sentence()}"

@@ -19,6 +19,7 @@ MODULES = {
     "pendigits": "digitjax.data.pendigits",
     "unipen": "digitjax.data.unipen",
     "images": "digitjax.data.images",
+    "numbers": "digitjax.data.numbers",
 }
 """Modules by the name that stands first in a data spec."""
 

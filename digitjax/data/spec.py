@@ -100,6 +100,7 @@ class Kind(NamedTuple):
         at_hand: whether it is here already, so that having it takes no network.
         records: the records of a spec whose split is decided, prepared first where that is not done; None for
             a source that is small, endless or only read whole.
+        trains: whether `load` gives examples; else it is only prepared, for a measurement of its own.
     """
 
     about: str
@@ -112,6 +113,7 @@ class Kind(NamedTuple):
     prepare: Callable[[Spec], str] | None = None
     at_hand: Callable[[], bool] = lambda: True
     records: "Callable[[Spec], digitjax.data.records.Records] | None" = None
+    trains: bool = True
 
 
 def parse_spec(text: str) -> Spec:

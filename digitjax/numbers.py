@@ -1,0 +1,213 @@
+"""Whole numbers: a line of drawn digits, grouped and read in one call of the network.
+
+A number is told by its strokes, so two digits that were written in one stroke are not taken apart.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from digitjax import grouping
+from digitjax.errors import DigitjaxError
+from digitjax.normalize import inks_to_images
+from digitjax.odds import THRESHOLD, log_softmax, sigmoid
+from digitjax.segments import pack, straight
+from digitjax.strokes import Drawing
+from digitjax.types import ApplyFn, Logits, Model, Params, Segments
+
+NOT_A_DIGIT = "not a digit"
+UNREAD = "?"
+"""Stands in a number's text for a group that is no digit."""
+SEGMENTS = 64
+"""Straight pieces of ink that a group is packed into at most: fewer than a lone drawing's, for speed."""
+PIECES = 16
+"""Straight pieces of a stroke in the mean at most."""
+BATCHES = (8, 16, 32, 64)
+"""Groups in one call; shorter calls are padded, so that few shapes are compiled, and longer ones divided."""
+
+
+class Digit(NamedTuple):
+    """One group of a number's strokes.
+
+    Attributes:
+        box: left, top, right, bottom of its centre lines in the drawing's own unit.
+        strokes: indices of its strokes in the order of writing.
+        answer: "0" to "9", or "not a digit".
+        probabilities: of the ten digits, given that it is one.
+        is_digit: probability that it is a digit at all; None for a network that does not say.
+    """
+
+    box: tuple[float, float, float, float]
+    strokes: tuple[int, ...]
+    answer: str
+    probabilities: Float[np.ndarray, "10"]
+    is_digit: float | None
+
+
+class Number(NamedTuple):
+    """What a network reads in a line of digits.
+
+    Attributes:
+        text: its digits from left to right, `UNREAD` for a group that is none; "" without ink.
+        digits: the groups, each stroke in exactly one.
+    """
+
+    text: str
+    digits: tuple[Digit, ...]
+
+    def to_json(self) -> dict:
+        """The same as plain JSON values."""
+        digits = [
+            digit._asdict()
+            | {
+                "box": list(digit.box),
+                "strokes": list(digit.strokes),
+                "probabilities": digit.probabilities.tolist(),
+            }
+            for digit in self.digits
+        ]
+        return {"text": self.text, "digits": digits}
+
+    def sentence(self) -> str:
+        """The number for people, with the probability of its least sure digit: "2026  97 %"."""
+        if not self.digits:
+            return "no ink"
+        odds = [float(d.probabilities.max()) for d in self.digits if d.answer != NOT_A_DIGIT]
+        unread = len(self.digits) - len(odds)
+        least = f"  {min(99, round(100 * min(odds)))} %" if odds else ""
+        groups = f", {unread} group{'s' if unread > 1 else ''} not a digit" if unread else ""
+        return self.text + least + groups
+
+
+class Score(NamedTuple):
+    """How well whole numbers are read.
+
+    Attributes:
+        exact: fraction whose text is right, groups that are called no digit included.
+        grouping: fraction whose strokes are all in the right groups, of those that say which; or None.
+        n: numbers measured.
+    """
+
+    exact: float
+    grouping: float | None
+    n: int
+
+
+class Outcome(NamedTuple):
+    """Of one number: whether its text is right, and its grouping, where it is known."""
+
+    exact: bool
+    grouped: bool | None
+
+
+def make_reader(model: Model, params: Params) -> Callable[[Segments], Logits]:
+    """A network from packed groups to logits; compiled once for each of `BATCHES`, whatever the params."""
+    return functools.partial(_read, params, apply=model.apply, geometry=model.geometry)
+
+
+def read_number(read: Callable[[Segments], Logits], strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> Number:
+    """Groups strokes into digits and reads them; all groups that may be digits go to the network in one call.
+
+    Args:
+        read: packed groups to logits; its batch is one of `BATCHES`.
+        strokes: (x, y) points of each, any unit, y down; those without points belong to nothing.
+
+    Raises:
+        InputError: a coordinate is not finite.
+        DigitjaxError: the network answers something that is no number.
+    """
+    inked = [index for index, stroke in enumerate(strokes) if len(stroke)]
+    if not inked:
+        return Number("", ())
+    groups, packed = group_ink([strokes[index] for index in inked])
+    logits = _in_batches(read, packed)
+    log_p = log_softmax(np.asarray(logits.digits))
+    is_digits = None if logits.is_digit is None else np.asarray(logits.is_digit, np.float64)
+    chosen = grouping.choose(groups, grouping.score(groups, log_p, is_digits))
+    chances = None if is_digits is None else sigmoid(is_digits)
+    digits = []
+    for group in chosen:
+        is_digit = None if chances is None else float(chances[group])
+        answer = str(log_p[group].argmax()) if is_digit is None or is_digit >= THRESHOLD else NOT_A_DIGIT
+        box = tuple(groups.boxes[group].tolist())
+        own = tuple(inked[index] for index in groups.strokes(group))
+        digits.append(Digit(box, own, answer, np.exp(log_p[group]), is_digit))
+    text = "".join(UNREAD if digit.answer == NOT_A_DIGIT else digit.answer for digit in digits)
+    return Number(text, tuple(digits))
+
+
+def outcome(number: Number, drawing: Drawing) -> Outcome:
+    """What was read against what was written; a word of one digit says itself whose its strokes are."""
+    word = drawing.word or ""
+    truth = drawing.digit_of
+    if truth is None and len(word) == 1:
+        truth = (0,) * len(drawing.strokes)
+    exact = number.text == word
+    if truth is None:
+        return Outcome(exact, None)
+    places = np.array(truth)
+    groups = {tuple(np.flatnonzero(places == place).tolist()) for place in set(truth)}
+    return Outcome(exact, groups == {digit.strokes for digit in number.digits})
+
+
+def total(outcomes: Sequence[Outcome]) -> Score:
+    """The fractions over at least one number."""
+    known = [one.grouped for one in outcomes if one.grouped is not None]
+    exact = sum(one.exact for one in outcomes) / len(outcomes)
+    return Score(exact, sum(known) / len(known) if known else None, len(outcomes))
+
+
+def group_ink(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> tuple[grouping.Groups, Segments]:
+    """The groups that may be digits, and each one's ink; the strokes are simplified once, all together.
+
+    Args:
+        strokes: (x, y) points of each, at least one, any unit, y down.
+
+    Raises:
+        InputError: a coordinate is not finite.
+    """
+    ends, owner = straight(strokes, PIECES * len(strokes))
+    groups = grouping.find_groups(strokes)
+    place = np.empty(len(strokes), np.int64)
+    place[groups.order] = np.arange(len(strokes))
+    by_place = np.argsort(place[owner], kind="stable")
+    edges = np.searchsorted(place[owner][by_place], np.arange(len(strokes) + 1))
+    first, count = edges[groups.start], edges[groups.stop] - edges[groups.start]
+    rows = np.arange(SEGMENTS)
+    mask = rows < count[:, None]
+    ink = ends[by_place][np.minimum(first[:, None] + rows, len(ends) - 1)]
+    corners = np.where(mask[:, :, None], np.minimum(ink[:, :, :2], ink[:, :, 2:]), np.inf).min(axis=1)
+    packed = np.where(mask[:, :, None], ink - np.tile(corners, 2)[:, None], 0.0).astype(np.float32)
+    for group in np.flatnonzero(count > SEGMENTS).tolist():
+        packed[group], mask[group] = pack([strokes[index] for index in groups.strokes(group)], SEGMENTS)
+    return groups, Segments(packed, mask)
+
+
+def _in_batches(read: Callable[[Segments], Logits], packed: Segments) -> Logits:
+    """The logits of all groups as NumPy's, in as few calls as `BATCHES` allows.
+
+    Raises:
+        DigitjaxError: one of them is no number.
+    """
+    count, parts = len(packed.mask), []
+    for start in range(0, count, BATCHES[-1]):
+        rows = slice(start, start + BATCHES[-1])
+        size = next(batch for batch in BATCHES if batch >= len(packed.mask[rows]))
+        ends, mask = np.zeros((size, SEGMENTS, 4), np.float32), np.zeros((size, SEGMENTS), bool)
+        ends[: count - start], mask[: count - start] = packed.ends[rows], packed.mask[rows]
+        parts.append(read(Segments(ends, mask)))
+    whole = jax.tree.map(lambda *each: np.concatenate(each)[:count], *jax.device_get(parts))
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(whole)):
+        raise DigitjaxError(
+            "the network answers something that is no number: train it again or take another checkpoint"
+        )
+    return whole
+
+
+@functools.partial(jax.jit, static_argnames=("apply", "geometry"))
+def _read(params: Params, packed: Segments, *, apply: ApplyFn, geometry: str) -> Logits:
+    return apply(params, inks_to_images(packed, geometry))

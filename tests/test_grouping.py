@@ -1,0 +1,125 @@
+"""Strokes are shared out as brute force does it, wherever the line stands and however large it is."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digitjax.grouping import MAX_STROKES, SPARE, Groups, choose, find_groups, line_height, score
+
+BAR = np.array([[0.0, 0.0], [30.0, 0.0]])
+ONE = np.array([[15.0, 0.0], [15.0, 100.0]])
+
+
+def moved(stroke: np.ndarray, x: float, y: float = 0.0) -> np.ndarray:
+    return stroke + np.array((x, y))
+
+
+def runs_of(groups: Groups) -> set[tuple[int, ...]]:
+    return {groups.strokes(group) for group in range(len(groups.start))}
+
+
+def best_by_trying(groups: Groups, scores: np.ndarray) -> float:
+    """The highest sum over all ways of cutting the line into groups that there are."""
+    worth = {(int(a), int(b)): s for a, b, s in zip(groups.start, groups.stop, scores, strict=True)}
+    count, sums = len(groups.order), []
+    for cuts in itertools.product((False, True), repeat=count - 1):
+        edges = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), count]
+        pieces = list(itertools.pairwise(edges))
+        if all(piece in worth for piece in pieces):
+            sums.append(sum(worth[piece] for piece in pieces))
+    return max(sums)
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_the_best_groups_are_those_of_trying_all(count, seed):
+    random = np.random.default_rng(seed)
+    strokes = [moved(random.uniform(0, 100, (2, 2)), 40.0 * i) for i in range(count)]
+    groups = find_groups(strokes)
+    scores = random.normal(size=len(groups.start))
+    chosen = choose(groups, scores)
+    assert sum(scores[chosen]) == pytest.approx(best_by_trying(groups, scores))
+    covered = [index for group in chosen for index in groups.strokes(group)]
+    assert sorted(covered) == list(range(count))
+    assert [groups.start[group] for group in chosen[1:]] == [groups.stop[group] for group in chosen[:-1]]
+
+
+def test_a_bar_that_comes_last_is_next_to_its_digit():
+    line = [ONE, moved(ONE, 80), moved(ONE, 160), moved(BAR, 80, 50)]
+    groups = find_groups(line)
+    assert (1, 3) in runs_of(groups)
+    assert (0, 1) not in runs_of(groups)
+
+
+def test_far_strokes_are_never_one_group_and_each_alone_is_always():
+    line = [moved(ONE, 70.0 * i) for i in range(6)]
+    assert runs_of(find_groups(line)) == {(i,) for i in range(6)}
+
+
+def test_the_box_of_a_group_is_that_of_its_points():
+    line = [ONE, moved(BAR, 0, 50)]
+    groups = find_groups(line)
+    both = next(group for group in range(len(groups.start)) if groups.strokes(group) == (0, 1))
+    np.testing.assert_array_equal(groups.boxes[both], [0, 0, 30, 100])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(-500, 500), st.integers(-500, 500), st.integers(-8, 8))
+@settings(max_examples=40, deadline=None)
+def test_place_and_size_change_nothing(seed, x, y, power):
+    random = np.random.default_rng(seed)
+    line = [moved(random.integers(0, 64, (5, 2)).astype(float), 40.0 * i) for i in range(7)]
+    there = [(stroke + np.array((x, y))) * 2.0**power for stroke in line]
+    here, other = find_groups(line), find_groups(there)
+    np.testing.assert_array_equal(here.order, other.order)
+    np.testing.assert_array_equal(here.start, other.start)
+    np.testing.assert_array_equal(here.stop, other.stop)
+    np.testing.assert_allclose(here.shape, other.shape, rtol=1e-9, atol=1e-9)
+
+
+@given(st.permutations(range(6)))
+@settings(max_examples=30, deadline=None)
+def test_the_order_of_writing_makes_no_other_groups(order):
+    random = np.random.default_rng(3)
+    line = [moved(random.uniform(0, 64, (5, 2)), 45.0 * i) for i in range(6)]
+    here, other = find_groups(line), find_groups([line[i] for i in order])
+    there = {tuple(sorted(order[i] for i in run)) for run in runs_of(other)}
+    assert there == runs_of(here)
+
+
+def test_the_line_is_as_high_as_its_high_strokes():
+    boxes = np.array([[0, 0, 1, 100], [0, 0, 1, 80], [0, 0, 1, 90], [0, 0, 1, 3]], np.float64)
+    assert line_height(boxes) == 90
+    assert line_height(np.zeros((3, 4))) > 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [],
+        [np.zeros((1, 2))] * 40,
+        [np.array([[1e308, -1e308], [-1e308, 1e308]]), np.array([[0.0, 0.0]])],
+        [np.full((3, 2), 5e-324), np.zeros((2, 2))],
+        [moved(ONE, float(i % 7)) for i in range(2000)],
+    ],
+    ids=["nothing", "dots", "huge", "tiny", "many"],
+)
+def test_odd_ink_is_shared_out_too(line):
+    groups = find_groups(line)
+    assert len(groups.start) <= 2 * len(line) + SPARE
+    assert not len(line) or (groups.stop - groups.start).max() <= MAX_STROKES
+    chosen = choose(groups, groups.shape)
+    assert sorted(i for group in chosen for i in groups.strokes(group)) == list(range(len(line)))
+    assert np.isfinite(groups.shape).all() and np.isfinite(groups.boxes).all()
+
+
+def test_a_sure_digit_is_worth_more_than_a_doubtful_one_and_no_digit_least():
+    groups = find_groups([ONE, moved(ONE, 90), moved(ONE, 180)])
+    sure, doubtful = np.full(10, -9.0), np.full(10, -2.3)
+    sure[1] = 0.0
+    found = score(groups, np.stack([sure, doubtful, sure]), np.array([5.0, 5.0, -1e9]))
+    assert found[0] > found[1] and found[0] > found[2]
+    assert np.isfinite(found).all()
+    assert np.isfinite(score(groups, np.stack([sure] * 3), None)).all()
