@@ -1,9 +1,9 @@
 """Which strokes of a line of digits are one digit: the groups to be read, and the best way to share the ink.
 
-Strokes are ordered by the middle of their boxes and not by time, so that one that comes late, such as the bar
+Strokes are ordered by the middle of their boxes and not by time, so that one that comes late, as the bar
 of a 7, stands where its digit is. A group is a run of at most `MAX_STROKES` of them. A network reads every
-group, and dynamic programming finds the runs that cover each stroke once with the highest sum of scores, as in
-a semi-Markov model (Sarawagi and Cohen, NIPS 2004). Pure NumPy; no pixel and no contour is looked at.
+group, and dynamic programming finds the runs that cover each stroke once with the highest sum of scores, as
+in a semi-Markov model (Sarawagi and Cohen, NIPS 2004). Pure NumPy; no pixel and no contour is looked at.
 """
 
 import math

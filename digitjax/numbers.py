@@ -3,7 +3,6 @@
 A number is told by its strokes, so two digits that were written in one stroke are not taken apart.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from digitjax.normalize import inks_to_images
 from digitjax.odds import THRESHOLD, log_softmax, sigmoid
 from digitjax.segments import pack, straight
 from digitjax.strokes import Drawing
-from digitjax.types import ApplyFn, Logits, Model, Params, Segments
+from digitjax.types import Logits, Model, Params, Segments
 
 NOT_A_DIGIT = "not a digit"
 UNREAD = "?"
@@ -104,16 +103,16 @@ class Outcome(NamedTuple):
     grouped: bool | None
 
 
-def make_reader(model: Model, params: Params) -> Callable[[Segments], Logits]:
-    """A network from packed groups to logits; compiled once for each of `BATCHES`, whatever the params."""
-    return functools.partial(_read, params, apply=model.apply, geometry=model.geometry)
+def make_reader(model: Model) -> Callable[[Params, Segments], Logits]:
+    """From params and packed groups to logits; compiled once for each of `BATCHES`."""
+    return jax.jit(lambda params, packed: model.apply(params, inks_to_images(packed, model.geometry)))
 
 
 def read_number(read: Callable[[Segments], Logits], strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> Number:
     """Groups strokes into digits and reads them; all groups that may be digits go to the network in one call.
 
     Args:
-        read: packed groups to logits; its batch is one of `BATCHES`.
+        read: packed groups, as many as one of `BATCHES`, to logits.
         strokes: (x, y) points of each, any unit, y down; those without points belong to nothing.
 
     Raises:
@@ -206,8 +205,3 @@ def _in_batches(read: Callable[[Segments], Logits], packed: Segments) -> Logits:
             "the network answers something that is no number: train it again or take another checkpoint"
         )
     return whole
-
-
-@functools.partial(jax.jit, static_argnames=("apply", "geometry"))
-def _read(params: Params, packed: Segments, *, apply: ApplyFn, geometry: str) -> Logits:
-    return apply(params, inks_to_images(packed, geometry))

@@ -1,5 +1,6 @@
 """Whole numbers: composed, grouped, read by the network that comes along, and measured."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def read(shipped):
-    return make_reader(shipped.model, shipped.params)
+    return functools.partial(make_reader(shipped.model), shipped.params)
 
 
 @pytest.mark.parametrize("text", ["2026", "1", "174", "447", "0"])

@@ -1,5 +1,6 @@
 """How well whole numbers are read that are composed of people's digits, and how long a line of ten takes."""
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -60,7 +61,7 @@ def measure(
     """
     if not any(len(hand.digits) >= LENGTH for hand in hands):
         raise InputError(f"nobody drew {LENGTH} digits: give drawings of more digits")
-    read = make_reader(model, params)
+    read = functools.partial(make_reader(model), params)
     found = []
     for way, gaps in GAPS.items():
         drawings = list(compose_all(hands, gaps, count=count))

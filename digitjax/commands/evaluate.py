@@ -1,5 +1,6 @@
 """`digitjax evaluate`: how good a checkpoint is, for people and for scripts."""
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -113,7 +114,7 @@ def show_numbers(scores: Sequence[tuple[Spec, Score]], console: Console) -> None
 
 
 def _numbers(model: Model, params: Params, specs: Sequence[Spec], as_json: bool) -> int:
-    read, scores = make_reader(model, params), []
+    read, scores = functools.partial(make_reader(model), params), []
     for spec in specs:
         outcomes = [outcome(read_number(read, one.strokes), one) for one in numbers_of(spec)]
         scores.append((spec, total(outcomes)))

@@ -1,6 +1,7 @@
 """`digitjax predict`: what a network reads in pictures and drawings."""
 
 import collections
+import functools
 import itertools
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -65,7 +66,7 @@ def run(argv: list[str]) -> int:
         loaded = load_named(arguments.checkpoint)
         records, failed, width = [], False, _width(arguments.files)
         if arguments.number:
-            found = numbers(make_reader(loaded.model, loaded.params), arguments.files)
+            found = numbers(functools.partial(make_reader(loaded.model), loaded.params), arguments.files)
         else:
             found = answers(loaded.model, loaded.params, read(arguments.files, loaded.model.geometry))
         for item, prediction in found:
