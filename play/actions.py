@@ -2,7 +2,7 @@
 
 from play import gallery as galleries
 from play import layout, places, scoring, training, travel, verdict
-from play.drawing import pen_up, redo, replace_ink, undo
+from play.drawing import change_sheet, pen_up, redo, replace_ink, undo
 from play.effects import (
     Fullscreen,
     ListModels,
@@ -135,6 +135,10 @@ def press(state: PlayState, action: str) -> PlayState:
             step = 1 if name == "screen-after" else -1
             names = tuple(SCREENS)
             return _to_screen(state, names[(names.index(state.screen) + step) % len(names)])
+        case "label" | "save" if SCREENS[state.screen].wide:
+            return say(
+                state, "A whole number is read, not saved: to save a digit, draw it on the Draw screen."
+            )
         case "label" if argument in verdict.WORDS:
             return _label(state, argument)._replace(saving=False)
         case "save":
@@ -190,10 +194,13 @@ def _to_screen(state: PlayState, screen: str) -> PlayState:
         return state
     if state.screen == "time":
         state = travel.left(state)
+    wide = SCREENS[state.screen].wide
     state = pen_up(state)._replace(
         screen=screen, focus=None, hover=None, help=False, saving=False, journey=None
     )
     state = state._replace(gallery=state.gallery._replace(files=None))
+    if SCREENS[screen].wide != wide:
+        state = change_sheet(state)
     if screen == "why":
         return state._replace(revision=state.revision + 1)
     if screen == "score":

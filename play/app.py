@@ -6,7 +6,7 @@ Headless, the same loop runs over SDL's dummy driver on a virtual clock.
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import pygame
 
@@ -95,6 +95,11 @@ class FrameTimes(NamedTuple):
 
     whole: float
     answer: float | None
+
+
+def _is_answer(event: events.Event) -> TypeGuard[events.Answered | events.NumberRead]:
+    """Whether an event is what the network in use says."""
+    return isinstance(event, events.NumberRead) or (isinstance(event, events.Answered) and event.slot == 0)
 
 
 class WindowSource:
@@ -251,7 +256,7 @@ class Loop:
         answered = None
         for event in self.classifier.poll(self.patience if self._asked_at is not None else 0.0):
             self._apply(event)
-            if isinstance(event, events.Answered) and event.slot == 0 and event.revision == self._asked:
+            if _is_answer(event) and event.revision == self._asked:
                 answered = (time.perf_counter() - (self._asked_at or begin)) * 1e3
                 self._asked_at = None
         if answered is None:
@@ -283,7 +288,8 @@ class Loop:
             return  # else very long ink costs the square of its length
         film = state.screen == "time" and not state.pen_down
         why = state.screen in ("why", "time")
-        if self.classifier.ask(Query(state.revision, state.strokes, state.off, why, film)):
+        wide = SCREENS[state.screen].wide
+        if self.classifier.ask(Query(state.revision, state.strokes, state.off, why, film, wide)):
             self._asked, self._asked_points, self._asked_at = state.revision, points, begin
 
     def _layout(self) -> Layout:

@@ -9,6 +9,7 @@ import numpy as np
 from play import wire
 from play.events import (
     Answered,
+    DigitRead,
     Event,
     Explained,
     FeatureMap,
@@ -20,6 +21,7 @@ from play.events import (
     ModelReady,
     ModelsListed,
     Notice,
+    NumberRead,
 )
 from play.ink import Ink, Stroke
 from play.launch import Link
@@ -38,6 +40,7 @@ class Query(NamedTuple):
         off: stages of the normaliser that are left out.
         why: whether an explanation is wanted too.
         film: whether all steps that are loaded (`Classifier.film`) are asked too.
+        number: whether it is a whole number, to be answered by `NumberRead` alone.
     """
 
     revision: int
@@ -45,6 +48,7 @@ class Query(NamedTuple):
     off: frozenset[str] = frozenset()
     why: bool = False
     film: bool = False
+    number: bool = False
 
 
 class Classifier(Protocol):
@@ -105,8 +109,8 @@ class ProcessClassifier:
         if self._due or not self._ready:
             return False
         points, lengths = self._packed(query.strokes)
-        header = {"kind": "ink", "revision": query.revision, "off": sorted(query.off), "why": query.why}
-        header |= {"film": query.film}
+        header = {"kind": "ink", "revision": query.revision, "off": sorted(query.off)}
+        header |= {"why": query.why, "film": query.film, "number": query.number}
         self._due = self._send(header, points, lengths)
         return self._due
 
@@ -117,7 +121,7 @@ class ProcessClassifier:
         end = time.perf_counter() + timeout
         try:
             while True:
-                waits = self._due and not any(isinstance(event, Answered) for event in events)
+                waits = self._due and not any(isinstance(event, Answered | NumberRead) for event in events)
                 if not self._answers.poll(max(0.0, end - time.perf_counter()) if waits else 0):
                     break
                 events += self._event(*wire.unpack(self._answers.recv_bytes()))
@@ -196,6 +200,11 @@ class ProcessClassifier:
                 if not sound or np.isinf(vector).any():
                     return [Notice(NO_NUMBER)]
                 return [answer_of(header, vector)]
+            case "number":
+                self._due = False
+                if not all(np.isfinite(array).all() for array in arrays):
+                    return [Notice(NO_NUMBER)]
+                return [number_of(header, *arrays)]
             case "why":
                 heat, without = arrays[:2]
                 if not (np.isfinite(heat).all() and np.isfinite(without[:, :10]).all()):
@@ -235,6 +244,15 @@ def word_of(row: np.ndarray) -> tuple[str, float]:
     best = int(np.nan_to_num(row[:10]).argmax())
     refused = not np.isnan(row[10]) and row[10] < THRESHOLD
     return NOT_A_DIGIT if refused else str(best), float(row[best])
+
+
+def number_of(header: dict, boxes: np.ndarray, probabilities: np.ndarray) -> NumberRead:
+    """The worker's groups, their boxes and their probabilities as an event."""
+    groups = zip(boxes.tolist(), header["answers"], probabilities.tolist(), header["is_digit"], strict=True)
+    digits = tuple(
+        DigitRead(tuple(box), answer, tuple(odds), is_digit) for box, answer, odds, is_digit in groups
+    )
+    return NumberRead(header["revision"], header["text"], digits, header["ms"])
 
 
 def explanation_of(header: dict, heat: np.ndarray, without: np.ndarray, *layers: np.ndarray) -> Explained:

@@ -1,9 +1,10 @@
 """What pen, eraser, undo and clearing do to the state's ink, and the answer that is shown for it. Pure."""
 
 from play import ink, verdict
+from play.events import CANVAS
 from play.ink import Ink
 from play.screens import SCREENS
-from play.state import ERASER, MAX_HISTORY, PlayState, say
+from play.state import ERASER, MAX_HISTORY, PlayState, Sheet, say
 from play.verdict import Shown
 
 
@@ -20,7 +21,7 @@ def pen_down(state: PlayState, x: float, y: float, time: float) -> PlayState:
     if ink.count_points(state.strokes) >= ink.MAX_POINTS:
         return say(state, "This drawing is full: clear it with C to go on.")
     return state._replace(
-        strokes=ink.begin(state.strokes, x, y, time),
+        strokes=ink.begin(state.strokes, x, _on_canvas(state, y), time),
         pen_down=True,
         past=_remember(state),
         future=(),
@@ -37,7 +38,7 @@ def pen_move(state: PlayState, x: float, y: float, time: float) -> PlayState:
         return _erase_to(state, x, y)
     if len(state.strokes[-1].points) % 1000 == 999 and ink.count_points(state.strokes) >= ink.MAX_POINTS:
         return say(state, "This drawing is full: clear it with C to go on.")
-    strokes = ink.extend(state.strokes, x, y, time)
+    strokes = ink.extend(state.strokes, x, _on_canvas(state, y), time)
     if strokes is state.strokes:
         return state
     return state._replace(strokes=strokes, revision=state.revision + 1)
@@ -91,6 +92,13 @@ def replace_ink(state: PlayState, strokes: Ink) -> PlayState:
     return _set_ink(state, strokes)
 
 
+def change_sheet(state: PlayState) -> PlayState:
+    """The other canvas, with the ink that was left on it."""
+    before = Sheet(state.strokes, state.past, state.future, state.labelled)
+    state = state._replace(**state.aside._asdict(), aside=before, revision=state.revision + 1)
+    return _empty(state)._replace(labelled=state.labelled)
+
+
 def show(state: PlayState) -> PlayState:
     """With the words on the screen brought up to date with the last answer."""
     answer = state.answers[0]
@@ -116,6 +124,10 @@ def _erase_to(state: PlayState, x: float, y: float) -> PlayState:
     return state if left else _empty(state)
 
 
+def _on_canvas(state: PlayState, y: float) -> float:
+    return min(y, CANVAS * SCREENS[state.screen].height)
+
+
 def _remember(state: PlayState) -> tuple[Ink, ...]:
     return (*state.past[-MAX_HISTORY:], state.strokes)
 
@@ -127,5 +139,5 @@ def _set_ink(state: PlayState, strokes: Ink) -> PlayState:
 
 def _empty(state: PlayState) -> PlayState:
     return state._replace(
-        ground=state.revision, answers=(None, None), explained=None, shown=Shown(), labelled=None
+        ground=state.revision, answers=(None, None), explained=None, number=None, shown=Shown(), labelled=None
     )

@@ -130,6 +130,38 @@ class Answered(NamedTuple):
         return self.is_digit is not None and self.is_digit < THRESHOLD
 
 
+class DigitRead(NamedTuple):
+    """One group of strokes of a number.
+
+    Attributes:
+        box: left, top, right, bottom of its centre lines, in canvas units.
+        answer: "0" to "9", or "not a digit".
+        probabilities: of the ten digits, given that it is one.
+        is_digit: 0 to 1, None for a network without that head.
+    """
+
+    box: tuple[float, float, float, float]
+    answer: str
+    probabilities: tuple[float, ...]
+    is_digit: float | None
+
+
+class NumberRead(NamedTuple):
+    """What the network in use reads in the ink of `revision`, taken for a whole number.
+
+    Attributes:
+        revision: `PlayState.revision` of the ink that was sent.
+        text: its digits from left to right; what is none is a question mark.
+        digits: the groups from left to right.
+        ms: from ink to text, inside the worker.
+    """
+
+    revision: int
+    text: str
+    digits: tuple[DigitRead, ...]
+    ms: float = 0.0
+
+
 class ModelInfo(NamedTuple):
     """What is known of one run; `error` says why it cannot be used."""
 
@@ -405,6 +437,7 @@ Event = (
     | ScoresListed
     | FramesListed
     | Filmed
+    | NumberRead
     | Notice
     | Closed
 )

@@ -107,7 +107,7 @@ class Layout(NamedTuple):
         text: pixels of normal text.
         header: the tabs.
         tools: beside the canvas, or under it where there is more room below.
-        canvas: a square; canvas units run over it.
+        canvas: a square, or a low one for whole numbers; canvas units run over its width.
         panel: the screen's own.
         status: the line at the bottom.
         wide: whether the panel is beside the canvas.
@@ -172,10 +172,23 @@ def arrange(state: PlayState) -> Layout:
         panel = Rect(
             margin, tools.bottom + margin, width - 2 * margin, max(0, bottom - tools.bottom - margin)
         )
+    if SCREENS[state.screen].wide:
+        canvas, tools, panel = _low_canvas(
+            state, Rect(margin, top, width - 2 * margin, bottom - top), unit, text
+        )
     if not SCREENS[state.screen].has_canvas:
         panel = Rect(margin, top, width - 2 * margin, bottom - top)
     layout = Layout(window, unit, text, margin, header, tools, canvas, panel, status, wide, ())
     return layout._replace(controls=_controls(state, layout))
+
+
+def _low_canvas(state: PlayState, rect: Rect, unit: float, text: int) -> tuple[Rect, Rect, Rect]:
+    """Canvas, tools and panel one over the other; the canvas has half of the height at most."""
+    share, gap = SCREENS[state.screen].height, max(2, round(7 * unit))
+    side = max(64, min(rect.w, round(rect.h * 0.5 / share)))
+    canvas = Rect(rect.x + (rect.w - side) // 2, rect.y, side, round(side * share))
+    tools = Rect(rect.x, canvas.bottom + gap, rect.w, max(round(50 * unit), round(text * 2.6)))
+    return canvas, tools, rect.below(tools.bottom + gap - rect.y)
 
 
 def hit(controls: Sequence[Control], x: float, y: float) -> Control | None:
@@ -186,13 +199,13 @@ def hit(controls: Sequence[Control], x: float, y: float) -> Control | None:
 def to_canvas(layout: Layout, x: float, y: float) -> tuple[float, float]:
     """Pixels to canvas units; outside of the canvas too."""
     canvas = layout.canvas
-    return (x - canvas.x) * CANVAS / canvas.w, (y - canvas.y) * CANVAS / canvas.h
+    return (x - canvas.x) * CANVAS / canvas.w, (y - canvas.y) * CANVAS / canvas.w
 
 
 def from_canvas(layout: Layout, x: float, y: float) -> tuple[float, float]:
     """Canvas units to pixels."""
     canvas = layout.canvas
-    return canvas.x + x * canvas.w / CANVAS, canvas.y + y * canvas.h / CANVAS
+    return canvas.x + x * canvas.w / CANVAS, canvas.y + y * canvas.w / CANVAS
 
 
 def _part(rect: Rect, index: int, count: int, gap: int, across: bool) -> Rect:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from digitjax import normalize
+from digitjax import normalize, numbers
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.types import Model, Params, Segments
 from play.events import CANVAS
@@ -47,12 +47,14 @@ class Reader(NamedTuple):
         read: (params, ends, mask) -> HEAD numbers and the image.
         read_staged: (params, ends, mask, origin, stages) -> the same, stages of the normaliser left out.
         explain: (params, image, digit, ends, mask) -> `play.explain.Explanation`.
+        number: (params, packed groups) -> logits, for whole numbers.
         side: of the image.
     """
 
     read: jax.stages.Wrapped
     read_staged: Callable
     explain: Callable
+    number: Callable
     side: int
 
 
@@ -63,6 +65,7 @@ def make_reader(model: Model, config: ModelConfig) -> Reader:
         jax.jit(functools.partial(_read, model)),
         jax.jit(functools.partial(_read_staged, model)),
         make_explainer(model, config),
+        numbers.make_reader(model),
         side,
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from play import events, ink
 from play.app import FrameTimes
 from play.layout import Control, Layout
+from play.screens import SCREENS
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from digitjax.strokes import Drawing
 
 SIZE = 0.6
-"""Part of the canvas that a replayed drawing's longer side takes."""
+"""Part of the canvas that a replayed drawing takes, in the direction in which it fills it most."""
 SPEED = 1.5
 """Box heights a second for ink without times."""
 LONGEST_PAUSE = 0.5
@@ -47,7 +48,7 @@ class Replay:
                 self.done = True
                 return []
             self._start = time
-            self._script = iter(script(self._current[1]))
+            self._script = iter(script(self._current[1], SCREENS[state.screen].height))
             self._next = next(self._script, None)
             if state.strokes:
                 found.append(events.Press("clear"))
@@ -59,13 +60,14 @@ class Replay:
     def frame_done(self, state: PlayState, numbers: FrameTimes) -> None:
         if self._current is None or self._next is not None:
             return
-        answer = state.answers[0]
+        wide = SCREENS[state.screen].wide
+        answer = state.number if wide else state.answers[0]
         empty = not state.strokes
         if not empty and (answer is None or answer.revision != state.revision):
             return
         index, drawing = self._current
         self._current = None
-        found = line(index, drawing.word, state, numbers)
+        found = (number_line if wide else line)(index, drawing.word, state, numbers)
         if ink.count_points(state.strokes) >= ink.MAX_POINTS < sum(map(len, drawing.strokes)):
             found["cut"] = True
         self._report(found)
@@ -78,17 +80,22 @@ def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) ->
     if answer is not None:
         probabilities, is_digit = list(answer.probabilities), answer.is_digit
         said = NOT_A_DIGIT if answer.refused else str(max(range(10), key=lambda digit: probabilities[digit]))
-    return {
+    found = {
         "index": index,
         "word": word,
         "answer": said,
         "probabilities": probabilities,
         "is_digit": is_digit,
-        "ms": {
-            "ink_to_answer": None if numbers.answer is None else round(numbers.answer, 3),
-            "frame": round(numbers.whole, 3),
-        },
     }
+    return found | {"ms": _times(numbers)}
+
+
+def number_line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) -> dict:
+    """What `--headless` prints where whole numbers are written."""
+    read = state.number if state.strokes else None
+    digits = [] if read is None else [digit._asdict() for digit in read.digits]
+    text = "" if read is None else read.text
+    return {"index": index, "word": word, "text": text, "digits": digits, "ms": _times(numbers)}
 
 
 def print_line(record: dict) -> None:
@@ -96,22 +103,27 @@ def print_line(record: dict) -> None:
     print(json.dumps(record, ensure_ascii=False, allow_nan=False), flush=True)
 
 
-def script(drawing: "Drawing") -> Iterator[tuple[float, events.Event]]:
-    """A drawing's events with their times in seconds from its start, fitted to the middle of the canvas."""
+def script(drawing: "Drawing", share: float = 1.0) -> Iterator[tuple[float, events.Event]]:
+    """A drawing's events with their times in seconds from its start, fitted to the middle of the canvas.
+
+    Args:
+        drawing: what is drawn.
+        share: height of the canvas over its width.
+    """
     if not drawing.strokes:
         return
     points = np.concatenate(drawing.strokes)
     exponent = -int(np.frexp(np.abs(points).max())[1])  # of a power of two, so that no extent overflows
     points = np.ldexp(points, exponent)
     low, high = points.min(axis=0), points.max(axis=0)
-    extent = float((high - low).max())
+    extent = float(max(high[0] - low[0], (high[1] - low[1]) / share))
     scale = SIZE * events.CANVAS / extent if extent > 0 else 1.0
-    middle = (low + high) / 2
+    middle, centre = (low + high) / 2, np.array((1.0, share)) * events.CANVAS / 2
     width, height = (float(side) * scale for side in high - low)
     speed = SPEED * max(height, 0.1 * width, 1.0)
     time, before = 0.0, None
     for number, stroke in enumerate(drawing.strokes):
-        placed = (np.ldexp(stroke, exponent) - middle) * scale + events.CANVAS / 2
+        placed = (np.ldexp(stroke, exponent) - middle) * scale + centre
         stamps = None if drawing.times is None else drawing.times[number]
         for i, (x, y) in enumerate(placed.tolist()):
             if stamps is not None:
@@ -122,6 +134,13 @@ def script(drawing: "Drawing") -> Iterator[tuple[float, events.Event]]:
                 time += float(np.hypot(*(placed[i] - placed[i - 1]))) / speed
             yield time, events.PenMove(x, y, time) if i else events.PenDown(x, y, time)
         yield time, events.PenUp(time)
+
+
+def _times(numbers: FrameTimes) -> dict:
+    return {
+        "ink_to_answer": None if numbers.answer is None else round(numbers.answer, 3),
+        "frame": round(numbers.whole, 3),
+    }
 
 
 def _at(event: events.Event, start: float) -> events.Event:

@@ -15,6 +15,8 @@ class About(NamedTuple):
         short: its title where the tabs are narrow; "" for the same.
         keys: keys of its own and what they do.
         has_canvas: whether the canvas is there to draw on; else the panel takes its place.
+        height: of the canvas, in its widths; a lower one than 1 is for a whole number and has ink of its own.
+        pen: width of the pen there, in parts of what is chosen.
     """
 
     title: str
@@ -22,6 +24,13 @@ class About(NamedTuple):
     short: str = ""
     keys: tuple[tuple[str, str], ...] = ()
     has_canvas: bool = True
+    height: float = 1.0
+    pen: float = 1.0
+
+    @property
+    def wide(self) -> bool:
+        """Whether whole numbers are written here."""
+        return self.height < 1
 
 
 SCREENS = {
@@ -34,6 +43,12 @@ SCREENS = {
     ),
     "why": About(
         "Why", "Which ink speaks for the answer, what it would be without a stroke, what each layer sees."
+    ),
+    "number": About(
+        "Number",
+        "Write a whole number: the strokes of each digit get a box, and the boxes are read together.",
+        height=0.32,
+        pen=0.45,
     ),
     "models": About(
         "Models",

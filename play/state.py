@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from play import gallery as galleries
 from play.effects import Effect
-from play.events import Answered, Explained, ModelInfo
+from play.events import Answered, Explained, ModelInfo, NumberRead
 from play.ink import Ink
 from play.score import Score
+from play.screens import SCREENS
 from play.studio import Studio
 from play.timeline import Timeline
 from play.verdict import Shown
@@ -49,6 +50,15 @@ class Numbers(NamedTuple):
     dropped: int = 0
 
 
+class Sheet(NamedTuple):
+    """What was drawn on the canvas that is not there now: the square one, or the wide one."""
+
+    strokes: Ink = ()
+    past: tuple[Ink, ...] = ()
+    future: tuple[Ink, ...] = ()
+    labelled: str | None = None
+
+
 class PlayState(NamedTuple):
     """Everything on the screen follows from this.
 
@@ -62,6 +72,8 @@ class PlayState(NamedTuple):
         ground: the revision at which this drawing began; answers to older ink are not for it.
         answers: what each of the two networks said last about this drawing.
         explained: why, for the revision it names.
+        number: the groups of the ink and what each is read as, where whole numbers are written.
+        aside: what is on the other canvas.
         shown: the answer on the screen.
         bars: probabilities as the bars stand, on their way to the answer.
         models: what each slot has loaded; None while it loads or where nothing is wanted.
@@ -84,6 +96,8 @@ class PlayState(NamedTuple):
     tool: str = "pen"
     answers: tuple[Answered | None, Answered | None] = (None, None)
     explained: Explained | None = None
+    number: NumberRead | None = None
+    aside: Sheet = Sheet()
     shown: Shown = Shown()
     bars: tuple[float, ...] = (0.0,) * 10
     models: tuple[ModelInfo | None, ModelInfo | None] = (None, None)
@@ -121,7 +135,7 @@ class PlayState(NamedTuple):
     @property
     def pen(self) -> float:
         """Diameter of the pen in canvas units."""
-        return PENS[self.settings.pen]
+        return PENS[self.settings.pen] * SCREENS[self.screen].pen
 
     @property
     def loading(self) -> bool:
@@ -131,7 +145,7 @@ class PlayState(NamedTuple):
     @property
     def provisional(self) -> bool:
         """Whether the answer on the screen may still change without another stroke."""
-        answer = self.answers[0]
+        answer = self.number if SCREENS[self.screen].wide else self.answers[0]
         return self.pen_down or answer is None or answer.revision != self.revision
 
 

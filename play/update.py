@@ -27,6 +27,7 @@ from play.events import (
     ModelReady,
     ModelsListed,
     Notice,
+    NumberRead,
     PenDown,
     PenDropped,
     PenLost,
@@ -68,6 +69,8 @@ def update(state: PlayState, event: Event) -> PlayState:
             parts = (*event.heat, *(part for row in event.without for part in row[1:]))
             sound = all(-1.01 < part < 1.01 for part in parts)
             return state._replace(explained=event) if sound and event.revision >= state.ground else state
+        case NumberRead():
+            return _number(state, event)
         case KeyPress():
             return key(state, event)
         case Press(action):
@@ -157,6 +160,15 @@ def _answered(state: PlayState, answer: Answered) -> PlayState:
         return state
     answers = (answer, state.answers[1]) if answer.slot == 0 else (state.answers[0], answer)
     return show(state._replace(answers=answers))
+
+
+def _number(state: PlayState, read: NumberRead) -> PlayState:
+    parts = (part for digit in read.digits for part in (*digit.probabilities, digit.is_digit or 0.0))
+    sound = all(0 <= part < 1.01 for part in parts) and all(_finite(*digit.box) for digit in read.digits)
+    newer = state.number is None or state.number.revision <= read.revision
+    if not (sound and newer and state.ground <= read.revision <= state.revision and state.strokes):
+        return state
+    return state._replace(number=read)
 
 
 def _tick(state: PlayState, time: float) -> PlayState:

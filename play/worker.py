@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from digitjax.errors import InputError
+from digitjax.errors import DigitjaxError, InputError
 from play import checkpoints, film, wire
 from play.launch import Options
 
@@ -227,6 +227,9 @@ class Worker:
 
         points, lengths = arrays
         strokes = np.split(points, np.cumsum(lengths)[:-1]) if len(lengths) else []
+        if header.get("number"):
+            self._answer_number(header, arrays, strokes)
+            return
         start = time.perf_counter()
         packed = pack(strokes)
         origin = points.min(axis=0) if len(points) else np.zeros(2)
@@ -263,6 +266,35 @@ class Worker:
                 self._explain(header["revision"], strokes, images[0])
             except Exception as error:  # the answer stands; a closed pipe ends the process here too
                 self._failed(error, 0)
+
+    def _answer_number(self, header: dict, arrays: list[np.ndarray], strokes: list[np.ndarray]) -> None:
+        """Reads the ink as a whole number, once what that needs is compiled."""
+        from digitjax.numbers import read_number
+
+        slot = self._slots.get(0)
+        self._owed = None
+        if slot is None or slot.reader not in self._settled:
+            self._owed = header, arrays
+            self._send({"kind": "answer", "revision": header["revision"], "slot": -1, "last": True})
+            return
+        start = time.perf_counter()
+        try:
+            number = read_number(functools.partial(slot.reader.number, slot.loaded.params), strokes)
+        except DigitjaxError as error:
+            self._failed(error, 0)
+            self._send({"kind": "answer", "revision": header["revision"], "slot": -1, "last": True})
+            return
+        about = {
+            "kind": "number",
+            "revision": header["revision"],
+            "text": number.text,
+            "answers": [digit.answer for digit in number.digits],
+            "is_digit": [digit.is_digit for digit in number.digits],
+            "ms": (time.perf_counter() - start) * 1e3,
+        }
+        boxes = np.array([digit.box for digit in number.digits], np.float64).reshape(-1, 4)
+        odds = np.array([digit.probabilities for digit in number.digits], np.float64).reshape(-1, 10)
+        self._send(about, boxes, odds)
 
     def _explain(self, revision: int, strokes: list[np.ndarray], vector: np.ndarray) -> None:
         from play.explain import without_each
@@ -392,7 +424,7 @@ def require_device(jax: Any, device: str) -> None:
 
 
 def _warm_up(reader: Any, params: Any) -> None:
-    """Compiles what the other screens need: reading with stages off, and explaining."""
+    """Compiles what the other screens need: reading with stages off, explaining, and whole numbers."""
     ends, mask = _dot()
     if reader.side == 28:
         np.asarray(reader.read_staged(params, ends, mask, np.zeros(2, np.float32), np.ones(3, bool)))
@@ -401,6 +433,12 @@ def _warm_up(reader: Any, params: Any) -> None:
     image = np.zeros((reader.side, reader.side), np.float32)
     nothing, nowhere, _ = without_each([])
     np.asarray(reader.explain(params, image, np.zeros(10, np.float32), nothing, nowhere).heat)
+    from digitjax.numbers import BATCHES, SEGMENTS
+    from digitjax.types import Segments
+
+    for size in BATCHES:
+        ink = Segments(np.zeros((size, SEGMENTS, 4), np.float32), np.zeros((size, SEGMENTS), bool))
+        np.asarray(reader.number(params, ink).digits)
 
 
 def _compile(lowered: Any) -> None:

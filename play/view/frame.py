@@ -92,7 +92,7 @@ class Frame:
         self, painter: Painter, state: PlayState, layout: Layout, overlay: Overlay | None
     ) -> list[pygame.Rect]:
         canvas, palette = layout.canvas, painter.palette
-        dirty = self._ink.update(state.strokes, canvas.w, state.pen, palette.paper, palette.ink)
+        dirty = self._ink.update(state.strokes, canvas.w, state.pen, palette.paper, palette.ink, canvas.h)
         before, self._overlay = self._overlay, overlay
         whole = pygame.Rect(0, 0, canvas.w, canvas.h)
         if overlay is not None and before is not None and not dirty and overlay.moves and before.moves:

@@ -32,17 +32,24 @@ class InkLayer:
         self._settled = 0
         self._tail: pygame.Rect | None = None
 
-    def update(self, ink: Ink, side: int, pen: float, paper: Color, color: Color) -> list[pygame.Rect]:
-        """Brings the surface up to date; returns the changed parts of the canvas, in its own pixels."""
-        look = (side, pen, paper, color)
+    def update(
+        self, ink: Ink, side: int, pen: float, paper: Color, color: Color, height: int | None = None
+    ) -> list[pygame.Rect]:
+        """Brings the surface, a square unless it has a height, up to date.
+
+        Returns:
+            The changed parts of the canvas, in its own pixels.
+        """
+        height = side if height is None else height
+        look = (side, pen, paper, color, height)
         if self._surface is None or look != self._look:
-            self._surface = pygame.Surface((side, side))
+            self._surface = pygame.Surface((side, height))
             self._surface.fill(paper)
             self._look, self._drawn, self._settled, self._tail = look, (), 0, None
             self._paint(ink, None)
             self._drawn, self._settled = ink, _settled(ink)
             self._tail = self._tail_rect(ink)
-            return [pygame.Rect(0, 0, side, side)]
+            return [pygame.Rect(0, 0, side, height)]
         if ink is self._drawn:
             return []
         dirty = [self._tail] if self._tail is not None else []
@@ -110,7 +117,7 @@ class InkLayer:
     def _stamp(
         self, target: pygame.Surface, path: Iterable[tuple[float, float]], offset: tuple[int, int]
     ) -> None:
-        side, pen, paper, color = self._look
+        side, pen, paper, color, _ = self._look
         scale, radius = side / CANVAS, max(0.6, pen * side / CANVAS / 2)
         stamps = _stamps(round(radius, 2), paper, color)
         reach = int(radius) + 2
@@ -137,7 +144,7 @@ class InkLayer:
         points = [point for stroke in ink for point in stroke.points]
         if not points:
             return None
-        side, pen = self._look[0], self._look[1]
+        side, pen, height = self._look[0], self._look[1], self._look[4]
         scale, reach = side / CANVAS, pen * side / CANVAS / 2 + 4
         # A curve may leave the box of its points by an eighth of its longest piece at most.
         xs, ys = [p[0] * scale for p in points], [p[1] * scale for p in points]
@@ -145,7 +152,7 @@ class InkLayer:
         left, top = math.floor(min(xs) - reach - bulge), math.floor(min(ys) - reach - bulge)
         right, bottom = math.ceil(max(xs) + reach + bulge), math.ceil(max(ys) + reach + bulge)
         rect = pygame.Rect(left, top, right - left, bottom - top)
-        return rect.clip(pygame.Rect(0, 0, side, side))
+        return rect.clip(pygame.Rect(0, 0, side, height))
 
     def _tail_rect(self, ink: Ink) -> pygame.Rect | None:
         if not ink or len(ink[-1].points) < 2:

@@ -10,6 +10,7 @@ from play import stages
 from play.events import (
     Answered,
     Card,
+    DigitRead,
     Event,
     Explained,
     FeatureMap,
@@ -23,6 +24,7 @@ from play.events import (
     ModelInfo,
     ModelReady,
     ModelsListed,
+    NumberRead,
     PenDown,
     PenMove,
     PenUp,
@@ -33,6 +35,7 @@ from play.events import (
     ScoresListed,
     Tick,
 )
+from play.ink import bounds
 from play.state import PlayState, Settings
 from play.studio import EpochSeen, HardDigit, RunSeen
 from play.update import update
@@ -210,6 +213,41 @@ def _why(state: PlayState) -> PlayState:
     return update(state, explained(state))
 
 
+def number_events(text: str, height: float = 190.0) -> list[Event]:
+    """A number on the wide canvas, its digits `height` units high."""
+    found, part = [], height / 600
+    for place, sign in enumerate(text):
+        strokes = tuple(
+            [(110 + 210 * place + part * (x - 340), 60 + part * (y - 200)) for x, y in stroke]
+            for stroke in DIGITS[sign]
+        )
+        found += strokes_events(strokes)
+    return found
+
+
+def number_read(state: PlayState, text: str, doubt: int = 1) -> NumberRead:
+    """What a network might say of 2047, one digit in doubt; a question mark is no digit."""
+    counts = [len(DIGITS[sign]) for sign in "2047"[: len(text)]]
+    digits, first = [], 0
+    for place, (sign, count) in enumerate(zip(text, counts, strict=True)):
+        box = bounds(state.strokes[first : first + count]) or (0.0, 0.0, 0.0, 0.0)
+        first += count
+        sure, best = (0.61 if place == doubt else 0.98), 6 if sign == "?" else int(sign)
+        odds = tuple(
+            sure if d == best else (0.9 if d == (best + 6) % 10 else 0.0125) * (1 - sure) for d in range(10)
+        )
+        digits.append(
+            DigitRead(box, "not a digit" if sign == "?" else sign, odds, 0.1 if sign == "?" else 0.99)
+        )
+    return NumberRead(state.revision, text, tuple(digits))
+
+
+def _number(state: PlayState) -> PlayState:
+    for event in number_events("2047"):
+        state = update(state, event)
+    return settle(update(state, number_read(state, "204?")))
+
+
 def _models(state: PlayState) -> PlayState:
     return drawn(update(state, ModelsListed(RUNS)))
 
@@ -349,6 +387,8 @@ SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "sees-empty": ("sees", lambda state: state),
     "why": ("why", _why),
     "why-empty": ("why", lambda state: state),
+    "number": ("number", _number),
+    "number-empty": ("number", lambda state: state),
     "models": ("models", _models),
     "models-two": ("models", _models_two),
     "models-broken": ("models", lambda state: update(_models(state), Press("broken:cnn-3"))),

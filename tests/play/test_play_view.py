@@ -74,7 +74,8 @@ def test_everything_is_inside_the_window_and_nothing_overlaps(size, text, screen
     places = [c.rect for c in controls] + [layout.status]
     if screen != "gallery":
         places.append(layout.canvas)
-        assert layout.canvas.w == layout.canvas.h and layout.panel.overlaps(layout.canvas) is False
+        assert layout.canvas.h == round(layout.canvas.w * SCREENS[screen].height)
+        assert layout.panel.overlaps(layout.canvas) is False
     for rect in places:
         assert rect.x >= 0 and rect.y >= 0 and rect.right <= size[0] and rect.bottom <= size[1], rect
     for one, other in itertools.combinations(places, 2):

@@ -254,3 +254,29 @@ def test_a_run_whose_only_step_lost_a_file_is_damaged_not_unfinished(checkpoints
     max((p for p in step.rglob("*") if p.is_file()), key=lambda path: path.stat().st_size).unlink()
     (error,) = (model.error for model in listing.list_models() if model.name == "cnn-1")
     assert "damaged" in error and "missing" in error
+
+
+@pytest.mark.slow
+def test_a_whole_number_is_answered_once_its_reading_is_compiled(monkeypatch):
+    monkeypatch.setattr("digitjax.numbers.BATCHES", (8, 16))
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(ends[1], ends[1], launch.Options(str(SHIPPED)))
+    process._first()
+    one = np.array([[100.0, 50.0], [100.0, 250.0]])
+    seven = np.array([[200.0, 50.0], [310.0, 50.0], [240.0, 250.0]])
+    points, lengths = np.concatenate([one, seven]), np.array([2, 3])
+    header = {"kind": "ink", "revision": 5, "off": [], "why": False, "number": True}
+    process._serve(header, [points, lengths])
+    process._settle()
+    while not process._results.empty():
+        process._results.get()()
+    found = []
+    while ends[0].poll(0):
+        found.append(wire.unpack(ends[0].recv_bytes()))
+    kinds = [(message["kind"], message.get("slot")) for message, _ in found]
+    assert kinds == [("ready", 0), ("answer", -1), ("number", None)]
+    answer, (boxes, odds) = found[-1]
+    assert answer["text"] == "17" and answer["revision"] == 5 and odds.shape == (2, 10)
+    np.testing.assert_array_equal(boxes, [[100, 50, 100, 250], [200, 50, 310, 250]])
+    process._serve(header, [np.zeros((0, 2)), np.zeros(0, np.int64)])
+    assert wire.unpack(ends[0].recv_bytes())[0]["text"] == ""
