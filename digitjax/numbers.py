@@ -25,7 +25,7 @@ SEGMENTS = 64
 """Straight pieces of ink that a group is packed into at most: fewer than a lone drawing's, for speed."""
 PIECES = 16
 """Straight pieces of a stroke in the mean at most."""
-BATCHES = (8, 16, 32, 64)
+BATCHES = (8, 16, 24, 32, 64)
 """Groups in one call; shorter calls are padded, so that few shapes are compiled, and longer ones divided."""
 
 

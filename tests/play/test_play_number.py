@@ -1,11 +1,13 @@
 """The number screen: its own canvas, its boxes, and the worker that groups and reads."""
 
 import itertools
+import json
 
 import numpy as np
 import pygame
 import pytest
 
+from digitjax.strokes import Drawing
 from play.app import WindowSource
 from play.classify import number_of
 from play.effects import Record
@@ -21,6 +23,7 @@ from play.events import (
     Press,
 )
 from play.layout import arrange, from_canvas, to_canvas
+from play.replay import Replay
 from play.screens import SCREENS
 from play.state import PlayState
 from play.update import update
@@ -222,6 +225,23 @@ def test_only_whole_numbers_are_asked_for_as_such(tmp_path):
     assert isinstance(loop.state.number, NumberRead) and loop.state.number.text == "1111"
     assert loop.state.answers == (None, None)
     assert update(loop.state, Press("screen:draw")).strokes
+    loop.outside.close()
+    loop.window.close()
+
+
+def test_a_recorded_number_is_replayed_on_the_wide_canvas(tmp_path):
+    strokes = (np.array([[0.0, 0.0], [0.0, 40.0]]), np.array([[30.0, 5.0], [32.0, 38.0]]))
+    found = []
+    state = PlayState(screen="number", width=640, height=480)
+    replay = Replay([Drawing(strokes, word="11")], found.append)
+    loop = make_loop(tmp_path, replay, classifier=NumberClassifier(), state=state)
+    loop.run(until=lambda state: bool(found))
+    (line,) = found
+    assert (line["index"], line["word"], line["text"]) == (0, "11", "11")
+    (left, top, _, low), (x0, _, x1, _) = (digit["box"] for digit in line["digits"])
+    assert 0 < left < x0 < x1 < CANVAS and 0 < top < low < CANVAS * SCREENS["number"].height
+    assert line["digits"][0]["answer"] == "1" and set(line["ms"]) == {"ink_to_answer", "frame"}
+    json.dumps(line)
     loop.outside.close()
     loop.window.close()
 
