@@ -1,7 +1,6 @@
 """`digitjax bench numbers`: how well and how fast whole numbers are read, for people and for scripts."""
 
 import json
-import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -9,8 +8,7 @@ from rich.table import Table
 
 from digitjax.bench.bootstrap import Estimate
 from digitjax.bench.numbers import LINE, Read, measure
-from digitjax.checkpoint import load_model
-from digitjax.commands.arguments import Parser, add_checkpoint, add_data
+from digitjax.commands.arguments import Parser, add_checkpoint, add_data, load_named
 from digitjax.data import parse_spec
 from digitjax.data.numbers import LENGTH, NUMBERS, hands_of
 from digitjax.errors import InputError
@@ -37,8 +35,7 @@ def run(argv: list[str]) -> int:
         if spec.name != "strokes":
             raise InputError(f"`bench numbers` is made of drawings, not of {spec.name}: give strokes:FILE")
     hands = [hand for spec in specs for hand in hands_of(read_drawings(spec.path or ""), spec.split)]
-    loaded = load_model(arguments.checkpoint)
-    print(f"checkpoint: {loaded}", file=sys.stderr)
+    loaded = load_named(arguments.checkpoint)
     found = measure(loaded.model, loaded.params, hands)
     if arguments.json:
         numbers = [_to_json(one) for one in found]

@@ -108,7 +108,7 @@ def show_numbers(scores: Sequence[tuple[Spec, Score]], console: Console) -> None
         table.add_column(name, justify="right", no_wrap=True)
     for spec, score in scores:
         table.add_row(
-            Text(_short(str(spec))), f"{score.n:,}", _percent(score.exact), _percent(score.grouping)
+            Text(short_name(str(spec))), f"{score.n:,}", percent(score.exact), percent(score.grouping)
         )
     console.print(table)
 
