@@ -1,5 +1,7 @@
 """The errors that a person sees: one sentence each, never a traceback."""
 
+from pathlib import Path
+
 
 class DigitjaxError(Exception):
     """Something failed while running. The message is one sentence: value, place, remedy."""
@@ -20,3 +22,15 @@ class Diverged(DigitjaxError):
 def one_line(text: str) -> str:
     """Text for a terminal: white space becomes one space, what cannot be printed a question mark."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def near_files(path: Path) -> str:
+    """What may have been meant by a path that does not exist, as the middle of a sentence."""
+    import difflib
+
+    try:
+        names = sorted(entry.name for entry in path.parent.iterdir())
+    except OSError:
+        return f", nor does the folder {path.parent}"
+    near = difflib.get_close_matches(path.name, names, 1)
+    return f" (did you mean {path.parent / near[0]}?)" if near else ""

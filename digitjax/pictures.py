@@ -1,6 +1,5 @@
 """PNG and JPEG files as arrays of pixels, the right way up and of bounded size."""
 
-import difflib
 import os
 import struct
 import warnings
@@ -11,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from digitjax.errors import InputError
+from digitjax.errors import InputError, near_files
 
 MAX_PIXELS = 64_000_000
 """Pixels of a picture at most: any telephone's camera, and no decompression bomb."""
@@ -56,7 +55,7 @@ def read_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height widt
             file.seek(0)
             return _pixels(path, file)
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist{_near(path)}: give a PNG or JPEG picture") from None
+        raise InputError(f"{path} does not exist{near_files(path)}: give a PNG or JPEG picture") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): give a readable file") from None
 
@@ -96,12 +95,3 @@ def _orientation(image: Image.Image) -> int:
         return image.getexif().get(0x0112, 1)
     except _DAMAGED:  # the picture itself is whole
         return 1
-
-
-def _near(path: Path) -> str:
-    try:
-        names = sorted(entry.name for entry in path.parent.iterdir())
-    except OSError:
-        return f", nor does the folder {path.parent}"
-    near = difflib.get_close_matches(path.name, names, 1)
-    return f" (did you mean {path.parent / near[0]}?)" if near else ""

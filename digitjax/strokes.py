@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from jaxtyping import Float
 
-from digitjax.errors import InputError
+from digitjax.errors import InputError, near_files
 
 MAX_WORD = 64
 """Characters of a word."""
@@ -211,16 +211,6 @@ def _lines(
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}): give a readable file") from None
-
-
-def near_files(path: Path) -> str:
-    """What may have been meant by a path that does not exist, as the middle of a sentence."""
-    try:
-        names = sorted(p.name for p in path.parent.iterdir())
-    except OSError:
-        return f", nor does the folder {path.parent}"
-    near = difflib.get_close_matches(path.name, names, 1)
-    return f" (did you mean {path.parent / near[0]}?)" if near else ""
 
 
 def _parse(line: bytes) -> Any:

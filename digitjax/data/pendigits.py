@@ -21,8 +21,8 @@ from digitjax.data.prepared import is_whole, publish, sha256
 from digitjax.data.records import Records, open_records, prepare_records, records_folder
 from digitjax.data.spec import Kind, Source, Spec
 from digitjax.data.unipen_text import points, segment, statements
-from digitjax.errors import InputError
-from digitjax.strokes import Drawing, near_files, read_drawings, write_drawings
+from digitjax.errors import InputError, near_files
+from digitjax.strokes import Drawing, read_drawings, write_drawings
 
 SHA256 = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4"
 """Of the raw file."""

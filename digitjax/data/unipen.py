@@ -26,8 +26,8 @@ from digitjax.data.unipen_text import (
     segment,
     statements,
 )
-from digitjax.errors import InputError
-from digitjax.strokes import MAX_POINTS, MAX_STROKES, Drawing, near_files
+from digitjax.errors import InputError, near_files
+from digitjax.strokes import MAX_POINTS, MAX_STROKES, Drawing
 
 MAX_BYTES = 64 * 2**20
 """Bytes of one file together with all that it includes."""
