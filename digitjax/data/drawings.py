@@ -10,7 +10,7 @@ import numpy as np
 
 from digitjax.data.labels import label_of
 from digitjax.data.prepared import sha256
-from digitjax.data.records import Record, Records, open_records, prepare_records, records_folder
+from digitjax.data.records import GROUP, Record, Records, open_records, prepare_records, records_folder
 from digitjax.data.spec import Kind, Source, Spec
 from digitjax.data.splits import bucket, in_split, ink_digest, number_of, writer_digest
 from digitjax.errors import InputError
@@ -79,7 +79,10 @@ def prepare(path: Path) -> Path:
     """
     folder = file_folder(path)
     prepare_records(
-        folder, str(path), lambda: (to_record(line, drawing) for line, drawing in read_numbered(path))
+        folder,
+        str(path),
+        lambda: (to_record(line, drawing) for line, drawing in read_numbered(path)),
+        GROUP,
     )
     return folder
 

@@ -7,6 +7,7 @@ records, and how many files there are, means nothing.
 
 import contextlib
 import importlib.util
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +38,10 @@ UNLABELLED = -1
 """Label of what has no word."""
 AT_ONCE = 1024
 """Records read in one call where all are."""
+GROUP = 16
+"""Drawings that are packed together: ArrayRecord keeps some 500 bytes a group in memory. To read one, its
+group is unpacked; up to this size that costs no more than reading it alone does.
+"""
 
 
 class Record(NamedTuple):
@@ -96,13 +101,16 @@ def require_stream() -> None:
         raise InputError("--stream needs grain, which is not installed here: run `make setup` again")
 
 
-def prepare_records(folder: Path, about: str, records: Callable[[], Iterable[Record]]) -> None:
+def prepare_records(
+    folder: Path, about: str, records: Callable[[], Iterable[Record]], group: int = 1
+) -> None:
     """Writes the records and their index below `folder`, one by one, where that is not done.
 
     Args:
         folder: from `records_folder`.
         about: what is prepared, for the line of progress.
         records: begins reading the source.
+        group: records that are packed together.
 
     Raises:
         InputError: the source is refused, or the data folder cannot be written to.
@@ -110,14 +118,14 @@ def prepare_records(folder: Path, about: str, records: Callable[[], Iterable[Rec
     """
 
     def write(unfinished: Path) -> None:
-        write_records(records(), unfinished, about)
+        write_records(records(), unfinished, about, group)
         write_index(unfinished)
 
     if not is_whole(folder):
         publish(folder, write)
 
 
-def write_records(records: Iterable[Record], folder: Path, about: str) -> None:
+def write_records(records: Iterable[Record], folder: Path, about: str, group: int = 1) -> None:
     """Writes the records to one file in `folder` as they come, with a line of progress on standard error.
 
     Not by TFDS's writer, which keeps up to a gigabyte in memory and then asks for TensorFlow.
@@ -129,7 +137,7 @@ def write_records(records: Iterable[Record], folder: Path, about: str) -> None:
 
     with progress_line(f"preparing {about}", None) as line:
         with _as_os_error():
-            writer = ArrayRecordWriter(str(folder / FILE), "group_size:1")
+            writer = ArrayRecordWriter(str(folder / FILE), f"group_size:{group}")
         try:
             for number, record in enumerate(records, 1):
                 raw = encode(record)
@@ -201,10 +209,26 @@ def open_files(
 
     def read(places: Int[np.ndarray, " n"]) -> list[Record]:
         with _damage_refused(files):
-            raw = source.__getitems__(places.tolist())  # pyright: ignore[reportAttributeAccessIssue]
+            with _groups_are_meant():
+                raw = source.__getitems__(places.tolist())  # pyright: ignore[reportAttributeAccessIssue]
             return list(map(decode, raw))
 
     return source, read
+
+
+@contextlib.contextmanager
+def _groups_are_meant() -> Iterator[None]:
+    """ArrayRecord's source logs groups of more than one record as an error; see `GROUP`."""
+    logger = logging.getLogger("absl")
+    logger.addFilter(_is_about_no_group)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_about_no_group)
+
+
+def _is_about_no_group(entry: logging.LogRecord) -> bool:
+    return "group size" not in str(entry.msg)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Prepared records: what is put in comes out, one at a time; what is damaged is refused or made anew."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -40,6 +41,20 @@ def test_a_record_is_what_was_put_in_and_the_index_says_enough_of_it(tmp_path):
         (1, 10, True, 0),
     ]
     assert INDEX.itemsize == 8
+
+
+def test_records_in_groups_are_read_one_by_one_and_nothing_is_logged(tmp_path, caplog):
+    logging.getLogger("absl").addHandler(caplog.handler)
+    records = [Record(i, i % 10, str(i % 10), ink=np.full((1 + i % 7, 4), i, np.float32)) for i in range(50)]
+    write_records(records, tmp_path, "groups", 16)
+    _, read = open_files(record_files(tmp_path))
+    for places in ([49, 3, 3, 17], range(50)):
+        found = read(np.array(places))
+        assert [(one.key, float(one.ink.mean()), len(one.ink)) for one in found] == [
+            (place, place, 1 + place % 7) for place in places
+        ]
+    logging.getLogger("absl").removeHandler(caplog.handler)
+    assert not caplog.records
 
 
 def test_records_are_read_one_after_the_other_from_the_source(tmp_path):
