@@ -25,7 +25,7 @@ SEGMENTS = 64
 """Straight pieces of ink that a group is packed into at most: fewer than a lone drawing's, for speed."""
 PIECES = 16
 """Straight pieces of a stroke in the mean at most."""
-BATCHES = (8, 16, 24, 32, 64)
+BATCHES = (8, 12, 16, 20, 24, 32, 64)
 """Groups in one call; shorter calls are padded, so that few shapes are compiled, and longer ones divided."""
 
 
@@ -122,10 +122,7 @@ def read_number(read: Callable[[Segments], Logits], strokes: Sequence[Float[np.n
     inked = [index for index, stroke in enumerate(strokes) if len(stroke)]
     if not inked:
         return Number("", ())
-    groups, packed = group_ink([strokes[index] for index in inked])
-    logits = _in_batches(read, packed)
-    log_p = log_softmax(np.asarray(logits.digits))
-    is_digits = None if logits.is_digit is None else np.asarray(logits.is_digit, np.float64)
+    groups, log_p, is_digits = read_groups(read, [strokes[index] for index in inked])
     chosen = grouping.choose(groups, grouping.score(groups, log_p, is_digits))
     chances = None if is_digits is None else sigmoid(is_digits)
     digits = []
@@ -137,6 +134,24 @@ def read_number(read: Callable[[Segments], Logits], strokes: Sequence[Float[np.n
         digits.append(Digit(box, own, answer, np.exp(log_p[group]), is_digit))
     text = "".join(UNREAD if digit.answer == NOT_A_DIGIT else digit.answer for digit in digits)
     return Number(text, tuple(digits))
+
+
+def read_groups(
+    read: Callable[[Segments], Logits], strokes: Sequence[Float[np.ndarray, "_ 2"]]
+) -> tuple[grouping.Groups, Float[np.ndarray, "groups 10"], Float[np.ndarray, " groups"] | None]:
+    """The groups that may be digits; the log-probabilities of the ten and the log-odds of being one, of each.
+
+    Args:
+        read: packed groups, as many as one of `BATCHES`, to logits.
+        strokes: (x, y) points of each, at least one, any unit, y down.
+
+    Raises:
+        InputError, DigitjaxError: as `read_number`.
+    """
+    groups, packed = group_ink(strokes)
+    logits = _in_batches(read, packed)
+    is_digit = None if logits.is_digit is None else np.asarray(logits.is_digit, np.float64)
+    return groups, log_softmax(np.asarray(logits.digits)), is_digit
 
 
 def outcome(number: Number, drawing: Drawing) -> Outcome:

@@ -20,6 +20,8 @@ SAMPLES, WARM_UPS = 10_000, 500
 CHILD_SECONDS = 1800
 COMPILATIONS = "compilations_after_warm_up"
 """Counted over the frames of every screen that is measured, and over the replay."""
+FRAMES = (("draw", "1280x800"), ("draw", "3840x2160"), ("why", "1280x800"), ("number", "1280x800"))
+"""Screens and sizes of the window whose frames are measured."""
 TARGETS = {
     "window_visible_s": 0.5,
     "worst_frame_while_loading_ms": 50.0,
@@ -30,6 +32,7 @@ TARGETS = {
     "frame_1280x800_p99_ms": 8.0,
     "frame_3840x2160_p99_ms": 16.7,
     "why_frame_1280x800_p99_ms": 16.7,
+    "number_frame_1280x800_p99_ms": 16.7,
     "worst_frame_newer_step_ms": 50.0,
     "answer_changes_median": 2.0,
     "answer_changes_after_pen_up": 0.0,
@@ -54,7 +57,7 @@ def run(*, checkpoint: str | None, as_json: bool, replay: str | None = None, sam
         print(f"digitjax-play: ink to probabilities, {samples} times", file=sys.stderr)
         work = {"checkpoint": checkpoint, "samples": samples, "warm_ups": warm_ups}
         figures |= _child("ink", work, folder)
-        for screen, size in (("draw", "1280x800"), ("draw", "3840x2160"), ("why", "1280x800")):
+        for screen, size in FRAMES:
             print(f"digitjax-play: frames of {size}, screen {screen}, {samples} times", file=sys.stderr)
             found = _child("frames", work | {"size": size, "screen": screen}, folder)
             name = f"frame_{size}" if screen == "draw" else f"{screen}_frame_{size}"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitjax.grouping import MAX_STROKES, SPARE, Groups, choose, find_groups, line_height, score
+from digitjax.bench import fit_grouping
+from digitjax.grouping import MAX_STROKES, SPARE, Groups, Weights, choose, find_groups, line_height, score
 
 BAR = np.array([[0.0, 0.0], [30.0, 0.0]])
 ONE = np.array([[15.0, 0.0], [15.0, 100.0]])
@@ -123,3 +124,45 @@ def test_a_sure_digit_is_worth_more_than_a_doubtful_one_and_no_digit_least():
     assert found[0] > found[1] and found[0] > found[2]
     assert np.isfinite(found).all()
     assert np.isfinite(score(groups, np.stack([sure] * 3), None)).all()
+
+
+@given(st.integers(1, 7), st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_the_chance_of_a_group_is_that_of_adding_up_all_ways(count, seed):
+    random = np.random.default_rng(seed)
+    groups = find_groups([moved(random.uniform(0, 100, (2, 2)), 40.0 * i) for i in range(count)])
+    scores = random.normal(size=len(groups.start))
+    runs = {(int(a), int(b)): i for i, (a, b) in enumerate(zip(groups.start, groups.stop, strict=True))}
+    total, share = 0.0, np.zeros(len(scores))
+    for cuts in itertools.product((False, True), repeat=count - 1):
+        edges = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), count]
+        pieces = list(itertools.pairwise(edges))
+        if all(piece in runs for piece in pieces):
+            used = [runs[piece] for piece in pieces]
+            worth = np.exp(scores[used].sum())
+            total += worth
+            share[used] += worth
+    every, chance = fit_grouping.surprise(groups.start, groups.stop, scores)
+    assert every == pytest.approx(np.log(total))
+    np.testing.assert_allclose(chance, share / total, atol=1e-9)
+
+
+def test_the_fit_follows_its_slope_and_finds_the_groups_it_is_shown():
+    random = np.random.default_rng(0)
+    lattices = []
+    for _ in range(40):
+        groups = find_groups([moved(random.uniform(0, 100, (2, 2)), 30.0 * i) for i in range(5)])
+        length = groups.stop - groups.start
+        true = (length == 2) & (groups.start % 2 == 0) | (length == 1) & (groups.start == 4)
+        if (length[true]).sum() == 5:
+            qualities = random.normal(size=(len(true), len(Weights._fields)))
+            qualities[:, 2] += 2.0 * true
+            lattices.append(fit_grouping.Lattice(groups.start, groups.stop, qualities, true))
+    at = random.normal(size=len(Weights._fields))
+    _, slope = fit_grouping.loss(at, lattices)
+    for axis, unit in enumerate(1e-5 * np.eye(len(at))):
+        rise = fit_grouping.loss(at + unit, lattices)[0] - fit_grouping.loss(at - unit, lattices)[0]
+        assert slope[axis] == pytest.approx(rise / 2e-5, abs=1e-4)
+    found = fit_grouping.fit(lattices)
+    assert found.group > 0.5 and len(lattices) > 10
+    assert fit_grouping.loss(np.array(found), lattices)[0] < fit_grouping.loss(at, lattices)[0]
