@@ -36,7 +36,8 @@ def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
     """What the process says until its end; `communicate` would miss what came with the last line."""
     assert process.stdout is not None and process.stderr is not None
     process.wait(timeout=20)
-    return process.stdout.read(), process.stderr.read()
+    with process.stdout, process.stderr:
+        return process.stdout.read(), process.stderr.read()
 
 
 @posix
