@@ -47,6 +47,17 @@ def convolve(
     plain = images.shape[-1] == 1 and all(dilation == 1 for dilation in dilations)
     if jax.default_backend() != "cpu" or not plain:
         return lax.conv_general_dilated(images, kernel, strides, padding, **rest)
+    return as_product(images, kernel, strides, padding)
+
+
+def as_product(
+    images: Float[Array, "batch height width channels"],
+    kernel: Float[Array, "rows columns channels features"],
+    strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    **_: Any,
+) -> Float[Array, "batch new_height new_width features"]:
+    """A convolution without dilation as patches x weights; of many kernels it is a batched product."""
     window = (kernel.shape[0], kernel.shape[1])
     step = (strides[0], strides[1])
     if isinstance(padding, str):

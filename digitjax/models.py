@@ -46,6 +46,7 @@ class Network(nn.Module):
     activation: str
     dropout: float
     rejects: bool
+    convolution: Callable[..., Any] = convolve
 
     @nn.compact
     def __call__(self, images: Float[Array, "batch height width 1"], train: bool) -> Logits:
@@ -54,7 +55,9 @@ class Network(nn.Module):
             size, strides = ((5, 5), 2) if layer == 0 else ((3, 3), 1)
             if layer > 1:
                 x = max_pool(x)
-            conv = nn.Conv(channels, size, strides, conv_general_dilated=convolve, name=f"conv{layer}")
+            conv = nn.Conv(
+                channels, size, strides, conv_general_dilated=self.convolution, name=f"conv{layer}"
+            )
             x = nn.relu(conv(x))
         if self.channels:
             x = max_pool(x)
@@ -67,19 +70,23 @@ class Network(nn.Module):
         return Logits(digits, is_digit)
 
 
-def _module(config: ModelConfig) -> Network:
+def _module(config: ModelConfig, convolution: Callable[..., Any] = convolve) -> Network:
     channels = config.channels if config.kind == "cnn" else ()
-    return Network(channels, config.hidden, config.activation, config.dropout, config.rejects)
+    return Network(channels, config.hidden, config.activation, config.dropout, config.rejects, convolution)
 
 
 @functools.lru_cache(maxsize=32)
-def make_model(config: ModelConfig) -> Model:
+def make_model(config: ModelConfig, convolution: Callable[..., Any] = convolve) -> Model:
     """The network of a configuration as two pure functions; an ensemble where it has several members.
 
     Of equal configurations it is the same object, so that what is jitted with it is compiled once.
+
+    Args:
+        config: the network.
+        convolution: takes `lax.conv_general_dilated`'s place.
     """
     shape = geometry_shape(config.geometry)
-    module = _module(config)
+    module = _module(config, convolution)
 
     def init(key: Key[Array, ""]) -> Params:
         return module.init(key, jnp.zeros((1, shape.height, shape.width, 1)), train=False)["params"]

@@ -33,7 +33,7 @@ def train_example(laps: "Laps", folder: Path, epochs: int, seed: int) -> tuple[i
         nn.Dropout(0.5),
         nn.Linear(128, 10),
     )
-    net = nn.Sequential(*layers, *head)
+    net = nn.Sequential(*layers, *head).to(_device(torch))
     optimizer = torch.optim.Adadelta(net.parameters(), lr=1.0)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.7)
     laps.end("import")
@@ -62,7 +62,7 @@ def train_network(
         layers += [nn.Linear(features, width), nn.ReLU()]
         features = width
     net = nn.Sequential(*layers, nn.Dropout(config.model.dropout), nn.Linear(features, 10))
-    net = net.to(memory_format=torch.channels_last)
+    net = net.to(_device(torch), memory_format=torch.channels_last)
     weights = [p for p in net.parameters() if p.ndim > 1]
     biases = [p for p in net.parameters() if p.ndim <= 1]
     optim = config.optim
@@ -106,11 +106,25 @@ def _torch(seed: int) -> Any:
     return torch
 
 
+def _device(torch: Any) -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def _tensors(torch: Any, folder: Path) -> tuple[Any, ...]:
+    """All images and labels on the device."""
     x, y, x_test, y_test = contenders.arrays(folder)
     images = [torch.from_numpy(one)[:, None].float().div_(255) for one in (x, x_test)]
     images = [one.contiguous(memory_format=torch.channels_last) for one in images]
-    return images[0], torch.from_numpy(y), images[1], torch.from_numpy(y_test)
+    return tuple(
+        one.to(_device(torch))
+        for one in (images[0], torch.from_numpy(y), images[1], torch.from_numpy(y_test))
+    )
+
+
+def _wait(torch: Any) -> None:
+    """Returns when the device has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def _train(
@@ -129,6 +143,7 @@ def _train(
 ) -> tuple[int, float]:
     """Trains a module on resident tensors; the schedule goes on by epochs, or by steps."""
     x, y, x_test, y_test = data
+    _wait(torch)
     laps.end("data")
     first = {name: value.clone() for name, value in net.state_dict().items()}
     net.train()
@@ -137,11 +152,12 @@ def _train(
     with torch.no_grad():
         net(x_test[:1000])
     net.load_state_dict(first)
+    _wait(torch)
     laps.end("compile")
     chance, images = np.random.default_rng(seed), 0
     net.train()
     for _ in range(epochs):
-        order = torch.from_numpy(chance.permutation(len(x)))
+        order = torch.from_numpy(chance.permutation(len(x))).to(x.device)
         for start in range(0, len(x) - batch + 1, batch):
             rows = order[start : start + batch]
             optimizer.zero_grad(set_to_none=True)
@@ -152,6 +168,7 @@ def _train(
             images += len(rows)
         if not each_step:
             schedule.step()
+    _wait(torch)
     laps.end("train")
     net.eval()
     with torch.no_grad():

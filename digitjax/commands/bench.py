@@ -8,6 +8,7 @@ from digitjax.errors import InputError
 BENCHES = {
     "drawn": "accuracy on other people's drawings, by source, writer and digit",
     "train": "how long a training takes, phase by phase, next to other programs",
+    "accelerator": "all figures of a GPU or TPU in one go, as a table with hardware and date",
     "scale": "memory and time by the number of drawings, held in memory and streamed",
     "squeezed": "accuracy through our normaliser, and as earlier programs squeezed the ink",
     "numbers": "whole numbers: exact, grouped rightly, and how long a line takes",
@@ -25,7 +26,7 @@ def run(argv: list[str]) -> int:
     if argv and argv[0] in ("-h", "--help"):
         print("usage: digitjax bench NAME ...\n\nmeasurements:")
         for name, about in BENCHES.items():
-            print(f"  {name:<10} {about}")
+            print(f"  {name:<12} {about}")
         print("\n`digitjax bench NAME --help` tells what each takes.")
         return 0
     known = ", ".join(BENCHES)

@@ -2,7 +2,9 @@
 
     digitjax train speedrun
 
-61,130 parameters, 54,912 examples. Validation split, seed 0: 98.84 %.
+90,994 parameters, 54,976 examples; chosen by the validation split alone. Seeds 0 to 9, mean +- standard
+deviation: 99.17 +- 0.08 % of MNIST's test split, their ensemble 99.29 % (`digitjax sweep speedrun --seeds 10`,
+jax 0.12.0, 2026-11-26).
 """
 
 from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
@@ -14,7 +16,8 @@ def config() -> TrainConfig:
         data=("mnist",),
         epochs=1,
         epoch_examples=55_000,
-        model=ModelConfig(channels=(16, 32, 64), hidden=(64,), dropout=0.0),
-        optim=OptimConfig(learning_rate=1e-2, warmup=0.2),
+        batch_size=64,
+        model=ModelConfig(channels=(8, 24, 64), hidden=(128,), dropout=0.0),
+        optim=OptimConfig(learning_rate=1.5e-2, warmup=0.1, label_smoothing=0.1),
         augment=AugmentConfig(rotate=0.0, scale=0.0, shear=0.0, shift=0.0),
     )
