@@ -3,8 +3,8 @@
     digitjax train speedrun
 
 90,994 parameters, 54,976 examples; chosen by the validation split alone. Seeds 0 to 9, mean +- standard
-deviation: 99.17 +- 0.08 % of MNIST's test split, their ensemble 99.29 % (`digitjax sweep speedrun --seeds 10`,
-jax 0.12.0, 2026-11-26).
+deviation: 99.17 +- 0.08 % of MNIST's test split, their ensemble 99.29 % (`digitjax sweep speedrun
+--seeds 10`, jax 0.12.0, 2026-11-26).
 """
 
 from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
