@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--screen",
         metavar="NAME",
-        help="screen to begin with: draw, sees, why, number, models, train, time, score, gallery",
+        help="screen to begin with: draw, sees, why, number, models, train, time, teach, score, gallery",
     )
     add("--user-dir", metavar="DIR", help="folder of recordings and settings")
     add("--bench", action="store_true", help="measure: start, latency, frames, memory")

@@ -1,7 +1,7 @@
 """What keys and controls do to the state: tools, settings, screens, labels, networks, lists. Pure."""
 
 from play import gallery as galleries
-from play import layout, places, scoring, training, travel, verdict
+from play import layout, places, scoring, teaching, training, travel, verdict
 from play.drawing import change_sheet, pen_up, redo, replace_ink, undo
 from play.effects import (
     Fullscreen,
@@ -49,6 +49,8 @@ KEYS = {
     "x": "export",
     "j": "journey",
     "s": "save",
+    "k": "teach:keep",
+    "r": "teach:back",
     **{str(digit): f"label:{digit}" for digit in range(10)},
 }
 """Keys and the actions that they stand for; a control has the action's name too."""
@@ -157,6 +159,8 @@ def press(state: PlayState, action: str) -> PlayState:
             return scroll(state, -1.0 if argument == "up" else 1.0)
         case "model" | "second":
             return _choose_model(state, argument, 0 if name == "model" else 1)
+        case "teach" if state.screen == "teach":
+            return teaching.press(state, argument)
         case "score" if state.screen == "score":
             return scoring.press(state, argument)
         case _ if state.screen == "train":
@@ -195,6 +199,8 @@ def _to_screen(state: PlayState, screen: str) -> PlayState:
     if state.screen == "time":
         state = travel.left(state)
     wide = SCREENS[state.screen].wide
+    if state.screen == "teach":
+        state = teaching.left(state)
     state = pen_up(state)._replace(
         screen=screen, focus=None, hover=None, help=False, saving=False, journey=None
     )
@@ -203,6 +209,8 @@ def _to_screen(state: PlayState, screen: str) -> PlayState:
         state = change_sheet(state)
     if screen == "why":
         return state._replace(revision=state.revision + 1)
+    if screen == "teach":
+        return teaching.opened(state)
     if screen == "score":
         return scoring.opened(state)
     if screen == "time":
@@ -249,5 +257,7 @@ def _label(state: PlayState, word: str) -> PlayState:
     name = "" if model is None else f"{model.name}/{model.step}"
     probabilities = () if answer is None else answer.probabilities
     is_digit = None if answer is None else answer.is_digit
+    if state.screen == "teach":
+        state = teaching.labelled(state, word, state.strokes)
     effect = Record(word, state.strokes, name, said, probabilities, is_digit)
     return with_effect(state, effect)._replace(labelled=word)

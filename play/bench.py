@@ -18,6 +18,8 @@ from digitjax.errors import DigitjaxError
 
 SAMPLES, WARM_UPS = 10_000, 500
 CHILD_SECONDS = 1800
+TRAINING_SECONDS = 60
+"""How long frames are drawn beside a training."""
 COMPILATIONS = "compilations_after_warm_up"
 """Counted over the frames of every screen that is measured, and over the replay."""
 FRAMES = (("draw", "1280x800"), ("draw", "3840x2160"), ("why", "1280x800"), ("number", "1280x800"))
@@ -34,6 +36,8 @@ TARGETS = {
     "why_frame_1280x800_p99_ms": 16.7,
     "number_frame_1280x800_p99_ms": 16.7,
     "worst_frame_newer_step_ms": 50.0,
+    "frame_beside_training_p99_ms": 16.7,
+    "newest_step_answers_worst_s": 0.5,
     "answer_changes_median": 2.0,
     "answer_changes_after_pen_up": 0.0,
     "resident_mb": 600.0,
@@ -66,6 +70,8 @@ def run(*, checkpoint: str | None, as_json: bool, replay: str | None = None, sam
                 figures[most] = max(figures.get(most, 0), value)
         print("digitjax-play: a newer step of the run in use, while drawing", file=sys.stderr)
         figures |= _child("newer", {"checkpoint": checkpoint}, folder)
+        print(f"digitjax-play: drawing beside a training, {TRAINING_SECONDS} s", file=sys.stderr)
+        figures |= _child("training", {"checkpoint": checkpoint, "seconds": TRAINING_SECONDS}, folder)
         if replay is not None:
             print(f"digitjax-play: answers that change, {replay}", file=sys.stderr)
             found = _child("changes", {"checkpoint": checkpoint, "replay": replay}, folder)

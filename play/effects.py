@@ -151,6 +151,19 @@ class ListScores(NamedTuple):
     """Look for the card of the last time."""
 
 
+class WarmTeacher(NamedTuple):
+    """Make a process ready that teaches this run; "" lets the one that is there go."""
+
+    path: str
+
+
+class Teach(NamedTuple):
+    """Teach a run these drawings, word and ink."""
+
+    path: str
+    items: tuple[tuple[str, Ink], ...]
+
+
 class SaveSettings(NamedTuple):
     """Remember the settings for the next start."""
 
@@ -179,5 +192,7 @@ Effect = (
     | ShowStep
     | SaveScore
     | ListScores
+    | WarmTeacher
+    | Teach
     | SaveSettings
 )

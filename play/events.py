@@ -392,6 +392,29 @@ class ScoresListed(NamedTuple):
     last: Card | None
 
 
+class TeacherReady(NamedTuple):
+    """A teacher of this run is warm; or `error` says why there is none."""
+
+    path: str
+    error: str = ""
+
+
+class LessonTaught(NamedTuple):
+    """A network was taught.
+
+    Attributes:
+        path: the run that it is now.
+        name: its folder's name.
+        rows: of each set its name, digits read before, their number, digits read after.
+        seconds: that it took.
+    """
+
+    path: str
+    name: str
+    rows: tuple[tuple[str, int, int, int], ...]
+    seconds: float
+
+
 class RunsChanged(NamedTuple):
     """A run was copied, put into the bin or has finished."""
 
@@ -433,6 +456,8 @@ Event = (
     | HardListed
     | Traced
     | RunsChanged
+    | TeacherReady
+    | LessonTaught
     | ScoreSaved
     | ScoresListed
     | FramesListed

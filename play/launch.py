@@ -1,6 +1,7 @@
 """Starts the reading process before anything slow is imported, so that JAX loads while the window opens."""
 
 import multiprocessing
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -31,10 +32,15 @@ class Link(NamedTuple):
 
 def start(options: Options) -> Link:
     """Starts the worker's process; two one-way pipes, no socket."""
+    return start_process(_child, options, name="reader")
+
+
+def start_process(target: Callable, *arguments: object, name: str) -> Link:
+    """Starts a process that is given where to receive and where to send, and the arguments."""
     context = multiprocessing.get_context("spawn")
     requests, send = context.Pipe(duplex=False)
     receive, answers = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(requests, answers, options), name="reader", daemon=True)
+    process = context.Process(target=target, args=(requests, answers, *arguments), name=name, daemon=True)
     process.start()
     requests.close()
     answers.close()

@@ -243,6 +243,67 @@ def _newer(work: dict) -> dict:
     }
 
 
+def _training(work: dict) -> dict:
+    """Drawing at 60 frames a second on the Train screen, beside a training that it has started.
+
+    The training is the preset cnn on synthetic handwriting, as nice as the screen makes it. A newer step
+    counts from the moment its manifest is there to the frame in which it answers.
+    """
+    from digitjax import manifest, runs
+    from play.events import PenDown, PenMove, Press
+    from play.studio import of_preset
+
+    folder = Path(work["folder"]) / "trained"
+    folder.mkdir()
+    os.environ["DIGITJAX_CHECKPOINTS"] = str(folder)
+    moves = _Moves()
+    loop = _open(
+        work | {"checkpoint": work["checkpoint"] or str(runs.resolve(None))}, (1280, 800), [moves], 0.008
+    )
+    _wait_until_warm(loop)
+    recipe = of_preset("cnn")._replace(data="synthetic", epochs=100)
+    loop.state = loop.state._replace(studio=loop.state.studio._replace(recipe=recipe))
+    moves.waiting = [Press("screen:train"), Press("train:start"), PenDown(*_curve(0), 0.0)]
+    frames: list[float] = []
+    delays: list[float] = []
+    count, known, end = 0, None, time.monotonic() + work["seconds"] + 120
+    while len(frames) < 60 * work["seconds"]:
+        if time.monotonic() > end:
+            raise DigitjaxError("--bench: the training did not begin in time")
+        count += 1
+        begin = time.perf_counter()
+        moves.waiting.append(PenMove(*_curve(count), count / 60))
+        if count % STRETCH == 0:
+            moves.waiting.append(Press("clear"))
+            moves.waiting.append(PenDown(*_curve(count), count / 60))
+        times = loop.step()
+        run, used = loop.state.studio.run, loop.state.models[0]
+        if run is None or run.status != "training":
+            time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - begin)))
+            continue
+        frames.append(times.whole)
+        if used is not None and used.path == run.path and used.step != known:
+            step = Path(used.path) / runs.HISTORY / str(used.step) / manifest.NAME
+            if known is not None and step.is_file():
+                delays.append(time.time() - step.stat().st_mtime)
+            known = used.step
+        time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - begin)))
+    moves.waiting.append(Press("train:stop"))
+    for _ in range(30):
+        loop.step()
+        time.sleep(1 / 60)
+    loop.outside.close()
+    loop.classifier.close()
+    frames.sort()
+    return {
+        "frame_beside_training_p99_ms": frames[int(len(frames) * 0.99)],
+        "frame_beside_training_worst_ms": frames[-1],
+        "newest_step_answers_median_s": statistics.median(delays) if delays else math.nan,
+        "newest_step_answers_worst_s": max(delays, default=math.nan),
+        "newest_steps_taken_up": len(delays),
+    }
+
+
 def _copied_run(step: Path, folder: Path) -> Path:
     """A run of its own with one step, which may be written to."""
     from digitjax import runs
@@ -347,7 +408,14 @@ def _resident_mb(pid: int | None) -> float:
 
 def _main() -> int:
     work = json.loads(sys.argv[1])
-    kinds = {"launch": _launch, "ink": _ink, "frames": _frames, "newer": _newer, "changes": _changes}
+    kinds = {
+        "training": _training,
+        "launch": _launch,
+        "ink": _ink,
+        "frames": _frames,
+        "newer": _newer,
+        "changes": _changes,
+    }
     measure = kinds[work["what"]]
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     out = os.dup(1)

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from digitjax import claim, paths, runs, steering
 from digitjax.errors import DigitjaxError, InputError
-from play import effects, studio, watching
-from play.events import Event, HardListed, Notice, RunsChanged, Traced
+from play import effects, studio, watching, wire
+from play.events import Event, HardListed, LessonTaught, Notice, RunsChanged, TeacherReady, Traced
+from play.launch import Link, start_process
 
 LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0
 """How often the watched run is looked at, and how often its lock is where its trainer is not ours."""
@@ -47,6 +48,7 @@ class Runner:
         self._last: studio.RunSeen | None = None
         self._held: tuple[float, bool] = (0.0, False)
         self._thread: threading.Thread | None = None
+        self._teacher: tuple[str, Link] | None = None
 
     def do(self, effect: effects.Effect) -> bool:
         """Begins what the effect asks for; False where it is none of these."""
@@ -61,6 +63,10 @@ class Runner:
                 self._put(lambda: self._copy(Path(path)))
             case effects.BinRun(path):
                 self._put(lambda: self._bin(Path(path)))
+            case effects.WarmTeacher(path):
+                self._put(lambda: self._warm(path))
+            case effects.Teach(_, items):
+                self._put(lambda: self._teach(items))
             case effects.Trace(digit):
                 self._put(lambda: self._trace(digit))
             case _:
@@ -77,6 +83,7 @@ class Runner:
     def close(self) -> None:
         """Stops watching; what is being trained goes on."""
         if self._thread is not None:
+            self._jobs.put(lambda: self._warm(""))
             self._jobs.put(None)
             self._thread.join()
 
@@ -89,7 +96,8 @@ class Runner:
     def _work(self) -> None:
         while True:
             try:
-                job = self._jobs.get(timeout=LOOK_SECONDS if self._watch is not None else None)
+                busy = self._watch is not None or self._teacher is not None
+                job = self._jobs.get(timeout=LOOK_SECONDS if busy else None)
                 if job is None:
                     return
             except queue.Empty:
@@ -115,6 +123,7 @@ class Runner:
             self._look()
 
     def _look(self) -> None:
+        self._hear()
         watch = self._watch
         if watch is None:
             return
@@ -150,7 +159,7 @@ class Runner:
             command = studio.arguments(recipe, mine)
             if start:
                 command = [*_same_network(command, Path(start)), "--start", start]
-            run = _free(paths.checkpoints_dir() / f"{recipe.preset}-0")
+            run = free(paths.checkpoints_dir() / f"{recipe.preset}-0")
             command += ["--out", str(run)]
         self._processes[run] = launch(command, self._folder)
         self._watch, self._last = watching.RunWatch(run), None
@@ -162,7 +171,7 @@ class Runner:
         _require_own(run)
         if claim.is_held(run):
             raise InputError(f"{run.name} is being trained: pause or stop it, then copy it")
-        target = _free(run.with_name(f"{run.name}-copy"))
+        target = free(run.with_name(f"{run.name}-copy"))
         part = target.with_name(f".{target.name}.part")
         try:
             shutil.copytree(run, part, symlinks=True, ignore=shutil.ignore_patterns(claim.LOCK))
@@ -179,12 +188,53 @@ class Runner:
             raise InputError(f"{run.name} is being trained: stop it first")
         folder = run.parent / BIN
         folder.mkdir(exist_ok=True)
-        target = _free(folder / run.name)
+        target = free(folder / run.name)
         run.rename(target)
         if self._watch is not None and self._watch.path == run:
             self._watch = None
         self._say(f"{run.name} is in the bin: {target}")
         self._events.put(RunsChanged())
+
+    # Teaching
+
+    def _warm(self, path: str) -> None:
+        if self._teacher is not None:
+            _, link = self._teacher
+            self._teacher = None
+            for end in (link.requests, link.answers):
+                end.close()
+            link.process.kill()
+            link.process.join()
+        if path:
+            from play import teacher
+
+            mine = str((self._folder / "drawings.ndjson").absolute())
+            self._teacher = path, start_process(teacher.main, path, mine, name="teacher")
+
+    def _teach(self, items: tuple) -> None:
+        if self._teacher is not None:
+            drawings = [
+                {"word": word, "drawing": [[*map(list, zip(*stroke.points, strict=True))] for stroke in ink]}
+                for word, ink in items
+            ]
+            self._teacher[1].requests.send_bytes(wire.pack({"drawings": drawings}))
+
+    def _hear(self) -> None:
+        """What the teacher says."""
+        if self._teacher is None:
+            return
+        path, link = self._teacher
+        try:
+            while link.answers.poll(0):
+                header, _ = wire.unpack(link.answers.recv_bytes())
+                if header["kind"] == "ready":
+                    self._events.put(TeacherReady(header["path"], header["error"]))
+                else:
+                    rows = tuple(tuple(row) for row in header["rows"])
+                    self._events.put(LessonTaught(header["path"], header["name"], rows, header["seconds"]))
+        except (EOFError, OSError):
+            self._teacher = None
+            self._events.put(TeacherReady(path, "The process that teaches has ended: press Again."))
 
     def _trace(self, digit: studio.HardDigit) -> None:
         import numpy as np
@@ -250,7 +300,7 @@ def _same_network(command: list[str], start: Path) -> list[str]:
     return [*kept, *given, "--model.rejects" if model.rejects else "--model.no-rejects"]
 
 
-def _free(path: Path) -> Path:
+def free(path: Path) -> Path:
     """The path, or with the first number from 2 that is free."""
     number, found = 1, path
     while os.path.lexists(found):

@@ -66,6 +66,11 @@ SCREENS = {
         short="Time",
         keys=(("←  →", "a step back, a step on"),),
     ),
+    "teach": About(
+        "Teach",
+        "Draw what it misreads, press what it is, then teach it. One key keeps it, one rolls back.",
+        keys=(("0 … 9", "what it is: into the lesson"), ("K", "keep what it has learnt"), ("R", "roll back")),
+    ),
     "score": About(
         "Score my hand",
         "Twenty digits are asked for; then a card says which were read, and how it was the last time.",

@@ -10,6 +10,7 @@ from play import gallery as galleries
 from play.effects import Effect
 from play.events import Answered, Explained, ModelInfo, NumberRead
 from play.ink import Ink
+from play.lesson import Lesson
 from play.score import Score
 from play.screens import SCREENS
 from play.studio import Studio
@@ -126,6 +127,7 @@ class PlayState(NamedTuple):
     studio: Studio = Studio()
     timeline: Timeline = Timeline()
     score: Score = Score()
+    lesson: Lesson = Lesson()
     notice: str = ""
     notice_until: float = 0.0
     time: float = 0.0

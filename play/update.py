@@ -4,7 +4,7 @@ import math
 
 from play import gallery as galleries
 from play import score as scores
-from play import scoring, training, travel, verdict
+from play import scoring, teaching, training, travel, verdict
 from play.actions import key, press, scroll
 from play.drawing import pen_down, pen_dropped, pen_move, pen_up, show
 from play.effects import Import, ListModels
@@ -21,6 +21,7 @@ from play.events import (
     HardListed,
     Hover,
     KeyPress,
+    LessonTaught,
     Measured,
     ModelFailed,
     ModelInfo,
@@ -41,6 +42,7 @@ from play.events import (
     ScoreSaved,
     ScoresListed,
     Scroll,
+    TeacherReady,
     Tick,
     Traced,
 )
@@ -125,6 +127,10 @@ def update(state: PlayState, event: Event) -> PlayState:
             return state._replace(score=scores.saved(state.score, event))
         case ScoresListed():
             return scoring.listed(state, event)
+        case TeacherReady():
+            return teaching.ready(state, event)
+        case LessonTaught():
+            return teaching.taught(state, event)
         case RunsChanged():
             return with_effect(state, ListModels())
         case Dropped(path):

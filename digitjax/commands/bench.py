@@ -13,6 +13,7 @@ BENCHES = {
     "squeezed": "accuracy through our normaliser, and as earlier programs squeezed the ink",
     "numbers": "whole numbers: exact, grouped rightly, and how long a line takes",
     "realism": "how well synthetic digits pass for people's",
+    "teaching": "what ten drawings teach a network that never saw a way of writing",
 }
 """Names of the measurements and a line about each; the code is in `digitjax.commands.bench_NAME`."""
 

@@ -59,13 +59,20 @@ def load_forms() -> Forms:
     return Forms(digit, arrays["strokes"].astype(np.int32), weight.astype(np.float32), **real)
 
 
-def sample_forms(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, " n"]]:
+def sample_forms(
+    key: Key[Array, ""], n: int, forms: Forms | None = None
+) -> tuple[Segments, Int[Array, " n"]]:
     """Draws `n` digits as people's statistics have them.
+
+    Args:
+        key: the same key, the same drawings.
+        n: how many. Static.
+        forms: the ways of writing; by default those that come with digitjax.
 
     Returns:
         Ink in units of a digit's longest side, and the digits.
     """
-    forms = load_forms()
+    forms = forms or load_forms()
     form_key, draw_key = jax.random.split(key)
     chosen = jax.random.choice(form_key, len(forms.digit), (n,), p=jnp.asarray(forms.weight))
     arrays = jax.tree.map(jnp.asarray, forms)

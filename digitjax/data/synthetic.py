@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from digitjax.data.forms import sample_forms
+from digitjax.data.forms import Forms, sample_forms
 from digitjax.data.skeletons import CORNER, LAST, WIDTH, Skeletons, load_skeletons
 from digitjax.ink import FREQUENCIES, smooth_field
 from digitjax.types import Segments
@@ -129,25 +129,29 @@ def _noise(key: Key[Array, ""], n: int, skeletons: Skeletons) -> Noise:
     return Noise(miss, bar, tremor, field, shape, uniform[:, :-1].reshape(n, pieces, 2), uniform[:, -1])
 
 
-def sample(key: Key[Array, ""], n: int) -> tuple[Segments, Int[Array, " n"]]:
+def sample(
+    key: Key[Array, ""], n: int, forms: Forms | None = None, paths: Skeletons | None = None
+) -> tuple[Segments, Int[Array, " n"]]:
     """Draws `n` digits, `AS_PEOPLE` of them as people's statistics have them.
 
     Args:
         key: the same key, the same drawings.
         n: how many. Static.
+        forms: people's ways of writing; by default all.
+        paths: the skeletons; by default all.
 
     Returns:
         Ink in units of about a digit's height, and the digits.
     """
     forms_key, paths_key, order_key = jax.random.split(key, 3)
     as_people = round(AS_PEOPLE * n)
-    forms, of_forms = sample_forms(forms_key, as_people)
-    paths, of_paths = sample_paths(paths_key, n - as_people, load_skeletons())
-    rows = max(forms.mask.shape[1], paths.mask.shape[1])
-    forms, paths = (padded(ink, rows) for ink in (forms, paths))
+    by_forms, of_forms = sample_forms(forms_key, as_people, forms)
+    by_paths, of_paths = sample_paths(paths_key, n - as_people, paths or load_skeletons())
+    rows = max(by_forms.mask.shape[1], by_paths.mask.shape[1])
+    by_forms, by_paths = (padded(ink, rows) for ink in (by_forms, by_paths))
     order = jax.random.permutation(order_key, n)
     ink, digits = jax.tree.map(
-        lambda *leaves: jnp.concatenate(leaves)[order], (forms, of_forms), (paths, of_paths)
+        lambda *leaves: jnp.concatenate(leaves)[order], (by_forms, of_forms), (by_paths, of_paths)
     )
     return ink, digits
 

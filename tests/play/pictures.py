@@ -19,7 +19,7 @@ from tests.play.scenes import DIGITS, FOUR, scene
 
 REFERENCES = Path(__file__).parent / "references"
 README = Path(__file__).parents[2] / ".pictures"
-SCREENS = ("draw", "sees", "why", "number", "models", "train", "time", "score", "gallery", "help")
+SCREENS = ("draw", "sees", "why", "number", "models", "train", "time", "teach", "score", "gallery", "help")
 THEMES = ("dark", "light")
 SIZE = (800, 600)
 

@@ -20,6 +20,7 @@ from play.events import (
     FramesListed,
     HardListed,
     KeptStep,
+    LessonTaught,
     ModelFailed,
     ModelInfo,
     ModelReady,
@@ -33,6 +34,7 @@ from play.events import (
     RecordsListed,
     ScoreSaved,
     ScoresListed,
+    TeacherReady,
     Tick,
 )
 from play.ink import bounds
@@ -348,6 +350,27 @@ def _time_part(state: PlayState) -> PlayState:
     return update(_time(state), Press("slide:part=0.55"))
 
 
+def _lesson(count: int, status: str) -> Callable[[PlayState], PlayState]:
+    """Teach with so many sevens in the lesson, and what came of it where it was taught."""
+
+    def make(state: PlayState) -> PlayState:
+        if status != "warming":
+            state = update(state, TeacherReady(CNN.path))
+        for number in range(count):
+            word = ("7", "2")[number % 2]
+            for event in strokes_events(DIGITS[word]):
+                state = update(state, event)
+            state = update(state, Press(f"label:{word}"))
+        state = drawn(state)
+        if status == "taught":
+            rows = (("taught", 1, 10, 10), ("MNIST", 4962, 5000, 4961), ("mine", 118, 131, 128))
+            state = update(state, Press("teach:go"))
+            state = update(state, LessonTaught("/runs/cnn-7-taught", "cnn-7-taught", rows, 6.4))
+        return state
+
+    return make
+
+
 def _score(count: int) -> Callable[[PlayState], PlayState]:
     """Score my hand after so many digits, every seventh read wrongly."""
 
@@ -401,6 +424,9 @@ SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "time": ("time", _time),
     "time-part": ("time", _time_part),
     "time-nothing": ("time", lambda state: state),
+    "teach": ("teach", _lesson(10, "taught")),
+    "teach-lesson": ("teach", _lesson(7, "ready")),
+    "teach-begin": ("teach", _lesson(0, "warming")),
     "score": ("score", _score(20)),
     "score-asked": ("score", lambda state: drawn(_score(8)(state))),
     "score-begin": ("score", _score(0)),

@@ -1,0 +1,156 @@
+"""Teaching a trained network a few labelled drawings, with replay, so that it forgets nothing.
+
+The step, the optimizer and the batches are the trainer's. A quarter of each batch are the taught drawings,
+each time bent and moved anew; the rest is replayed. All is compiled before the first lesson.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Int
+
+from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
+from digitjax.data.batches import Part, Store, Taken, make_assemble, make_batches
+from digitjax.data.pipeline import Examples, to_examples
+from digitjax.data.spec import Source
+from digitjax.errors import InputError
+from digitjax.evaluate import answer_digits
+from digitjax.models import make_model
+from digitjax.optim import make_optimizer
+from digitjax.segments import pack_all
+from digitjax.strokes import Drawing
+from digitjax.train import init_state, make_train_step
+from digitjax.types import Params
+
+TAUGHT, REPLAYED, STEPS = 32, 96, 100
+"""Taught and replayed examples a step, and steps of a lesson."""
+CONFIG = TrainConfig(
+    epochs=1,
+    epoch_examples=STEPS * (TAUGHT + REPLAYED),
+    batch_size=TAUGHT + REPLAYED,
+    optim=OptimConfig(learning_rate=1.5e-3, weight_decay=0.0, warmup=0.1),
+    augment=AugmentConfig(bend=0.03),
+)
+"""What a lesson is: a quarter of a whole training's learning rate, risen and fallen once."""
+
+
+class Score(NamedTuple):
+    """How many of `n` digits are read."""
+
+    right: int
+    n: int
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction read; 0 of none."""
+        return self.right / self.n if self.n else 0.0
+
+
+class Lesson(NamedTuple):
+    """Attributes:
+    params: of the taught network.
+    before: how well each set was read before, by its name.
+    after: and afterwards.
+    seconds: that the lesson took, measuring included.
+    """
+
+    params: Params
+    before: dict[str, Score]
+    after: dict[str, Score]
+    seconds: float
+
+
+class Teacher:
+    """Teaches one network as often as one likes; nothing is compiled after the first lesson."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        params: Params,
+        replay: Sequence[Part],
+        held_out: Mapping[str, Examples],
+    ) -> None:
+        """Compiles everything by a lesson that is thrown away.
+
+        Args:
+            config: of the network.
+            params: its params; each lesson begins with them.
+            replay: sources to replay, `REPLAYED` examples a step together.
+            held_out: what is measured before and after, by name.
+
+        Raises:
+            InputError: the replay has another size.
+        """
+        if sum(part.take for part in replay) != REPLAYED:
+            raise InputError(f"the replay takes other than {REPLAYED} examples a step: divide them anew")
+        self._config = CONFIG.__class__(**{**vars(CONFIG), "model": config})
+        self._model, self._params = make_model(config), params
+        self._replay, self._held_out = tuple(replay), dict(held_out)
+        self._step = make_train_step(self._config)
+        self._assemble = make_assemble(
+            self._parts(store_of(_blank(), config.geometry)), self._config, config.geometry
+        )
+        self._before = {name: self._score(params, one) for name, one in self._held_out.items()}
+        self._learn(_blank(), steps=2)
+
+    def teach(self, drawings: Sequence[Drawing]) -> Lesson:
+        """A lesson of drawings whose words are digits; the network as it was given stays as it is.
+
+        Raises:
+            InputError: there is no drawing, or one without a digit for its word.
+        """
+        if not drawings or any(one.word not in set("0123456789") or not one.strokes for one in drawings):
+            raise InputError("a lesson needs drawings that are labelled 0 to 9: label some first")
+        begin = time.monotonic()
+        labels = np.array([int(one.word or 0) for one in drawings], np.int8)
+        taught = Source("taught", labels, tuple(str(n) for n in labels), ink=pack_all(drawings))
+        mine = to_examples(taught, self._config.model.geometry)
+        before = {"taught": self._score(self._params, mine), **self._before}
+        params = self._learn(taught, steps=STEPS)
+        after = {"taught": self._score(params, mine)}
+        after |= {name: self._score(params, one) for name, one in self._held_out.items()}
+        return Lesson(params, before, after, time.monotonic() - begin)
+
+    def _learn(self, taught: Source, *, steps: int) -> Params:
+        config = self._config
+        batch_at = make_batches(
+            self._parts(store_of(taught, config.model.geometry)),
+            config,
+            config.model.geometry,
+            assemble=self._assemble,
+        )
+        state = init_state(jax.random.key(config.seed), self._model, make_optimizer(config))
+        copy = jax.tree.map(lambda leaf: jax.numpy.array(leaf, copy=True), self._params)
+        state = state._replace(params=copy)
+        for step in range(steps):
+            state, _ = self._step(state, batch_at(step))
+        return jax.block_until_ready(state.params)
+
+    def _parts(self, store: Store) -> list[Part]:
+        return [Part("strokes", TAUGHT, store), *self._replay]
+
+    def _score(self, params: Params, examples: Examples) -> Score:
+        answered = answer_digits(self._model, params, examples)
+        return Score(int((answered.log_p.argmax(axis=1) == answered.labels).sum()), len(answered.labels))
+
+
+def _blank() -> Source:
+    """One drawing to compile with."""
+    drawing = Drawing((np.array([[0.0, 0.0], [0.0, 9.0]]),), None, "1", None, None)
+    return Source("taught", np.ones(1, np.int8), ("1",), ink=pack_all([drawing]))
+
+
+def store_of(source: Source, geometry: str) -> Store:
+    """A source's examples as a batch takes them: ink of one shape, pictures in the model's geometry."""
+    if source.ink is None:
+        images = to_examples(source, geometry).images
+        return Store(len(images), lambda indices: Taken(source.labels[indices], images[indices]))
+    ink: Any = source.ink
+
+    def take(indices: Int[np.ndarray, " taken"]) -> Taken:
+        return Taken(source.labels[indices], None, jax.tree.map(lambda leaf: np.asarray(leaf)[indices], ink))
+
+    return Store(len(source.labels), take)

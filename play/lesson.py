@@ -1,0 +1,23 @@
+"""Teach's part of the state: the drawings of a lesson, and what came of it. Pure."""
+
+from typing import NamedTuple
+
+from play.events import LessonTaught
+from play.ink import Ink
+
+MOST = 60
+"""Drawings of one lesson."""
+
+
+class Lesson(NamedTuple):
+    """Attributes:
+    items: word and ink of each drawing, as a person has labelled them.
+    status: "" (nothing asked), "warming", "ready", "teaching", "taught" or "failed".
+    path: of the network that is taught.
+    taught: what came of it, until it is kept or rolled back.
+    """
+
+    items: tuple[tuple[str, Ink], ...] = ()
+    status: str = ""
+    path: str = ""
+    taught: LessonTaught | None = None

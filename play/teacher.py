@@ -1,0 +1,138 @@
+"""The process that teaches: warm as long as the Teach screen is open, nicer than the window.
+
+One pipe brings lessons, one takes what came of them (`play.wire`). A taught network is a run of its own.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from digitjax.errors import DigitjaxError
+from play import wire
+
+NICE = 10
+
+
+def main(requests: Connection, answers: Connection, checkpoint: str, mine: str) -> None:
+    """Makes a teacher of a run's best step, then teaches until the window closes its end of the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.dup2(2, 1)
+    if sys.platform != "win32":
+        os.nice(NICE)
+    os.environ["JAX_PLATFORMS"] = "cpu"
+
+    def send(header: dict) -> None:
+        answers.send_bytes(wire.pack(header))
+
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, OSError):
+        try:
+            lessons = _Lessons(checkpoint, Path(mine))
+            send({"kind": "ready", "path": checkpoint, "error": ""})
+            while True:
+                header, _ = wire.unpack(requests.recv_bytes())
+                send(lessons.give(header["drawings"]))
+        except DigitjaxError as error:
+            send({"kind": "ready", "path": checkpoint, "error": " ".join(str(error).split())[:300]})
+        except (EOFError, OSError, ValueError):
+            raise
+        except Exception as error:
+            text = f"Teaching failed ({type(error).__name__}): {error}"
+            send({"kind": "ready", "path": checkpoint, "error": text[:300]})
+    os._exit(0)
+
+
+class _Lessons:
+    """A network, its teacher, and where what it learns is written."""
+
+    def __init__(self, checkpoint: str, mine: Path) -> None:
+        from digitjax.checkpoint import load_model
+        from digitjax.teach import Teacher
+
+        self._loaded = load_model(checkpoint)
+        self._teacher = Teacher(
+            self._loaded.config.model,
+            self._loaded.params,
+            _replay(self._loaded),
+            _held_out(self._loaded, mine),
+        )
+
+    def give(self, drawings: list[dict]) -> dict:
+        """A lesson; the taught network is written as a run beside the old one."""
+        from digitjax.strokes import from_json
+
+        lesson = self._teacher.teach([from_json(one) for one in drawings])
+        run = self._write(lesson)
+        rows = [[name, *lesson.before[name], lesson.after[name].right] for name in lesson.before]
+        return {"kind": "taught", "path": str(run), "name": run.name, "rows": rows, "seconds": lesson.seconds}
+
+    def _write(self, lesson: Any) -> Path:
+        import jax.numpy as jnp
+
+        from digitjax import paths, runs
+        from digitjax.checkpoint import Saver
+        from digitjax.loop import fresh_state
+        from digitjax.teach import STEPS
+        from play.runner import free
+
+        loaded = self._loaded
+        run = free(paths.checkpoints_dir() / f"{loaded.run.name.removesuffix('-taught')}-taught")
+        run.mkdir(parents=True)
+        config = dataclasses.replace(loaded.config, start=str(loaded.run / str(loaded.step)))
+        date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        runs.write_config(run, config, data=list(loaded.config.data), date=date)
+        state = fresh_state(config)._replace(
+            params=lesson.params, step=jnp.asarray(loaded.step + STEPS, jnp.int32)
+        )
+        held_out = next(score for name, score in lesson.after.items() if name not in ("taught", "mine"))
+        record = {"date": date, "accuracy": held_out.accuracy, "loss": None, "score": held_out.accuracy}
+        with Saver(run) as saver:
+            saver.save(state, record, full=False, keep_params=True)
+        return run
+
+
+def _replay(loaded: Any) -> list:
+    """What comes with the program and, where the network reads its size and it is here, MNIST."""
+    from digitjax.data.batches import Part
+    from digitjax.teach import REPLAYED, store_of
+
+    parts, left, geometry = [], REPLAYED, loaded.model.geometry
+    if loaded.config.model.rejects:
+        parts.append(Part("nondigits", 24, None))
+        left -= 24
+    if geometry == "mnist28" and (mnist := _mnist("train")) is not None:
+        parts.append(Part("mnist", 32, store_of(mnist, geometry)))
+        left -= 32
+    return [Part("synthetic", left, None), *parts]
+
+
+def _held_out(loaded: Any, mine: Path) -> dict:
+    """MNIST's validation split, or synthetic handwriting's; and the user's own drawings that are labelled."""
+    from digitjax.data import load, parse_spec
+    from digitjax.data.pipeline import to_examples
+
+    geometry = loaded.model.geometry
+    mnist = _mnist("validation") if geometry == "mnist28" else None
+    name = "synthetic" if mnist is None else "MNIST"
+    sets = {name: mnist or load(parse_spec("synthetic@validation"))}
+    if mine.is_file():
+        with contextlib.suppress(DigitjaxError):
+            sets["mine"] = load(parse_spec(f"strokes:{mine}"))
+    examples = {name: to_examples(source, geometry) for name, source in sets.items()}
+    return {name: one for name, one in examples.items() if (one.labels < 10).any()}
+
+
+def _mnist(split: str) -> Any:
+    from digitjax.data import load, parse_spec, unavailable
+
+    if unavailable("mnist") is not None:
+        return None
+    with contextlib.suppress(DigitjaxError):
+        return load(parse_spec(f"mnist@{split}"))
+    return None

@@ -1,0 +1,77 @@
+"""What the Teach screen's controls do, and what its events change. Pure."""
+
+from play.drawing import pen_up
+from play.effects import BinRun, LoadModel, Teach, WarmTeacher
+from play.events import LessonTaught, TeacherReady
+from play.ink import Ink
+from play.lesson import MOST, Lesson
+from play.state import PlayState, await_run, say, with_effect
+
+
+def opened(state: PlayState) -> PlayState:
+    """A teacher for the network in use is made ready."""
+    model, lesson = state.models[0], state.lesson
+    if model is None or lesson.taught is not None:
+        return state
+    lesson = lesson._replace(status="warming", path=model.path)
+    return with_effect(state._replace(lesson=lesson), WarmTeacher(model.path))
+
+
+def left(state: PlayState) -> PlayState:
+    """The teacher goes; the lesson stays as it is."""
+    status = state.lesson.status if state.lesson.taught is not None else ""
+    return with_effect(state._replace(lesson=state.lesson._replace(status=status)), WarmTeacher(""))
+
+
+def labelled(state: PlayState, word: str, ink: Ink) -> PlayState:
+    """A person has labelled a drawing on this screen: it belongs to the lesson; the same ink again, anew."""
+    lesson = state.lesson
+    if word not in set("0123456789"):
+        return say(state, "Saved, but a lesson is of digits alone.")
+    items = tuple(item for item in lesson.items if item[1] != ink)
+    if len(items) >= MOST:
+        return say(state, f"A lesson has at most {MOST} drawings: teach these first.")
+    return state._replace(lesson=lesson._replace(items=(*items, (word, ink))))
+
+
+def press(state: PlayState, what: str) -> PlayState:
+    """A control was activated; nonsense changes nothing."""
+    lesson = state.lesson
+    if what == "go" and lesson.items and lesson.status == "ready":
+        state = pen_up(state)._replace(lesson=lesson._replace(status="teaching"))
+        return with_effect(state, Teach(lesson.path, lesson.items))
+    if what == "forget" and lesson.items and lesson.status != "teaching":
+        return state._replace(lesson=lesson._replace(items=lesson.items[:-1]))
+    if what == "again" and lesson.status == "failed":
+        return opened(state)
+    if lesson.taught is None:
+        return state
+    if what == "keep":
+        kept = Lesson(path=lesson.taught.path, status="warming")
+        state = say(state._replace(lesson=kept), f"Kept as {lesson.taught.name}.")
+        return with_effect(state, WarmTeacher(lesson.taught.path))
+    if what == "back":
+        old = lesson.path
+        state = state._replace(lesson=lesson._replace(taught=None, status="ready"))
+        state = with_effect(await_run(state, 0, old), LoadModel(old, 0))
+        return say(with_effect(state, BinRun(lesson.taught.path)), "Rolled back: the network is as it was.")
+    return state
+
+
+def ready(state: PlayState, event: TeacherReady) -> PlayState:
+    """The teacher is warm, or cannot be."""
+    lesson = state.lesson
+    if event.path != lesson.path or lesson.status not in ("warming", "teaching", "failed"):
+        return state
+    status = "failed" if event.error else "ready"
+    state = state._replace(lesson=lesson._replace(status=status))
+    return say(state, event.error) if event.error else state
+
+
+def taught(state: PlayState, event: LessonTaught) -> PlayState:
+    """The taught network answers, until it is rolled back."""
+    lesson = state.lesson
+    if lesson.status != "teaching":
+        return state
+    state = state._replace(lesson=lesson._replace(status="taught", taught=event))
+    return with_effect(await_run(state, 0, event.path), LoadModel(event.path, 0))

@@ -1,0 +1,101 @@
+"""Teach: a lesson is what a person has labelled; it is kept, or rolled back with one key."""
+
+import time
+from typing import Any
+
+import pytest
+
+from digitjax import runs
+from digitjax.runs import SHIPPED
+from play import effects, runner
+from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
+from play.events import KeyPress, LessonTaught, ModelReady, Press, TeacherReady
+from play.update import update
+from tests.play.scenes import CNN, DIGITS, drawn, scene, strokes_events
+
+TAUGHT = LessonTaught("/runs/cnn-7-taught", "cnn-7-taught", (("taught", 1, 10, 10),), 4.0)
+
+
+def events_of(state, *events):
+    for event in events:
+        state = update(state, event)
+    return state
+
+
+def test_a_lesson_is_what_a_person_has_labelled_and_it_is_recorded_too():
+    state = drawn(scene("teach-begin"))._replace(effects=())
+    said = events_of(state, KeyPress("7"))
+    (record,) = said.effects
+    assert isinstance(record, Record) and said.lesson.items == (("7", state.strokes),)
+    again = events_of(said, Press("label:2"))
+    assert [word for word, _ in again.lesson.items] == ["2"], "the same ink, labelled anew"
+    other = events_of(again, *strokes_events(DIGITS["7"]), KeyPress("7"), KeyPress("n"))
+    assert [word for word, _ in other.lesson.items] == ["2", "7"]
+    assert events_of(other, Press("teach:forget")).lesson.items == again.lesson.items
+    elsewhere = events_of(drawn(scene("draw")), KeyPress("7"))
+    assert elsewhere.lesson.items == ()
+    assert events_of(state, Press("teach:go"), KeyPress("k"), KeyPress("r")).effects == ()
+
+
+def test_the_lesson_waits_for_its_teacher_then_the_taught_network_answers():
+    state = events_of(scene("teach-begin"), KeyPress("4"))._replace(effects=())
+    assert events_of(state, Press("teach:go")).effects == ()
+    ready = events_of(state, TeacherReady("/other"), TeacherReady(CNN.path))
+    going = events_of(ready, Press("teach:go"))
+    assert going.effects == (Teach(CNN.path, state.lesson.items),) and going.lesson.status == "teaching"
+    assert events_of(going, Press("teach:go")) == going
+    done = events_of(going, TAUGHT)
+    assert done.effects[-1] == LoadModel(TAUGHT.path, 0) and done.lesson.taught == TAUGHT
+    assert events_of(ready, TAUGHT).lesson.taught is None
+
+
+def test_one_key_keeps_and_one_rolls_back():
+    state = scene("teach")._replace(effects=())
+    kept = events_of(state, KeyPress("k"))
+    assert kept.effects == (WarmTeacher("/runs/cnn-7-taught"),) and kept.lesson.items == ()
+    back = events_of(state, KeyPress("r"))
+    assert back.effects == (LoadModel(CNN.path, 0), BinRun("/runs/cnn-7-taught"))
+    assert back.lesson.items == state.lesson.items and back.lesson.status == "ready"
+    assert events_of(back, KeyPress("r")).effects == back.effects
+    away = events_of(state, Press("screen:draw"))
+    assert events_of(away, KeyPress("r")).effects == away.effects
+    assert events_of(away, Press("screen:teach")).lesson.taught == state.lesson.taught
+
+
+def test_a_teacher_that_ends_is_said_and_started_again():
+    state = scene("teach-lesson")._replace(effects=())
+    dead = events_of(state, Press("teach:go"), TeacherReady(CNN.path, "The process that teaches has ended."))
+    assert dead.lesson.status == "failed" and "has ended" in dead.notice and dead.lesson.items
+    again = events_of(dead, Press("teach:again"))
+    assert again.effects[-1] == WarmTeacher(CNN.path) and again.lesson.items == state.lesson.items
+    assert events_of(state, ModelReady(CNN)).lesson == state.lesson
+
+
+@pytest.mark.slow
+def test_the_shipped_network_is_taught_in_a_process_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    one = runner.Runner(tmp_path / "user")
+
+    def until(kind, seconds=240.0) -> Any:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for event in one.poll():
+                if isinstance(event, kind):
+                    return event
+            time.sleep(0.05)
+        raise AssertionError(f"no {kind.__name__}")
+
+    one.do(effects.WarmTeacher(str(SHIPPED[1])))
+    assert until(TeacherReady).error == ""
+    state = scene("teach-begin")
+    for word in ("7", "2", "4"):
+        state = events_of(state, *strokes_events(DIGITS[word]), KeyPress(word))
+    one.do(effects.Teach(str(SHIPPED[1]), state.lesson.items))
+    lesson = until(LessonTaught)
+    assert lesson.rows[0][0] == "taught" and lesson.rows[0][3] == 3
+    held_out = lesson.rows[1]
+    assert held_out[3] >= held_out[1] - 0.002 * held_out[2]
+    assert runs.read_config(tmp_path / "checkpoints" / lesson.name).start.startswith(str(SHIPPED[1]))
+    one._teacher[1].process.kill()  # pyright: ignore
+    assert "has ended" in until(TeacherReady).error
+    one.close()
