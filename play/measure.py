@@ -26,6 +26,8 @@ STRETCH = 200
 """Points that are added before the drawing is what it was again."""
 QUIET_FRAMES, NEWER_STEPS = 240, 5
 """Frames that are drawn before the first newer step appears, and how many do."""
+BEGINS_SECONDS = 180.0
+"""How long a training may take to begin."""
 STATS_SECONDS = 60.0
 """How long the worker may take to say what it has compiled."""
 
@@ -249,52 +251,26 @@ def _training(work: dict) -> dict:
     The training is the preset cnn on synthetic handwriting, as nice as the screen makes it. A newer step
     counts from the moment its manifest is there to the frame in which it answers.
     """
-    from digitjax import manifest, runs
-    from play.events import PenDown, PenMove, Press
+    from digitjax import runs
+    from play.events import PenDown, Press
     from play.studio import of_preset
 
+    checkpoint = work["checkpoint"] or str(runs.resolve(None))
     folder = Path(work["folder"]) / "trained"
     folder.mkdir()
     os.environ["DIGITJAX_CHECKPOINTS"] = str(folder)
     moves = _Moves()
-    loop = _open(
-        work | {"checkpoint": work["checkpoint"] or str(runs.resolve(None))}, (1280, 800), [moves], 0.008
-    )
+    loop = _open(work | {"checkpoint": checkpoint}, (1280, 800), [moves], 0.008)
     _wait_until_warm(loop)
     recipe = of_preset("cnn")._replace(data="synthetic", epochs=100)
     loop.state = loop.state._replace(studio=loop.state.studio._replace(recipe=recipe))
     moves.waiting = [Press("screen:train"), Press("train:start"), PenDown(*_curve(0), 0.0)]
-    frames: list[float] = []
-    delays: list[float] = []
-    count, known, end = 0, None, time.monotonic() + work["seconds"] + 120
-    while len(frames) < 60 * work["seconds"]:
-        if time.monotonic() > end:
-            raise DigitjaxError("--bench: the training did not begin in time")
-        count += 1
-        begin = time.perf_counter()
-        moves.waiting.append(PenMove(*_curve(count), count / 60))
-        if count % STRETCH == 0:
-            moves.waiting.append(Press("clear"))
-            moves.waiting.append(PenDown(*_curve(count), count / 60))
-        times = loop.step()
-        run, used = loop.state.studio.run, loop.state.models[0]
-        if run is None or run.status != "training":
-            time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - begin)))
-            continue
-        frames.append(times.whole)
-        if used is not None and used.path == run.path and used.step != known:
-            step = Path(used.path) / runs.HISTORY / str(used.step) / manifest.NAME
-            if known is not None and step.is_file():
-                delays.append(time.time() - step.stat().st_mtime)
-            known = used.step
-        time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - begin)))
-    moves.waiting.append(Press("train:stop"))
-    for _ in range(30):
-        loop.step()
-        time.sleep(1 / 60)
-    loop.outside.close()
-    loop.classifier.close()
-    frames.sort()
+    try:
+        frames, delays = _drawn_beside(loop, moves, work["seconds"])
+    finally:
+        loop.outside.runner.end()
+        loop.outside.close()
+        loop.classifier.close()
     return {
         "frame_beside_training_p99_ms": frames[int(len(frames) * 0.99)],
         "frame_beside_training_worst_ms": frames[-1],
@@ -302,6 +278,35 @@ def _training(work: dict) -> dict:
         "newest_step_answers_worst_s": max(delays, default=math.nan),
         "newest_steps_taken_up": len(delays),
     }
+
+
+def _drawn_beside(loop: Any, moves: _Moves, seconds: float) -> tuple[list[float], list[float]]:
+    """Milliseconds of the frames in rising order, and seconds until each newer step answered."""
+    from digitjax import manifest, runs
+    from play.events import PenDown, PenMove, Press
+
+    frames: list[float] = []
+    delays: list[float] = []
+    count, known, end = 0, None, time.monotonic() + seconds + BEGINS_SECONDS
+    while len(frames) < 60 * seconds:
+        if time.monotonic() > end:
+            raise DigitjaxError("--bench: the training did not begin in time: run it on an idle machine")
+        count += 1
+        begin = time.perf_counter()
+        moves.waiting.append(PenMove(*_curve(count), count / 60))
+        if count % STRETCH == 0:
+            moves.waiting += [Press("clear"), PenDown(*_curve(count), count / 60)]
+        times = loop.step()
+        run, used = loop.state.studio.run, loop.state.models[0]
+        if run is not None and run.status == "training":
+            frames.append(times.whole)
+            if used is not None and used.path == run.path and used.step != known:
+                step = Path(used.path) / runs.HISTORY / str(used.step) / manifest.NAME
+                if known is not None and step.is_file():
+                    delays.append(time.time() - step.stat().st_mtime)
+                known = used.step
+        time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - begin)))
+    return sorted(frames), delays
 
 
 def _copied_run(step: Path, folder: Path) -> Path:

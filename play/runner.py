@@ -80,6 +80,12 @@ class Runner:
             found.append(self._events.get())
         return found
 
+    def end(self) -> None:
+        """Ends what this program has started to train."""
+        for process in self._processes.values():
+            process.terminate()
+            process.wait()
+
     def close(self) -> None:
         """Stops watching; what is being trained goes on."""
         if self._thread is not None:
@@ -266,7 +272,8 @@ def launch(arguments: list[str], folder: Path) -> subprocess.Popen:
         )
     if sys.platform != "win32":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, process.pid, min(own + NICE, 19))
     return process
 
 
