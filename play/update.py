@@ -201,6 +201,8 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
         state = state._replace(problem="", missing=False)
         if state.screen == "time" and info.path != state.timeline.path:
             state = travel.opened(state)
+        if state.screen == "teach" and not state.lesson.status:
+            state = teaching.opened(state)
     else:
         state = state._replace(second_problem="")
     if (

@@ -10,6 +10,7 @@ from digitjax.runs import SHIPPED
 from play import effects, runner
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
 from play.events import KeyPress, LessonTaught, ModelReady, Press, TeacherReady
+from play.state import PlayState
 from play.update import update
 from tests.play.scenes import CNN, DIGITS, drawn, scene, strokes_events
 
@@ -69,6 +70,8 @@ def test_a_teacher_that_ends_is_said_and_started_again():
     again = events_of(dead, Press("teach:again"))
     assert again.effects[-1] == WarmTeacher(CNN.path) and again.lesson.items == state.lesson.items
     assert events_of(state, ModelReady(CNN)).lesson == state.lesson
+    early = events_of(PlayState(), Press("screen:teach"), ModelReady(CNN))
+    assert early.lesson.status == "warming" and early.effects[-1] == WarmTeacher(CNN.path)
 
 
 @pytest.mark.slow
