@@ -19,8 +19,8 @@ MAX_GAP = 0.3
 """Empty width inside a group at most, in heights of the line."""
 MAX_WIDTH, MAX_DEEP = 1.8, 0.5
 """Width of a group of several strokes at most, beside twice its depth; and how much depth counts at most."""
-SPARE = 6
-"""Groups of several strokes that are kept: so many more than there are strokes, the narrowest and deepest."""
+SPARE = 10
+"""Groups of several strokes that are kept, the narrowest and deepest: so many and one for every two strokes."""
 MOST_ODDS = 10.0
 """Log-odds, and negative log-probability, beyond which a network's answer counts no more."""
 UNSAID = 5.0
@@ -115,7 +115,8 @@ def find_groups(strokes: Sequence[Float[np.ndarray, "_ 2"]], weights: Weights = 
                 + weights.late * float(times.max() - times.min() >= stop - start)
             )
             found.append((loose, start, stop, (left, top, right, bottom), shape))
-    found = sorted(sorted(found)[: 2 * len(rows) + SPARE], key=lambda one: one[1:3])
+    most = len(rows) + len(rows) // 2 + SPARE
+    found = sorted(sorted(found)[:most], key=lambda one: one[1:3])
     _, starts, stops, where, shape = zip(*found, strict=True)
     return Groups(
         order, np.array(starts), np.array(stops), np.ldexp(np.array(where), exponent), np.array(shape)

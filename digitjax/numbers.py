@@ -25,7 +25,7 @@ SEGMENTS = 64
 """Straight pieces of ink that a group is packed into at most: fewer than a lone drawing's, for speed."""
 PIECES = 16
 """Straight pieces of a stroke in the mean at most."""
-BATCHES = (8, 12, 16, 20, 24, 32, 64)
+BATCHES = (8, 12, 16, 20, 24, 28, 32, 40, 64)
 """Groups in one call; shorter calls are padded, so that few shapes are compiled, and longer ones divided."""
 
 

@@ -109,7 +109,7 @@ def test_the_line_is_as_high_as_its_high_strokes():
 )
 def test_odd_ink_is_shared_out_too(line):
     groups = find_groups(line)
-    assert len(groups.start) <= 2 * len(line) + SPARE
+    assert len(groups.start) <= 1.5 * len(line) + SPARE
     assert not len(line) or (groups.stop - groups.start).max() <= MAX_STROKES
     chosen = choose(groups, groups.shape)
     assert sorted(i for group in chosen for i in groups.strokes(group)) == list(range(len(line)))

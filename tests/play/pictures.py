@@ -15,7 +15,7 @@ from PIL import Image
 
 from play.state import PlayState
 from play.view.frame import Frame
-from tests.play.scenes import DIGITS, FOUR, scene
+from tests.play.scenes import DIGITS, FOUR, number_strokes, scene
 
 REFERENCES = Path(__file__).parent / "references"
 README = Path(__file__).parents[2] / ".pictures"
@@ -53,8 +53,10 @@ def write_readme(folder: Path = README) -> int:
 
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        drawing = Path(place) / "four.ndjson"
-        write_drawings(drawing, [Drawing(tuple(np.array(line) for line in FOUR), None, "4", None, None)])
+        drawn = {"four": FOUR, "number": number_strokes("2047")}
+        for name, lines in drawn.items():
+            ink = tuple(np.array(line) for line in lines)
+            write_drawings(Path(place) / f"{name}.ndjson", [Drawing(ink)])
         os.environ["HOME"] = place  # what the gallery says of its folder is the same everywhere
         user = Path(place) / "digits"
         _record(user)
@@ -62,6 +64,7 @@ def write_readme(folder: Path = README) -> int:
             target = str(folder / f"{screen}.png")
             arguments = ["--headless", "--screen", screen, "--screenshot", target, "--user-dir", str(user)]
             arguments += ["--theme", "dark", "--size", "1280x800"]
+            drawing = Path(place) / ("number.ndjson" if screen == "number" else "four.ndjson")
             code = main([*arguments, *([] if screen == "gallery" else ["--replay", str(drawing)])])
             if code:
                 return code

@@ -215,16 +215,19 @@ def _why(state: PlayState) -> PlayState:
     return update(state, explained(state))
 
 
-def number_events(text: str, height: float = 190.0) -> list[Event]:
+def number_strokes(text: str, height: float = 190.0) -> tuple[Points, ...]:
     """A number on the wide canvas, its digits `height` units high."""
-    found, part = [], height / 600
-    for place, sign in enumerate(text):
-        strokes = tuple(
-            [(110 + 210 * place + part * (x - 340), 60 + part * (y - 200)) for x, y in stroke]
-            for stroke in DIGITS[sign]
-        )
-        found += strokes_events(strokes)
-    return found
+    part = height / 600
+    return tuple(
+        [(110 + 210 * place + part * (x - 340), 60 + part * (y - 200)) for x, y in stroke]
+        for place, sign in enumerate(text)
+        for stroke in DIGITS[sign]
+    )
+
+
+def number_events(text: str) -> list[Event]:
+    """The same as events."""
+    return strokes_events(number_strokes(text))
 
 
 def number_read(state: PlayState, text: str, doubt: int = 1) -> NumberRead:
