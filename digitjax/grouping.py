@@ -20,7 +20,7 @@ MAX_GAP = 0.3
 MAX_WIDTH, MAX_DEEP = 1.8, 0.5
 """Width of a group of several strokes at most, beside twice its depth; and how much depth counts at most."""
 SPARE = 10
-"""Groups of several strokes that are kept, the narrowest and deepest: so many and one for every two strokes."""
+"""Groups of several strokes that are kept, the narrowest and deepest: so many, and one for two strokes."""
 MOST_ODDS = 10.0
 """Log-odds, and negative log-probability, beyond which a network's answer counts no more."""
 UNSAID = 5.0
