@@ -1,7 +1,8 @@
 """Many runs at once: every setting with every seed, one after the other, by one compiled step.
 
-On the CPU a loop over members beats `vmap`, which makes grouped convolutions of them; on every device it
-leaves each member a run like any other, resumable by itself. Settings are compared by validation alone.
+On the CPU a loop over members beats them at once: as batched products four seeds of `speedrun` took 1.5 times
+as long (median of nine rounds in turns, two busy cores, 2026-11-26), as grouped convolutions far longer. And
+each member is a run like any other, resumable by itself. Settings are compared by validation alone.
 """
 
 import dataclasses

@@ -9,6 +9,7 @@ BENCHES = {
     "drawn": "accuracy on other people's drawings, by source, writer and digit",
     "train": "how long a training takes, phase by phase, next to other programs",
     "accelerator": "all figures of a GPU or TPU in one go, as a table with hardware and date",
+    "layers": "each convolution of a network against matrix products of the same size",
     "scale": "memory and time by the number of drawings, held in memory and streamed",
     "squeezed": "accuracy through our normaliser, and as earlier programs squeezed the ink",
     "numbers": "whole numbers: exact, grouped rightly, and how long a line takes",

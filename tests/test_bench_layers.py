@@ -1,0 +1,46 @@
+"""`bench layers`: the layers are those of the network, and the forms that are timed give one answer."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from digitjax import cli
+from digitjax.bench.layers import FORMS, Layer, _both_ways, layers_of
+from digitjax.models import feature_maps, make_model
+from digitjax.presets.registry import preset
+
+
+@pytest.mark.parametrize("name", ["speedrun", "cnn-large"])
+def test_the_layers_are_those_of_the_network(name):
+    config = preset(name)
+    params = jax.eval_shape(make_model(config.model).init, jax.random.key(0))
+    maps = jax.eval_shape(
+        feature_maps(config.model), params, jax.ShapeDtypeStruct((1, 28, 28, 1), np.float32)
+    )
+    for number, layer in enumerate(layers_of(config)):
+        kernel = (layer.window, layer.window, layer.channels, layer.features)
+        assert params[f"conv{number}"]["kernel"].shape == kernel
+        assert maps[f"conv{number}"].shape == (1, layer.out, layer.out, layer.features)
+
+
+def test_all_forms_give_one_answer_and_the_same_gradients():
+    layer = Layer(7, 2, 3, 3, 2)
+    keys = jax.random.split(jax.random.key(0), 3)
+    shapes = ((2, 7, 7, 2), (3, 3, 2, 3), (2, layer.out, layer.out, 3))
+    given = [jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)]
+    first, *others = (_both_ways(form, layer.stride)(*given) for form in FORMS.values())
+    for other in others:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), first, other)
+
+
+def test_the_command_prints_a_row_a_layer(capfd):
+    words = ["bench", "layers", "--batch-size", "1", "--rounds", "1"]
+    assert cli.main([*words, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert [one["layer"][:12] for one in found] == ["28 x 28 x 1 ", "14 x 14 x 8 ", "7 x 7 x 24 t"]
+    assert all(set(one["milliseconds"]) == {*FORMS, "products"} for one in found)
+    assert found[1]["gflops"] == pytest.approx(6 * 14 * 14 * 9 * 8 * 24 / 1e9)
+    assert cli.main(["bench", "layers", "mlp-tiny"]) == 2
+    assert "has no convolution" in capfd.readouterr().err
