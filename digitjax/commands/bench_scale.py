@@ -18,7 +18,7 @@ Peak memory and processor time a drawing of converting a file to records, of tra
 and of training data streamed, each in a process of its own, with batches of {BATCH}.
 
   digitjax bench scale                   10,000 to 100,000 drawings
-  digitjax bench scale --long            to 1,000,000, by estimate half an hour, 3 GB of disk, 8 of memory
+  digitjax bench scale --long            to 1,000,000: a quarter of an hour or more, 1 GB of disk, 8 of memory
 """
 SHORT, LONG = (10_000, 30_000, 100_000), (10_000, 100_000, 1_000_000)
 MAX_DRAWINGS = 10**8
