@@ -52,9 +52,12 @@ class _Lessons:
     """A network, its teacher, and where what it learns is written."""
 
     def __init__(self, checkpoint: str, mine: Path) -> None:
+        from digitjax import compiled
         from digitjax.checkpoint import load_model
         from digitjax.teach import Teacher
 
+        if (folder := compiled.folder()) is not None:  # the second time it is warm within seconds
+            compiled.use(folder)
         self._loaded = load_model(checkpoint)
         self._teacher = Teacher(
             self._loaded.config.model,

@@ -13,8 +13,9 @@ from digitjax.presets.registry import preset
 
 DESCRIPTION = """\
 Trains the network of the preset cnn on synthetic handwriting from which one way of writing is left out (the
-sevens with a bar, the twos with a loop), teaches it ten drawings of that way while it replays what it knows,
-and reads two hundred others of that way, and ten thousand held-out digits, before and after.
+sevens with a bar, the twos with a loop), teaches it ten drawings of that way which it misreads, while it
+replays what it knows, and reads two hundred others of that way, and ten thousand held-out digits, before and
+after.
 
   digitjax bench teaching --seeds 3
 """
