@@ -26,13 +26,11 @@ STRETCH = 200
 """Points that are added before the drawing is what it was again."""
 QUIET_FRAMES, NEWER_STEPS = 240, 5
 """Frames that are drawn before the first newer step appears, and how many do."""
-BEGINS_SECONDS = 180.0
-"""How long a training may take to begin."""
 STATS_SECONDS = 60.0
 """How long the worker may take to say what it has compiled."""
 
 
-def _open(work: dict, size: tuple[int, int], sources: list, patience: float) -> Any:
+def open_program(work: dict, size: tuple[int, int], sources: list, patience: float) -> Any:
     """The program as a user starts it: the worker first, then the window."""
     from digitjax import compiled
     from play import launch, paths
@@ -57,7 +55,7 @@ def _open(work: dict, size: tuple[int, int], sources: list, patience: float) -> 
     return Loop(window, classifier, Outside(folder), sources, VirtualClock(), state, patience=patience)
 
 
-class _Moves:
+class Moves:
     """A source that draws on and on, one point a frame."""
 
     def __init__(self) -> None:
@@ -71,7 +69,7 @@ class _Moves:
         pass
 
 
-def _curve(i: int) -> tuple[float, float]:
+def curve(i: int) -> tuple[float, float]:
     """Point i of an endless scribble over the canvas."""
     return 500 + 400 * math.sin(0.031 * i), 500 + 400 * math.sin(0.0173 * i + 1)
 
@@ -79,16 +77,16 @@ def _curve(i: int) -> tuple[float, float]:
 def _launch(work: dict) -> dict:
     from play.events import PenDown, PenMove
 
-    moves = _Moves()
-    loop = _open(work, (1280, 800), [moves], 0.008)
+    moves = Moves()
+    loop = open_program(work, (1280, 800), [moves], 0.008)
     loop.step()
     window = time.time() - work["start"]
-    moves.waiting = [PenDown(*_curve(0), 0.0)]
+    moves.waiting = [PenDown(*curve(0), 0.0)]
     worst, i, last = 0.0, 0, time.perf_counter()
     first = None
     while first is None:
         i += 1
-        moves.waiting.append(PenMove(*_curve(i), i / 60))
+        moves.waiting.append(PenMove(*curve(i), i / 60))
         times = loop.step()
         if times.answer is not None:
             first = time.time() - work["start"]
@@ -119,7 +117,7 @@ def _ink(work: dict) -> dict:
     reader = make_reader(loaded.model, loaded.config.model)
     drawings = []
     for k in range(64):
-        places = np.array([_curve(37 * k + i) for i in range(40 + k)])
+        places = np.array([curve(37 * k + i) for i in range(40 + k)])
         drawings.append([places[: 20 + k // 2], places[25 + k // 2 :]])
     empty = jax.jit(lambda x: x + 1)
     one = np.zeros((), np.float32)
@@ -156,15 +154,15 @@ def _frames(work: dict) -> dict:
     from play.events import PenDown, PenMove, PenUp, Press
 
     width, height = (int(side) for side in work["size"].split("x"))
-    moves = _Moves()
-    loop = _open(work, (width, height), [moves], 5.0)
-    _wait_until_warm(loop)
+    moves = Moves()
+    loop = open_program(work, (width, height), [moves], 5.0)
+    wait_until_warm(loop)
     moves.waiting.append(Press(f"screen:{work['screen']}"))
     third = RAW_POINTS // 3
     for start in (0, third, 2 * third):
-        moves.waiting.append(PenDown(*_curve(start), 0.0))
+        moves.waiting.append(PenDown(*curve(start), 0.0))
         end = RAW_POINTS if start == 2 * third else start + third
-        moves.waiting += [PenMove(*_curve(i), 0.0) for i in range(start + 1, end)]
+        moves.waiting += [PenMove(*curve(i), 0.0) for i in range(start + 1, end)]
         moves.waiting += [PenUp(0.0)] if end < RAW_POINTS else []
     loop.step()
     base = loop.state
@@ -176,7 +174,7 @@ def _frames(work: dict) -> dict:
             loop.step()
 
     def frame(i: int) -> None:
-        moves.waiting = [PenMove(*_curve(RAW_POINTS + i % STRETCH), i / 60)]
+        moves.waiting = [PenMove(*curve(RAW_POINTS + i % STRETCH), i / 60)]
         before = loop.state.revision
         times = loop.step()
         if times.answer is None:
@@ -202,10 +200,10 @@ def _newer(work: dict) -> dict:
     from play.events import PenDown, PenMove
 
     run = _copied_run(runs.resolve(work["checkpoint"]), Path(work["folder"]) / "watched")
-    moves = _Moves()
-    loop = _open(work | {"checkpoint": str(run)}, (1280, 800), [moves], 0.008)
-    _wait_until_warm(loop)
-    moves.waiting = [PenDown(*_curve(0), 0.0)]
+    moves = Moves()
+    loop = open_program(work | {"checkpoint": str(run)}, (1280, 800), [moves], 0.008)
+    wait_until_warm(loop)
+    moves.waiting = [PenDown(*curve(0), 0.0)]
     quiet: list[float] = []
     loading: list[float] = []
     delays: list[float] = []
@@ -215,7 +213,7 @@ def _newer(work: dict) -> dict:
         nonlocal count
         count += 1
         begin = time.perf_counter()
-        moves.waiting.append(PenMove(*_curve(count), count / 60))
+        moves.waiting.append(PenMove(*curve(count), count / 60))
         times = loop.step()
         if times.answer is not None and frames is loading:
             delays.append(times.answer)
@@ -245,70 +243,6 @@ def _newer(work: dict) -> dict:
     }
 
 
-def _training(work: dict) -> dict:
-    """Drawing at 60 frames a second on the Train screen, beside a training that it has started.
-
-    The training is the preset cnn on synthetic handwriting, as nice as the screen makes it. A newer step
-    counts from the moment its manifest is there to the frame in which it answers.
-    """
-    from digitjax import runs
-    from play.events import PenDown, Press
-    from play.studio import of_preset
-
-    checkpoint = work["checkpoint"] or str(runs.resolve(None))
-    folder = Path(work["folder"]) / "trained"
-    folder.mkdir()
-    os.environ["DIGITJAX_CHECKPOINTS"] = str(folder)
-    moves = _Moves()
-    loop = _open(work | {"checkpoint": checkpoint}, (1280, 800), [moves], 0.008)
-    _wait_until_warm(loop)
-    recipe = of_preset("cnn")._replace(data="synthetic", epochs=100)
-    loop.state = loop.state._replace(studio=loop.state.studio._replace(recipe=recipe))
-    moves.waiting = [Press("screen:train"), Press("train:start"), PenDown(*_curve(0), 0.0)]
-    try:
-        frames, delays = _drawn_beside(loop, moves, work["seconds"])
-    finally:
-        loop.outside.runner.end()
-        loop.outside.close()
-        loop.classifier.close()
-    return {
-        "frame_beside_training_p99_ms": frames[int(len(frames) * 0.99)],
-        "frame_beside_training_worst_ms": frames[-1],
-        "newest_step_answers_median_s": statistics.median(delays) if delays else math.nan,
-        "newest_step_answers_worst_s": max(delays, default=math.nan),
-        "newest_steps_taken_up": len(delays),
-    }
-
-
-def _drawn_beside(loop: Any, moves: _Moves, seconds: float) -> tuple[list[float], list[float]]:
-    """Milliseconds of the frames in rising order, and seconds until each newer step answered."""
-    from digitjax import manifest, runs
-    from play.events import PenDown, PenMove, Press
-
-    frames: list[float] = []
-    delays: list[float] = []
-    count, known, end = 0, None, time.monotonic() + seconds + BEGINS_SECONDS
-    while len(frames) < 60 * seconds:
-        if time.monotonic() > end:
-            raise DigitjaxError("--bench: the training did not begin in time: run it on an idle machine")
-        count += 1
-        begin = time.perf_counter()
-        moves.waiting.append(PenMove(*_curve(count), count / 60))
-        if count % STRETCH == 0:
-            moves.waiting += [Press("clear"), PenDown(*_curve(count), count / 60)]
-        times = loop.step()
-        run, used = loop.state.studio.run, loop.state.models[0]
-        if run is not None and run.status == "training":
-            frames.append(times.whole)
-            if used is not None and used.path == run.path and used.step != known:
-                step = Path(used.path) / runs.HISTORY / str(used.step) / manifest.NAME
-                if known is not None and step.is_file():
-                    delays.append(time.time() - step.stat().st_mtime)
-                known = used.step
-        time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - begin)))
-    return sorted(frames), delays
-
-
 def _copied_run(step: Path, folder: Path) -> Path:
     """A run of its own with one step, which may be written to."""
     from digitjax import runs
@@ -331,7 +265,7 @@ def _publish(run: Path, number: int) -> None:
     )
 
 
-def _wait_until_warm(loop: Any) -> None:
+def wait_until_warm(loop: Any) -> None:
     """Frames until the network is there and the loader's thread has compiled what the other screens need."""
     while loop.state.loading:
         loop.step()
@@ -363,8 +297,8 @@ def _changes(work: dict) -> dict:
     watch = Watch()
     counts: list[tuple[int, int]] = []
     source = Replay(iter(read_drawings(work["replay"])), lambda record: counts.append(watch.count()))
-    loop = _open(work, (640, 480), [], 5.0)
-    _wait_until_warm(loop)
+    loop = open_program(work, (640, 480), [], 5.0)
+    wait_until_warm(loop)
     loop.sources = [watch, source]
     compiled = _stats(loop)["compiled"]
     while not source.done:
@@ -413,8 +347,10 @@ def _resident_mb(pid: int | None) -> float:
 
 def _main() -> int:
     work = json.loads(sys.argv[1])
+    from play.beside import training
+
     kinds = {
-        "training": _training,
+        "training": training,
         "launch": _launch,
         "ink": _ink,
         "frames": _frames,
