@@ -38,6 +38,7 @@ def counts() -> list[int]:
     return [int(found), int(asked)]
 
 
+@pytest.mark.slow
 def test_the_second_process_finds_all_and_one_damaged_file_costs_one_start(place):
     first, second = counts(), counts()
     assert first[0] == 0 and first[1] > 0 and second == [first[1]] * 2

@@ -31,6 +31,7 @@ def close(one, other) -> None:
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=2e-4, atol=2e-5), one, other)
 
 
+@pytest.mark.slow
 def test_an_epoch_is_its_steps_by_the_train_step(data):
     rows = order_of(1, 0, 40, 12)
     assert rows.shape == (3, 12) and len(set(rows.ravel())) == 36
@@ -51,6 +52,7 @@ def test_an_epoch_is_its_steps_by_the_train_step(data):
 
 
 @jax.debug_key_reuse(False)  # it takes a stack of keys for keys that were used
+@pytest.mark.slow
 def test_members_at_once_as_products_are_members_one_by_one_as_convolutions(data):
     rows = np.stack([order_of(seed, 0, 40, 20) for seed in range(3)])
     products = make_model(CONFIG, as_product)
@@ -62,6 +64,7 @@ def test_members_at_once_as_products_are_members_one_by_one_as_convolutions(data
         close(jax.tree.map(lambda leaf, n=number: leaf[n], together.params), alone.params)
 
 
+@pytest.mark.slow
 def test_bfloat16_computes_low_and_learns_high(data):
     low = in_bfloat16(MODEL)
     state = init_state(jax.random.key(0), low, TX)
