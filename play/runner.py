@@ -158,11 +158,14 @@ class Runner:
     # Starting
 
     def _start(self, recipe: studio.Recipe, start: str, resume: str) -> None:
-        mine = str((self._folder / "drawings.ndjson").absolute())
+        drawings = (self._folder / "drawings.ndjson").absolute()
+        mine = str(drawings)
         if resume:
             run, command = Path(resume), ["--out", resume, "--resume"]
         else:
             command = studio.arguments(recipe, mine)
+            if any(mine in word for word in command) and not drawings.exists():
+                raise InputError("You have saved no drawings yet: draw some, then choose Save.")
             if start:
                 command = [*_same_network(command, Path(start)), "--start", start]
             run = free(paths.checkpoints_dir() / f"{recipe.preset}-0")

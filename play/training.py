@@ -31,9 +31,9 @@ def press(state: PlayState, name: str, argument: str) -> PlayState:
         case "train":
             return _train(state, argument)
         case "watch":
-            return _chosen(state, argument, with_effect=lambda path: Watch(path))
+            return _chosen(_unsure(state), argument, with_effect=lambda path: Watch(path))
         case "copy":
-            return _chosen(state, argument, with_effect=lambda path: CopyRun(path))
+            return _chosen(_unsure(state), argument, with_effect=lambda path: CopyRun(path))
         case "bin":
             return _bin(state, argument)
         case "hard" if argument.isascii() and argument.isdigit() and int(argument) < len(studio.hardest):
@@ -111,6 +111,11 @@ def _bin(state: PlayState, name: str) -> PlayState:
         state = _with(state, state.studio._replace(confirm=chosen.path))
         return say(state, f"Press once more to put {name} into the bin.")
     return with_effect(_with(state, state.studio._replace(confirm="")), BinRun(chosen.path))
+
+
+def _unsure(state: PlayState) -> PlayState:
+    """Another press takes back the first one on Bin."""
+    return _with(state, state.studio._replace(confirm=""))
 
 
 def _same(one: RunSeen | None, other: RunSeen) -> bool:

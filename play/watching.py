@@ -88,7 +88,8 @@ class RunWatch:
 
     def _status(self, alive: bool, step: int, ended: str) -> tuple[str, str]:
         total = self._config.total_steps if self._config else 0
-        if runs.is_finished(self.path):
+        shipped = not alive and not (self.path / runs.METRICS).exists() and runs.step_folders(self.path)
+        if runs.is_finished(self.path) or shipped:
             return "finished", ""
         if not alive:
             return ("failed", ended) if ended else ("stopped", "")

@@ -76,18 +76,19 @@ def _cards_block(state: PlayState, layout: Layout, rect: Rect) -> Block:
     read = state.number if state.strokes else None
     digits = () if read is None else read.digits
     shown = tuple((digit.answer, *_odds(digit)) for digit in digits)
+    heading = "One moment." if state.strokes and read is None else _count(shown)
 
     def paint(painter: Painter, rect: Rect) -> None:
         parts.card(painter, rect)
         inner = rect.inset(painter.px(10))
-        inner = parts.heading(painter, _count(shown), inner)
+        inner = parts.heading(painter, heading, inner)
         room = max(1, int(inner.w // (NARROWEST * painter.text_size)))
         for card, place in zip(
             shown[:room], inner.columns(max(4, min(room, len(shown))), painter.px(6)), strict=False
         ):
             _paint_card(painter, place, *card)
 
-    return Block(rect, shown, paint)
+    return Block(rect, (shown, heading), paint)
 
 
 def _paint_card(painter: Painter, rect: Rect, answer: str, sure: float, second: str) -> None:

@@ -19,13 +19,18 @@ SAID = {
     "teaching": ("It is learning …",),
     "failed": ("The teacher has ended.",),
 }
+LOADING = ("The network is loading; draw already.", "Loading.")
 
 
 def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """The answer, the labels, the lesson or what came of it."""
     answer, labels, body, _ = _places(state, layout)
     lesson = state.lesson
-    shown = _taught_block(lesson.taught, body) if lesson.taught is not None else _lesson_block(lesson, body)
+    shown = (
+        _taught_block(lesson.taught, body)
+        if lesson.taught is not None
+        else _lesson_block(lesson, body, state.loading)
+    )
     return strip_block(state, answer), _labels_block(labels), shown
 
 
@@ -99,9 +104,9 @@ def _labels_block(rect: Rect) -> Block:
     return Block(rect, "labels", paint)
 
 
-def _lesson_block(lesson: Lesson, rect: Rect) -> Block:
+def _lesson_block(lesson: Lesson, rect: Rect, loading: bool) -> Block:
     count = len(lesson.items)
-    texts = SAID.get(lesson.status, ("",))
+    texts = LOADING if loading and not lesson.status else SAID.get(lesson.status, ("",))
     if count and lesson.status == "ready":
         texts = (f"{count} in the lesson. Ten of a kind are plenty.", f"{count} in the lesson.")
 
@@ -122,7 +127,7 @@ def _lesson_block(lesson: Lesson, rect: Rect) -> Block:
             painter.surface.blit(picture, (x, y))
             painter.text(word, Rect(x, y + side, side, line), palette.text, size=0.85, align="centre")
 
-    return Block(rect, ("lesson", lesson.items, lesson.status), paint)
+    return Block(rect, ("lesson", lesson.items, texts), paint)
 
 
 def _taught_block(taught: LessonTaught, rect: Rect) -> Block:

@@ -186,7 +186,7 @@ def _status_block(run: RunSeen | None, rect: Rect) -> Block:
 
 def _facts(run: RunSeen) -> str:
     """Where the run is, in a line."""
-    found = [f"step {run.step:,} of {run.total:,}" if run.total else ""]
+    found = [f"step {run.step:,} of {run.total:,}" if run.total and (run.step or run.lives) else ""]
     if run.images_per_second:
         found = [f"{run.images_per_second:,.0f} images/s"]
         found += [f"{duration(run.left)} left" if run.left is not None else ""]

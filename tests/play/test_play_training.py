@@ -20,6 +20,7 @@ from play.studio import Recipe, RunSeen
 from play.update import update
 from tests.play.scenes import CNN, DIGITS, hard_digits, run_seen, scene
 
+REPO = Path(__file__).parents[2]
 CONFIG = TrainConfig(
     data=("digits8x8",),
     epochs=2,
@@ -257,6 +258,19 @@ def test_a_trainer_that_dies_is_said_in_a_sentence_and_the_window_goes_on(checkp
         (notice,) = events_until(one, lambda event: isinstance(event, Notice))
         assert "nobody trains" in notice.text
         one.close()
+
+
+def test_nothing_is_trained_on_drawings_that_are_not_there(checkpoints, tmp_path):
+    one = runner.Runner(tmp_path / "user")
+    one.do(Start(Recipe(data="my drawings")))
+    (notice,) = events_until(one, lambda event: isinstance(event, Notice))
+    assert "no drawings yet" in notice.text and not list(checkpoints.iterdir())
+    one.close()
+
+
+def test_the_network_that_comes_along_has_finished():
+    seen = watching.RunWatch(REPO / "checkpoints" / "default").look(False)
+    assert seen.status == "finished" and not seen.lives
 
 
 def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_path):
