@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -361,7 +362,7 @@ class Worker:
                 if self._warm:
                     self._watch(seen)
                 elif self._owed is not None or time.monotonic() > min(end, self._inked + QUIET_SECONDS):
-                    self._settle()
+                    self._settle(seen)
                 continue
             slot = job.get("slot", 0)
             try:
@@ -373,12 +374,16 @@ class Worker:
             except Exception as error:
                 self._results.put(functools.partial(self._failed, error, slot, job["path"]))
 
-    def _settle(self) -> None:
-        """Compiles what the other screens need, and hides what stays from the collector of garbage."""
+    def _settle(self, seen: dict[int, tuple]) -> None:
+        """Compiles what the other screens need, and hides what stays from the collector of garbage.
+
+        That may take long, so newer steps are looked for in between.
+        """
         for _, slot in sorted(self._slots.items()):
             if slot.reader not in self._settled:
                 with contextlib.suppress(Exception):  # who asks for it is told
-                    _warm_up(slot.reader, slot.loaded.params)
+                    for _ in _warm_up(slot.reader, slot.loaded.params):
+                        self._watch(seen)
                 self._settled.add(slot.reader)
         self._results.put(self._pay)
         gc.collect()
@@ -395,9 +400,9 @@ class Worker:
                 self._results.put(functools.partial(self._take, 0, self._load(str(steps[0]), 0, True)))
                 self._missing = False
         for number, slot in list(self._slots.items()):
-            run = slot.loaded.run
             if not slot.follow:
                 continue
+            run = slot.loaded.run
             with contextlib.suppress(Exception):
                 finished = runs.is_finished(run)
                 published = frozenset(run.glob(f"*/{manifest.NAME}"))
@@ -423,22 +428,25 @@ def require_device(jax: Any, device: str) -> None:
         raise InputError(f"no {device.upper()} is usable here: leave out --device {device}") from error
 
 
-def _warm_up(reader: Any, params: Any) -> None:
-    """Compiles what the other screens need: reading with stages off, explaining, and whole numbers."""
+def _warm_up(reader: Any, params: Any) -> Iterator[None]:
+    """Compiles what the other screens need, one after another: stages off, explaining, whole numbers."""
     ends, mask = _dot()
     if reader.side == 28:
         np.asarray(reader.read_staged(params, ends, mask, np.zeros(2, np.float32), np.ones(3, bool)))
+        yield
     from play.explain import without_each
 
     image = np.zeros((reader.side, reader.side), np.float32)
     nothing, nowhere, _ = without_each([])
     np.asarray(reader.explain(params, image, np.zeros(10, np.float32), nothing, nowhere).heat)
+    yield
     from digitjax.numbers import BATCHES, SEGMENTS
     from digitjax.types import Segments
 
     for size in BATCHES:
         ink = Segments(np.zeros((size, SEGMENTS, 4), np.float32), np.zeros((size, SEGMENTS), bool))
         np.asarray(reader.number(params, ink).digits)
+        yield
 
 
 def _compile(lowered: Any) -> None:

@@ -195,7 +195,7 @@ def test_ink_is_answered_while_what_the_screen_asks_for_is_still_being_compiled(
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
     loaded = types.SimpleNamespace(params=None)
-    process._slots = {0: worker.Slot(loaded, reader, True)}
+    process._slots = {0: worker.Slot(loaded, reader, False)}
     ink = [np.array([[0.0, 0.0], [9.0, 9.0]]), np.array([2])]
 
     def ask(**header):
@@ -215,7 +215,7 @@ def test_ink_is_answered_while_what_the_screen_asks_for_is_still_being_compiled(
         process._settled.clear()
         calls.clear()
         assert [message[0]["kind"] for message in ask(**header)] == ["answer"] and not calls
-        process._settle()
+        process._settle({})
         gc.unfreeze()
         calls.clear()
         drain(process)
@@ -223,10 +223,23 @@ def test_ink_is_answered_while_what_the_screen_asks_for_is_still_being_compiled(
         assert [message[0]["kind"] for message in found] == late and calls == [call]
         assert found[0][0]["revision"] == 7
         ask()
-        process._settle()
+        process._settle({})
         gc.unfreeze()
         drain(process)
         assert process._warm and not received()  # later ink owes nothing
+
+
+def test_newer_steps_are_looked_for_while_the_other_screens_are_compiled(checkpoints, monkeypatch):
+    done = []
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(ends[1], ends[1], launch.Options())
+    loaded = types.SimpleNamespace(params=None)
+    process._slots = {0: worker.Slot(loaded, FakeReader(), True)}
+    monkeypatch.setattr(worker, "_warm_up", lambda *_: (done.append(name) for name in ("why", "number")))
+    monkeypatch.setattr(process, "_watch", lambda seen: done.append("looked"))
+    process._settle({})
+    gc.unfreeze()
+    assert done == ["why", "looked", "number", "looked"]
 
 
 def test_an_explanation_that_fails_is_a_notice_and_the_answer_stands(checkpoints):
@@ -237,8 +250,8 @@ def test_an_explanation_that_fails_is_a_notice_and_the_answer_stands(checkpoints
     reader.explain = fail
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
-    process._slots = {0: worker.Slot(types.SimpleNamespace(params=None), reader, True)}
-    process._settle()
+    process._slots = {0: worker.Slot(types.SimpleNamespace(params=None), reader, False)}
+    process._settle({})
     gc.unfreeze()
     drain(process)
     header = {"kind": "ink", "revision": 7, "off": [], "why": True}
@@ -267,7 +280,7 @@ def test_a_whole_number_is_answered_once_its_reading_is_compiled(monkeypatch):
     points, lengths = np.concatenate([one, seven]), np.array([2, 3])
     header = {"kind": "ink", "revision": 5, "off": [], "why": False, "number": True}
     process._serve(header, [points, lengths])
-    process._settle()
+    process._settle({})
     while not process._results.empty():
         process._results.get()()
     found = []
