@@ -23,6 +23,7 @@ from digitjax.errors import DigitjaxError, Diverged, InputError
 from digitjax.interrupt import Interrupted
 from digitjax.models import count_params, make_model, stack_members
 from digitjax.progress import say
+from digitjax.validation import pooled, validate
 
 MEMBERS = 10_000
 """Runs in a sweep at most."""
@@ -247,12 +248,8 @@ def _averaged(
     """Step, params and record of an ensemble."""
     params = stack_members([one.params for one in loaded])
     sets = [examples for examples in validation if (np.asarray(examples.labels) < 10).any()]
-    results = loop.validate(make_model(config.model), params, sets).results
-    record = {
-        name: sum(one[name] * one["n"] for one in results.values())
-        / sum(one["n"] for one in results.values())
-        for name in ("accuracy", "loss")
-    }
+    results = validate(make_model(config.model), params, sets).results
+    record: dict[str, Any] = {name: pooled(results, name) for name in ("accuracy", "loss")}
     record |= {"validation": results, "parameters": count_params(params), "date": date, "epoch": None}
     return max(one.step for one in loaded), params, record
 

@@ -24,7 +24,6 @@ from play.launch import Link, start_process
 LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0
 """How often the watched run is looked at, and how often its lock is where its trainer is not ours."""
 LOG = "training.log"
-MAX_LOG = 1 << 20
 BIN = ".bin"
 NICE = 10
 TRAINER = ("-m", "digitjax", "train")

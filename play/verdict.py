@@ -77,13 +77,3 @@ def sentence(shown: Shown) -> str:
     if not shown.word:
         return "…"
     return f"{shown.word}, or perhaps {shown.second}" if shown.second else shown.word
-
-
-def duration(seconds: float) -> str:
-    """42 s, 3 min, 2 h 07 min: as much as one wants to know of time that is left."""
-    whole = round(seconds)
-    if whole < 100:
-        return f"{whole} s"
-    if whole < 5940:
-        return f"{round(whole / 60)} min"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

@@ -128,7 +128,7 @@ class Worker:
             try:
                 self._prepare(step)
                 follow = asked is None or asked == runs.NEWEST or step.name != Path(asked).name
-                found = self._load(str(step), 0, follow)
+                found = self._load(str(step), follow)
             except Exception as error:
                 passed.append(str(error) or type(error).__name__)
                 if number == len(steps) - 1:
@@ -166,7 +166,7 @@ class Worker:
         if event.endswith("backend_compile_duration"):
             self._compiled += 1
 
-    def _load(self, path: str, slot: int, follow: bool) -> Slot:
+    def _load(self, path: str, follow: bool) -> Slot:
         from digitjax.checkpoint import load_model
         from play.reader import make_reader, same_kind
 
@@ -369,7 +369,7 @@ class Worker:
                 if job["kind"] == "film":
                     self._load_film(job["path"])
                     continue
-                found = self._load(job["path"], slot, True)
+                found = self._load(job["path"], True)
                 self._results.put(functools.partial(self._take, slot, found))
             except Exception as error:
                 self._results.put(functools.partial(self._failed, error, slot, job["path"]))
@@ -397,7 +397,7 @@ class Worker:
         if self._missing and not self._slots:
             with contextlib.suppress(InputError):
                 steps, _ = checkpoints.first_steps(self._options.checkpoint)
-                self._results.put(functools.partial(self._take, 0, self._load(str(steps[0]), 0, True)))
+                self._results.put(functools.partial(self._take, 0, self._load(str(steps[0]), True)))
                 self._missing = False
         for number, slot in list(self._slots.items()):
             if not slot.follow:
@@ -412,7 +412,7 @@ class Worker:
                 newest = runs.best_step(run) if finished else runs.history(run)[-1]
                 seen[number] = (run, finished, published)
                 if int(newest.name) != slot.loaded.step:
-                    found = self._load(str(newest), number, True)
+                    found = self._load(str(newest), True)
                     self._results.put(functools.partial(self._take, number, found))
 
 

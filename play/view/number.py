@@ -28,7 +28,7 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     else:
         whole = panel.top(round(panel.h * 0.5))
         rest = panel.below(whole.h + gap)
-    return _number_block(state, whole), _cards_block(state, layout, rest)
+    return _number_block(state, whole), _cards_block(state, rest)
 
 
 def overlay(state: PlayState, layout: Layout) -> Overlay | None:
@@ -72,7 +72,7 @@ def _number_block(state: PlayState, rect: Rect) -> Block:
     return Block(rect, key, paint)
 
 
-def _cards_block(state: PlayState, layout: Layout, rect: Rect) -> Block:
+def _cards_block(state: PlayState, rect: Rect) -> Block:
     read = state.number if state.strokes else None
     digits = () if read is None else read.digits
     shown = tuple((digit.answer, *_odds(digit)) for digit in digits)

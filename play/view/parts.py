@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pygame
 
-from play.events import CANVAS
 from play.layout import Rect
 from play.stages import SIDE, Map
 from play.view.painter import Painter, text_width, wrap
@@ -133,8 +132,3 @@ def _polyline(surface: pygame.Surface, points: list[tuple[float, float]], width:
             pygame.draw.polygon(surface, color, corners)
     for point in points:
         pygame.draw.circle(surface, color, point, radius)
-
-
-def canvas_pixels(units: float, side: int) -> float:
-    """Canvas units in pixels of a canvas `side` wide."""
-    return units * side / CANVAS

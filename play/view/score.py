@@ -23,7 +23,7 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
         return _card_block(score, card, upper), _worst_block(score, lower)
     if score.asked:
         return _asked_block(score, upper), _progress_block(score, lower)
-    return _begin_block(score.last, upper), _last_block(score.last, lower)
+    return _begin_block(upper), _last_block(score.last, lower)
 
 
 def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
@@ -56,7 +56,7 @@ def _places(state: PlayState, layout: Layout) -> tuple[Rect, Rect, tuple[Rect, .
     return upper, lower, buttons
 
 
-def _begin_block(last: Card | None, rect: Rect) -> Block:
+def _begin_block(rect: Rect) -> Block:
     texts = (
         f"Write {len(DIGITS) * TIMES} digits as they are asked for, in your own hand. Then a card says how "
         "many were read, which were taken for others, which was slowest and which was least sure.",

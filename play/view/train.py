@@ -1,6 +1,7 @@
 """Train: make a network, watch it learn while it answers for the canvas, change it on the way."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from play.layout import Control, Layout, Rect
 from play.places import gap_of, train_list, train_places
 from play.state import PlayState
 from play.studio import HardDigit, RunSeen
-from play.verdict import duration
 from play.view import charts, parts
 from play.view.answer import strip_block
 from play.view.charts import Curve
@@ -94,7 +94,7 @@ def _buttons(state: PlayState) -> list[Control]:
     status = "" if run is None else run.status
     found = [Control("train:start", nowhere, "Start", tip="Train a new network by this recipe")]
     if run is not None and run.lives:
-        going, ready = status == "training", status != "starting"
+        ready = status != "starting"
         name, label = ("pause", "Pause") if status != "paused" else ("resume", "Go on")
         found = [
             Control(f"train:{name}", nowhere, label, enabled=ready, on=status == "paused"),
@@ -102,7 +102,7 @@ def _buttons(state: PlayState) -> list[Control]:
             Control(
                 "train:rate+", nowhere, "Rate ›", enabled=ready, tip="A higher learning rate from now on"
             ),
-            Control("train:stop", nowhere, "Stop", enabled=going or ready, tip="Save and stop"),
+            Control("train:stop", nowhere, "Stop", enabled=ready, tip="Save and stop"),
         ]
     elif status in ("stopped", "failed") and run is not None and run.total:
         tip = "Go on where it was last saved"
@@ -189,10 +189,20 @@ def _facts(run: RunSeen) -> str:
     found = [f"step {run.step:,} of {run.total:,}" if run.total and (run.step or run.lives) else ""]
     if run.images_per_second:
         found = [f"{run.images_per_second:,.0f} images/s"]
-        found += [f"{duration(run.left)} left" if run.left is not None else ""]
+        found += [f"{_duration(run.left)} left" if run.left is not None else ""]
     if run.learning_rate:
         found.append(f"rate {run.learning_rate:.3g}")
     return " · ".join(part for part in found if part)
+
+
+def _duration(seconds: float) -> str:
+    """42 s, 3 min, 2 h 07 min: as much as one wants to know of time that is left."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 5940:
+        return f"{round(whole / 60)} min"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def _curves_block(run: RunSeen, rect: Rect) -> Block:
@@ -206,28 +216,25 @@ def _curves_block(run: RunSeen, rect: Rect) -> Block:
     return Block(rect, (run.points, run.epochs, run.changed, run.total), paint)
 
 
-def _legend(painter: Painter, rect: Rect, text: str) -> Rect:
-    """A chart's title; the held-out curve is thick and dotted, so the words need no colours."""
-    height = round(painter.text_size * 1.3)
-    painter.text(text, rect.top(height), painter.palette.muted, size=0.85, smallest=0.5)
-    return rect.below(height)
-
-
-def _loss(painter: Painter, run: RunSeen, rect: Rect) -> None:
+def _plot(
+    painter: Painter,
+    run: RunSeen,
+    rect: Rect,
+    title: str,
+    curves: tuple[list[tuple[int, float]], list[tuple[int, float]]],
+    *,
+    low: float,
+    high: float,
+    labels: Sequence[tuple[float, str]],
+) -> None:
+    """Batches thin and held-out digits thick and dotted, so that the title needs no colours."""
     palette = painter.palette
-
-    def log(value: float) -> float:
-        return math.log10(min(max(value, 1e-4), 100.0))
-
-    training = [(step, log(loss)) for step, loss, _ in run.points]
-    held_out = [(one.step, log(one.loss)) for one in run.epochs if one.loss is not None]
-    values = [y for _, y in (*training, *held_out)]
-    low, high = math.floor(min(values) * 2) / 2, math.ceil(max(values) * 2) / 2 + 1e-9
-    labels = [(exponent, f"{10.0**exponent:g}") for exponent in range(math.ceil(low), math.floor(high) + 1)]
-    rest = _legend(painter, rect, "Loss: batches; ● held out")
+    height = round(painter.text_size * 1.3)
+    painter.text(title, rect.top(height), palette.muted, size=0.85, smallest=0.5)
+    training, held_out = curves
     charts.chart(
         painter,
-        rest,
+        rect.below(height),
         [Curve(training, palette.muted), Curve(held_out, palette.accent, True, True)],
         x_most=run.total,
         low=low,
@@ -237,26 +244,29 @@ def _loss(painter: Painter, run: RunSeen, rect: Rect) -> None:
     )
 
 
-def _accuracy(painter: Painter, run: RunSeen, rect: Rect) -> None:
-    palette = painter.palette
+def _loss(painter: Painter, run: RunSeen, rect: Rect) -> None:
+    def log(value: float) -> float:
+        return math.log10(min(max(value, 1e-4), 100.0))
 
+    training = [(step, log(loss)) for step, loss, _ in run.points]
+    held_out = [(one.step, log(one.loss)) for one in run.epochs if one.loss is not None]
+    values = [y for _, y in (*training, *held_out)]
+    low, high = math.floor(min(values) * 2) / 2, math.ceil(max(values) * 2) / 2 + 1e-9
+    labels = [(exponent, f"{10.0**exponent:g}") for exponent in range(math.ceil(low), math.floor(high) + 1)]
+    curves = training, held_out
+    _plot(painter, run, rect, "Loss: batches; ● held out", curves, low=low, high=high, labels=labels)
+
+
+def _accuracy(painter: Painter, run: RunSeen, rect: Rect) -> None:
     def nines(value: float) -> float:
         """Equal room for each tenth of the errors: 90, 99, 99.9 %."""
         return -math.log10(max(1.0 - value, 10**-3.3))
 
     training = [(step, nines(accuracy)) for step, _, accuracy in run.points]
     held_out = [(one.step, nines(one.accuracy)) for one in run.epochs if one.accuracy is not None]
-    rest = _legend(painter, rect, "Right: batches; ● held out")
-    charts.chart(
-        painter,
-        rest,
-        [Curve(training, palette.muted), Curve(held_out, palette.accent, True, True)],
-        x_most=run.total,
-        low=0.0,
-        high=3.3,
-        labels=((0.0, "0 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9")),
-        marks=run.changed,
-    )
+    labels = ((0.0, "0 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9"))
+    curves = training, held_out
+    _plot(painter, run, rect, "Right: batches; ● held out", curves, low=0.0, high=3.3, labels=labels)
 
 
 def _digits_block(run: RunSeen, rect: Rect) -> Block:

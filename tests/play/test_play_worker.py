@@ -115,12 +115,12 @@ def test_the_same_run_in_both_slots_follows_its_new_step_in_both(checkpoints, mo
     process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
     loaded = types.SimpleNamespace(run=run, step=-1)
     process._slots = {slot: worker.Slot(loaded, None, True) for slot in (0, 1)}
-    asked = []
-    monkeypatch.setattr(process, "_load", lambda path, slot, follow: asked.append(slot))
+    monkeypatch.setattr(process, "_load", lambda path, follow: path)
     seen = {}
     process._watch(seen)
     process._watch(seen)
-    assert asked == [0, 1]
+    taken = [process._results.get().args[0] for _ in range(process._results.qsize())]
+    assert taken == [0, 1]
 
 
 def test_a_step_whose_manifest_comes_after_its_folder_was_seen_is_taken(checkpoints, monkeypatch):
@@ -130,7 +130,7 @@ def test_a_step_whose_manifest_comes_after_its_folder_was_seen_is_taken(checkpoi
     loaded = types.SimpleNamespace(run=run, step=int(first.name))
     process._slots = {0: worker.Slot(loaded, None, True)}
     asked = []
-    monkeypatch.setattr(process, "_load", lambda path, slot, follow: asked.append(path))
+    monkeypatch.setattr(process, "_load", lambda path, follow: asked.append(path))
     seen = {}
     newer = run / runs.HISTORY / str(loaded.step + 1)
     shutil.copytree(first, newer, ignore=shutil.ignore_patterns(manifest.NAME))
