@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from digitjax.errors import InputError
 from play.effects import Record
@@ -304,10 +305,14 @@ def _is_torn(path: Path) -> bool:
 
 def _parsed(line: bytes) -> dict | None:
     try:
-        record = json.loads(line)
+        record = json.loads(line, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")  # and digitjax.strokes refuses the line
 
 
 def _mend(descriptor: int) -> int:

@@ -239,3 +239,15 @@ def test_an_unreadable_file_is_not_told_as_unwritable(tmp_path):
     recorder.path.mkdir()
     with pytest.raises(RecordError, match="cannot be read"):
         recorder.entries()
+
+
+def test_what_json_cannot_say_is_no_drawing_and_what_cannot_be_written_again_can_be_deleted(tmp_path):
+    drawing = '"drawing": [[[0, 9], [0, 9]]], "word": "7"'
+    Recorder(tmp_path).path.write_text(f'{{{drawing}, "pen": NaN}}\n{{{drawing}, "pen": 1e999}}\n')
+    recorder = Recorder(tmp_path)
+    (entry,) = recorder.entries()
+    with pytest.raises(RecordError, match="cannot be written again: delete it"):
+        recorder.relabel(entry.key, "1")
+    assert [entry.key for entry in recorder.entries()] == [entry.key]
+    recorder.delete(entry.key)
+    assert recorder.path.read_text() == f'{{{drawing}, "pen": NaN}}\n'
