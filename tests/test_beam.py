@@ -1,6 +1,7 @@
 """Beam writes the records that the plain conversion writes, whatever the sharding; skipped without it."""
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from digitjax.data import beam_builder
 from digitjax.data.beam_builder import pieces_of, prepare_with_beam
 from digitjax.data.drawings import file_folder, prepare
 from digitjax.data.prepared import is_whole
-from digitjax.data.records import open_records, record_files
+from digitjax.data.records import GROUP, open_records, record_files
 from digitjax.errors import InputError
 from digitjax.strokes import Drawing, read_numbered, write_drawings
 
@@ -57,6 +58,12 @@ def test_pieces_hold_every_line_once_under_its_number(file, size):
     assert found == lines
 
 
+def written_how(file: Path) -> str:
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    return ArrayRecordReader(str(file)).writer_options_string()
+
+
 @with_beam
 @quiet
 @pytest.mark.slow
@@ -65,6 +72,7 @@ def test_beam_writes_what_the_plain_conversion_writes(file, monkeypatch, shards)
     monkeypatch.setattr(beam_builder, "PIECE_BYTES", 20_000)
     folder = prepare_with_beam(file, shards=shards)
     assert is_whole(folder) and len(record_files(folder)) == shards
+    assert all(f"group_size:{GROUP}" in written_how(file) for file in record_files(folder))
     by_beam = open_records("x", folder, None)
     records = by_beam.read(by_beam.entries["place"].astype(np.int64))
     assert prepare_with_beam(file) == prepare(file) == folder  # already there, so nobody makes it again

@@ -8,17 +8,18 @@ each some of its lines; a gzip file has to be read from its beginning, so by one
 import importlib.util
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.writer import ExampleWriter
 
 from digitjax.data.drawings import file_folder, to_record
 from digitjax.data.line import progress_line
 from digitjax.data.prepared import is_whole, publish
-from digitjax.data.records import to_example, write_index
+from digitjax.data.records import GROUP, to_example, write_index, write_raw
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.strokes import read_numbered
 
@@ -70,6 +71,17 @@ class DigitjaxDrawings(tfds.core.GeneratorBasedBuilder):
         import apache_beam as beam  # pyright: ignore[reportMissingImports]
 
         return beam.Create(self._pieces) | beam.Reshuffle() | beam.FlatMap(examples_of, self._path)
+
+    def _example_writer(self) -> ExampleWriter:
+        return GroupWriter(self.info.file_format)
+
+
+class GroupWriter(ExampleWriter):
+    """Packs records together, which TFDS's own does not: see `records.GROUP`."""
+
+    def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> None:
+        """Args: path: of a new file. examples: keys, which are the file's order alone, and records."""
+        write_raw((raw for _, raw in examples), Path(path), GROUP)
 
 
 def examples_of(piece: Piece, path: str) -> Iterator[tuple[int, dict[str, Any]]]:

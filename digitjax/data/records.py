@@ -133,23 +133,36 @@ def write_records(records: Iterable[Record], folder: Path, about: str, group: in
     Raises:
         OSError: it could not be written, as on a full disk.
     """
+    with progress_line(f"preparing {about}", None) as line:
+
+        def counted() -> Iterator[bytes]:
+            for number, record in enumerate(records, 1):
+                yield encode(record)
+                line.done(number)
+
+        write_raw(counted(), folder / FILE, group)
+
+
+def write_raw(records: Iterable[bytes], path: Path, group: int) -> None:
+    """Writes records, which are bytes, to a new file, `group` of them packed together.
+
+    Raises:
+        OSError: it could not be written, as on a full disk.
+    """
     from array_record.python.array_record_module import ArrayRecordWriter
 
-    with progress_line(f"preparing {about}", None) as line:
-        with _as_os_error():
-            writer = ArrayRecordWriter(str(folder / FILE), f"group_size:{group}")
-        try:
-            for number, record in enumerate(records, 1):
-                raw = encode(record)
-                with _as_os_error():
-                    writer.write(raw)
-                line.done(number)
-        except BaseException:
-            with contextlib.suppress(RuntimeError):
-                writer.close()
-            raise
-        with _as_os_error():  # it writes in a thread of its own: what failed may be told only here
+    with _as_os_error():
+        writer = ArrayRecordWriter(str(path), f"group_size:{group}")
+    try:
+        for raw in records:
+            with _as_os_error():
+                writer.write(raw)
+    except BaseException:
+        with contextlib.suppress(RuntimeError):
             writer.close()
+        raise
+    with _as_os_error():  # it writes in a thread of its own: what failed may be told only here
+        writer.close()
 
 
 @contextlib.contextmanager
