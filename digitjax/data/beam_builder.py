@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import file_adapters
 from tensorflow_datasets.core.writer import ExampleWriter
 
 from digitjax.data.drawings import file_folder, to_record
@@ -73,7 +74,7 @@ class DigitjaxDrawings(tfds.core.GeneratorBasedBuilder):
         return beam.Create(self._pieces) | beam.Reshuffle() | beam.FlatMap(examples_of, self._path)
 
     def _example_writer(self) -> ExampleWriter:
-        return GroupWriter(self.info.file_format)
+        return GroupWriter(file_adapters.FileFormat.ARRAY_RECORD)
 
 
 class GroupWriter(ExampleWriter):
