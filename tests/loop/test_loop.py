@@ -1,0 +1,183 @@
+"""The trainer: what it leaves, and how it starts."""
+
+import dataclasses
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from digitjax import cli, data, finish, loop, metrics, runs, sharding
+from digitjax.calibrate import Calibration, fit
+from digitjax.checkpoint import load_model, load_state
+from digitjax.config import TrainConfig
+from digitjax.data import DataUnavailable
+from digitjax.data import pipeline as data_pipeline
+from digitjax.evaluate import answer_digits, loss_and_accuracy
+from digitjax.models import make_model
+from digitjax.optim import make_optimizer
+from digitjax.train import init_state, make_train_step
+from digitjax.types import Metrics
+from digitjax.validation import Validated
+from tests.loop.small import ARGUMENTS, CONFIG
+
+
+def test_a_finished_run_has_all_that_the_contract_names(finished, capsys):
+    assert [int(s.name) for s in runs.history(finished)] == [0, 1, 2, 4, 8, 12, 16, 24]
+    assert [int(s.name) for s in runs.full_steps(finished)] == [12, 24]
+    assert runs.read_config(finished) == CONFIG
+    about = json.loads((finished / runs.CONFIG).read_text())
+    assert about["data"] == ["digits8x8"] and about["versions"]["jax"] == jax.__version__
+    assert (finished / runs.REPORT).read_bytes().startswith(b"\x89PNG")
+    assert runs.is_finished(finished) and runs.latest_run(finished.parent) == finished
+    summary = json.loads((finished / runs.SUMMARY).read_text())
+    (test,) = summary["test"]
+    assert test["data"] == "digits8x8@test" and np.sum(test["confusion"]) == test["n_digits"] == 359
+
+
+def test_the_lines_are_of_every_tenth_and_every_kept_step_and_their_means_are_right(finished):
+    lines = metrics.read_metrics(finished / runs.METRICS)
+    steps = [line for line in lines if "epoch" not in line]
+    assert [line["step"] for line in steps] == [1, 2, 4, 8, 10, 12, 16, 20, 24]
+    first, second = (line for line in lines if "epoch" in line)
+    assert [first["step"], second["step"]] == [12, 24]
+    assert first["train_loss"] == pytest.approx(np.mean([line["loss"] for line in steps[:6]]))
+    assert second["train_accuracy"] == pytest.approx(np.mean([line["accuracy"] for line in steps[6:]]))
+    assert first["accuracy"] == first["validation"]["digits8x8@validation"]["accuracy"]
+    clock = [line["seconds"] for line in lines]
+    assert clock == sorted(clock)
+
+
+def test_a_step_by_hand_is_the_step_of_the_run(finished):
+    pipeline = loop.make_pipeline(CONFIG, "uci8")
+    state = init_state(jax.random.key(0), make_model(CONFIG.model), make_optimizer(CONFIG))
+    step = make_train_step(CONFIG)
+    seen = []
+    for number in range(4):
+        state, measured = step(state, pipeline.batch_at(number))
+        seen.append(float(measured.loss))
+    written = {line["step"]: line["loss"] for line in metrics.read_metrics(finished / runs.METRICS)}
+    np.testing.assert_allclose([seen[0], seen[1], seen[3]], [written[1], written[2], written[4]], rtol=1e-5)
+
+
+def test_the_record_of_a_step_is_what_validation_measures(finished):
+    loaded = load_model(finished / "24")
+    (examples,) = loop.make_pipeline(CONFIG, "uci8").validation
+    answered = answer_digits(loaded.model, loaded.params, examples)
+    loss, accuracy = loss_and_accuracy(answered)
+    assert loaded.record["accuracy"] == pytest.approx(accuracy, rel=1e-5)
+    assert loss < loaded.record["loss"]  # the record is of the logits as trained, the params are calibrated
+    assert fit([answered]).temperature == pytest.approx(1.0, abs=1e-2)
+    temperature = loaded.record["calibration"]["temperature"]
+    hot = answered._replace(log_p=answered.log_p * temperature)
+    hot = hot._replace(log_p=hot.log_p - np.log(np.exp(hot.log_p).sum(axis=1, keepdims=True)))
+    assert loaded.record["loss"] == pytest.approx(loss_and_accuracy(hot)[0], rel=1e-4)
+    assert loaded.record["epoch"] == 2
+
+
+def test_the_confusion_and_the_hardest_digits_are_those_of_validation(finished):
+    loaded = load_model(finished / "24")
+    (examples,) = loop.make_pipeline(CONFIG, "uci8").validation
+    labels = np.asarray(examples.labels)
+    log_p = answer_digits(loaded.model, loaded.params, examples).log_p
+    table = np.zeros((10, 10), int)
+    for truth, said in zip(labels, log_p.argmax(axis=1), strict=True):
+        table[truth, said] += 1
+    (line,) = (line for line in metrics.read_metrics(finished / runs.METRICS) if line.get("epoch") == 2)
+    assert line["confusion"] == table.tolist()
+    hard = json.loads((finished / runs.HARDEST).read_text())
+    assert hard["step"] == 24 and len(hard["digits"]) == 60
+    hot = log_p * loaded.record["calibration"]["temperature"]  # the run's own odds were not calibrated
+    right = (hot - np.log(np.exp(hot).sum(axis=1, keepdims=True)))[np.arange(len(labels)), labels]
+    wanted = [np.asarray(examples.images)[i].tobytes().hex() for i in np.argsort(right)[:5]]
+    assert [digit["pixels"] for digit in hard["digits"][:5]] == wanted
+    assert [digit["label"] for digit in hard["digits"][:5]] == labels[np.argsort(right)[:5]].tolist()
+
+
+def test_the_device_is_asked_once_a_log_not_once_a_step(checkpoints, monkeypatch):
+    fetched = []
+    get = jax.device_get
+    monkeypatch.setattr(loop.jax, "device_get", lambda tree: fetched.append(tree) or get(tree))
+    run = checkpoints / "run"
+    run.mkdir()
+    loop.train(dataclasses.replace(CONFIG, epochs=1), run)
+    lists = [tree for tree in fetched if isinstance(tree, list)]
+    measured = [[one[0] for one in tree if isinstance(one[1], Metrics)] for tree in lists]
+    assert [steps for steps in measured if steps] == [[1], [2], [3, 4], [5, 6, 7, 8], [9, 10], [11, 12]]
+
+
+def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch):
+    made = []
+
+    def counted(config):
+        made.append(make_train_step(config))
+        return made[-1]
+
+    monkeypatch.setattr(loop, "make_train_step", counted)
+    monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
+    config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1})
+    run = checkpoints / "one"
+    run.mkdir()
+    monkeypatch.setattr(loop, "validate", lambda *a: Validated({}, Calibration()))
+    loop.train(config, run)
+    state = load_state(run / "12", jax.eval_shape(lambda: loop.fresh_state(config)))
+    mesh = sharding.data_mesh(config.batch_size)
+    batch = sharding.shard(loop.make_pipeline(config, "uci8").batch_at(12), mesh)
+    made[0](sharding.replicate(state, mesh), batch)
+    assert made[0]._cache_size() == 1
+
+
+@pytest.mark.parametrize("resume", [False, True], ids=["anew", "resumed before anything was saved"])
+def test_a_run_starts_with_the_params_of_another(finished, checkpoints, monkeypatch, resume):
+    monkeypatch.setattr(loop, "validate", lambda *a: Validated({}, Calibration()))
+    run = checkpoints / "second"
+    run.mkdir()
+    config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1, "seed": 5, "start": str(finished)})
+    if resume:
+        runs.write_config(run, config, data=["digits8x8"])
+    loop.train(config, run, resume=resume)
+    first, before = load_model(run / "history" / "0"), load_model(finished)
+    jax.tree.map(np.testing.assert_array_equal, first.params, before.params)
+    after = jax.tree.leaves(load_model(run / "history" / "12").params)
+    assert any(not np.array_equal(*pair) for pair in zip(after, jax.tree.leaves(first.params), strict=True))
+
+
+def test_a_run_cannot_start_with_another_network(finished, checkpoints, capsys):
+    other = ["9" if word == "8" else word for word in ARGUMENTS]
+    assert cli.main(["train", *other, "--start", str(finished)]) == 2
+    assert "is another network" in capsys.readouterr().err
+    assert list(checkpoints.iterdir()) == []
+
+
+def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, monkeypatch, capfd):
+    def load(spec, default=None):
+        if getattr(spec, "name", spec) == "mnist":
+            raise DataUnavailable("no route to host")
+        return data.load(spec, default)
+
+    monkeypatch.setattr(data_pipeline, "unavailable", lambda name: None)
+    monkeypatch.setattr(data_pipeline, "load", load)
+    monkeypatch.setattr(data_pipeline, "EMBEDDED", ("digits8x8",))
+    config = dataclasses.replace(CONFIG, data=(), epochs=1, epoch_examples=32)
+    run = checkpoints / "run"
+    run.mkdir()
+    assert loop.train(config, run).data == ("digits8x8",) == runs.read_data(run)
+    about = json.loads((run / runs.CONFIG).read_text())
+    assert about["config"]["data"] == [] and "no route to host" in about["notices"][0]
+    said = capfd.readouterr().err
+    assert said.count("no route to host") == 1 and "data: digits8x8" in said
+    shutil.rmtree(run / "1")
+    assert loop.train(config, run, resume=True).data == ("digits8x8",)
+
+
+def test_the_test_sets_go_through_the_network_once(finished, monkeypatch):
+    seen = []
+    apply = finish.apply_in_batches
+    monkeypatch.setattr("digitjax.evaluate.apply_in_batches", lambda *args: pytest.fail("a second time"))
+    monkeypatch.setattr(finish, "apply_in_batches", lambda *args: seen.append(len(args[2])) or apply(*args))
+    loaded = load_model(finished)
+    (measured,) = finish.measure(loaded, finish.test_sets(["digits8x8"], "uci8"))
+    assert seen == [359] == [measured.evaluation.n_digits]
+    right = measured.log_p.argmax(axis=1) == measured.examples.labels
+    assert measured.evaluation.accuracy == pytest.approx(right.mean())
