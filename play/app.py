@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeGuard
 import pygame
 
 from play import effects, events, ink
+from play.answers import Answered, NumberRead
 from play.classify import Classifier, Query
 from play.layout import Control, Layout, arrange, first_size
 from play.outside import Outside
@@ -97,9 +98,9 @@ class FrameTimes(NamedTuple):
     answer: float | None
 
 
-def _is_answer(event: events.Event) -> TypeGuard[events.Answered | events.NumberRead]:
+def _is_answer(event: events.Event) -> TypeGuard[Answered | NumberRead]:
     """Whether an event is what the network in use says."""
-    return isinstance(event, events.NumberRead) or (isinstance(event, events.Answered) and event.slot == 0)
+    return isinstance(event, NumberRead) or (isinstance(event, Answered) and event.slot == 0)
 
 
 class WindowSource:

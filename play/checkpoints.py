@@ -5,7 +5,7 @@ from typing import Any
 
 from digitjax import manifest, paths, runs
 from digitjax.errors import InputError
-from play.events import ModelInfo
+from play.answers import ModelInfo
 
 NO_DEFAULT = "has runs but no default"
 

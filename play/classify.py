@@ -7,10 +7,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from play import wire
-from play.events import (
+from play.answers import (
     Answered,
     DigitRead,
-    Event,
     Explained,
     FeatureMap,
     Filmed,
@@ -20,9 +19,9 @@ from play.events import (
     ModelInfo,
     ModelReady,
     ModelsListed,
-    Notice,
     NumberRead,
 )
+from play.events import Event, Notice
 from play.ink import Ink, Stroke
 from play.launch import Link
 from play.verdict import NOT_A_DIGIT, THRESHOLD

@@ -18,7 +18,15 @@ from pathlib import Path
 from digitjax import claim, paths, runs, steering
 from digitjax.errors import DigitjaxError, InputError
 from play import effects, studio, watching, wire
-from play.events import Event, HardListed, LessonTaught, Notice, RunsChanged, TeacherReady, Traced
+from play.events import (
+    Event,
+    HardListed,
+    LessonTaught,
+    Notice,
+    RunsChanged,
+    TeacherReady,
+    Traced,
+)
 from play.launch import Link, start_process
 
 LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0

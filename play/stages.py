@@ -6,7 +6,8 @@ What the network gets `digitjax.normalize` makes in the worker; here is only whe
 import functools
 from typing import NamedTuple
 
-from play.events import CANVAS, Answered
+from play.answers import Answered
+from play.events import CANVAS
 from play.ink import Ink, Stroke, bounds
 from play.state import JOURNEY_SECONDS, STAGES
 

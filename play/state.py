@@ -7,8 +7,8 @@ loop takes out and carries out (`play.app`); what comes of it returns as an even
 from typing import NamedTuple
 
 from play import gallery as galleries
+from play.answers import Answered, Explained, ModelInfo, NumberRead
 from play.effects import Effect
-from play.events import Answered, Explained, ModelInfo, NumberRead
 from play.ink import Ink
 from play.lesson import Lesson
 from play.score import Score

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from play.events import KeptStep
+from play.answers import KeptStep
 from play.ink import Ink, Stroke, count_points
 
 

@@ -1,8 +1,8 @@
 """What the time machine's sliders do, and what its events change. Pure."""
 
 from play import timeline
+from play.answers import Filmed, FramesListed
 from play.effects import Film, ShowStep
-from play.events import Filmed, FramesListed
 from play.state import PlayState, with_effect
 from play.timeline import Timeline
 

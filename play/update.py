@@ -6,29 +6,31 @@ from play import gallery as galleries
 from play import score as scores
 from play import scoring, teaching, training, travel, verdict
 from play.actions import key, press, scroll
+from play.answers import (
+    Answered,
+    Explained,
+    Filmed,
+    FramesListed,
+    ModelFailed,
+    ModelInfo,
+    ModelReady,
+    ModelsListed,
+    NumberRead,
+)
 from play.drawing import pen_down, pen_dropped, pen_move, pen_up, show
 from play.effects import Import, ListModels
 from play.events import (
-    Answered,
     Closed,
     Dropped,
     Event,
-    Explained,
     FilesListed,
-    Filmed,
     Focus,
-    FramesListed,
     HardListed,
     Hover,
     KeyPress,
     LessonTaught,
     Measured,
-    ModelFailed,
-    ModelInfo,
-    ModelReady,
-    ModelsListed,
     Notice,
-    NumberRead,
     PenDown,
     PenDropped,
     PenLost,

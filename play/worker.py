@@ -14,16 +14,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from digitjax.errors import DigitjaxError, InputError
-from play import checkpoints, film, wire
+from play import checkpoints, film, loading, wire
 from play.launch import Options
+from play.loading import Slot
 
 WATCH_SECONDS = 0.2
 """How often a run is looked at for a newer step."""
@@ -47,20 +47,6 @@ def main(requests: Connection, answers: Connection, options: Options) -> None:
     os._exit(0)  # the threads of JAX and Orbax have nothing left to say
 
 
-class Slot(NamedTuple):
-    """A network in use.
-
-    Attributes:
-        loaded: digitjax.checkpoint.LoadedModel.
-        reader: its compiled functions.
-        follow: whether newer steps of its run are taken.
-    """
-
-    loaded: Any
-    reader: Any
-    follow: bool
-
-
 class Worker:
     """The requests' loop."""
 
@@ -74,7 +60,7 @@ class Worker:
         self._settled: set[Any] = set()
         self._owed: tuple[dict, list[np.ndarray]] | None = None
         self._missing = False
-        self._ahead: tuple[Any, Any, threading.Thread] | None = None
+        self._loader = loading.Loader()
         self._inked = 0.0
         self._film: film.Film | None = None
         self._present: Slot | None = None
@@ -120,13 +106,13 @@ class Worker:
         steps, passed = checkpoints.first_steps(asked)  # before JAX: a sentence at once where there is none
         import jax
 
-        require_device(jax, self._options.device)
+        loading.require_device(jax, self._options.device)
         if self._options.cache is not None:
             compiled.use(self._options.cache)
         jax.monitoring.register_event_duration_secs_listener(self._count_compilation)
         for number, step in enumerate(steps):
             try:
-                self._prepare(step)
+                self._loader.prepare(step)
                 follow = asked is None or asked == runs.NEWEST or step.name != Path(asked).name
                 found = self._load(str(step), follow)
             except Exception as error:
@@ -141,47 +127,13 @@ class Worker:
                 self._send({"kind": "notice", "text": text})
             return
 
-    def _prepare(self, step: Path) -> None:
-        """Compiles the reading in a thread while the checkpoint's files are checked and read.
-
-        Tracing comes first: like the imports it holds the interpreter, which the compiler leaves alone.
-        """
-        import jax
-
-        from digitjax import runs
-        from digitjax.models import make_model
-        from play.reader import make_reader
-
-        with contextlib.suppress(Exception):  # whatever is wrong, loading will say it
-            config = runs.read_config(runs.run_of(step)).model
-            model = make_model(config)
-            params = jax.eval_shape(model.init, jax.eval_shape(jax.random.key, 0))
-            reader = make_reader(model, config)
-            lowered = reader.read.lower(params, *_dot())
-            thread = threading.Thread(target=_compile, args=(lowered,), name="compiler", daemon=True)
-            thread.start()
-            self._ahead = (config, reader, thread)
-
     def _count_compilation(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event.endswith("backend_compile_duration"):
             self._compiled += 1
 
     def _load(self, path: str, follow: bool) -> Slot:
-        from digitjax.checkpoint import load_model
-        from play.reader import make_reader, same_kind
-
-        loaded = load_model(path)
-        for other in list(self._slots.values()):  # `_take` may change them meanwhile
-            if same_kind(other.loaded.config, loaded.config):
-                return Slot(loaded, other.reader, follow)
-        config, reader, compiler = self._ahead or (None, None, None)
-        if reader is None or config != loaded.config.model:
-            reader = make_reader(loaded.model, loaded.config.model)
-        if compiler is not None:
-            compiler.join()
-            self._ahead = None
-        np.asarray(reader.read(loaded.params, *_dot()))
-        return Slot(loaded, reader, follow)
+        others = list(self._slots.values())  # `_take` may change them meanwhile
+        return self._loader.load(path, follow, others)
 
     def _serve(self, header: dict, arrays: list[np.ndarray]) -> None:
         match header["kind"]:
@@ -382,7 +334,7 @@ class Worker:
         for _, slot in sorted(self._slots.items()):
             if slot.reader not in self._settled:
                 with contextlib.suppress(Exception):  # who asks for it is told
-                    for _ in _warm_up(slot.reader, slot.loaded.params):
+                    for _ in loading.warm_up(slot.reader, slot.loaded.params):
                         self._watch(seen)
                 self._settled.add(slot.reader)
         self._results.put(self._pay)
@@ -414,50 +366,3 @@ class Worker:
                 if int(newest.name) != slot.loaded.step:
                     found = self._load(str(newest), True)
                     self._results.put(functools.partial(self._take, number, found))
-
-
-def require_device(jax: Any, device: str) -> None:
-    """Sees to it that JAX has the device that was asked for.
-
-    Raises:
-        InputError: it has none that is usable here.
-    """
-    try:
-        jax.devices()
-    except (RuntimeError, AssertionError) as error:  # the latter without the plug-in
-        raise InputError(f"no {device.upper()} is usable here: leave out --device {device}") from error
-
-
-def _warm_up(reader: Any, params: Any) -> Iterator[None]:
-    """Compiles what the other screens need, one after another: stages off, explaining, whole numbers."""
-    ends, mask = _dot()
-    if reader.side == 28:
-        np.asarray(reader.read_staged(params, ends, mask, np.zeros(2, np.float32), np.ones(3, bool)))
-        yield
-    from play.explain import without_each
-
-    image = np.zeros((reader.side, reader.side), np.float32)
-    nothing, nowhere, _ = without_each([])
-    np.asarray(reader.explain(params, image, np.zeros(10, np.float32), nothing, nowhere).heat)
-    yield
-    from digitjax.numbers import BATCHES, SEGMENTS
-    from digitjax.types import Segments
-
-    for size in BATCHES:
-        ink = Segments(np.zeros((size, SEGMENTS, 4), np.float32), np.zeros((size, SEGMENTS), bool))
-        np.asarray(reader.number(params, ink).digits)
-        yield
-
-
-def _compile(lowered: Any) -> None:
-    with contextlib.suppress(Exception):  # the first call says it
-        lowered.compile()
-
-
-def _dot() -> tuple[np.ndarray, np.ndarray]:
-    """Ink to warm up with, packed."""
-    from digitjax.segments import MAX_SEGMENTS
-
-    ends, mask = np.zeros((MAX_SEGMENTS, 4), np.float32), np.zeros(MAX_SEGMENTS, bool)
-    ends[0], mask[0] = (0, 0, 3, 4), True
-    return ends, mask

@@ -56,7 +56,7 @@ OUTER = {"digitjax.cli", "digitjax.commands", "digitjax.loop", "digitjax.report"
 
 PLAY_OUTER = {"play.view", "play.app", "play.session"}
 """The window and what opens it."""
-NETWORK = {"play.reader", "play.worker", "digitjax.checkpoint", "digitjax.models"}
+NETWORK = {"play.reader", "play.loading", "play.worker", "digitjax.checkpoint", "digitjax.models"}
 """What the drawing program's window leaves to a process of its own."""
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from play.events import Answered, ModelInfo
+from play.answers import Answered, ModelInfo
 from play.layout import Rect
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT, Shown

@@ -4,7 +4,8 @@ import numpy as np
 import pygame
 
 from play import stages
-from play.events import CANVAS, Explained
+from play.answers import Explained
+from play.events import CANVAS
 from play.layout import Rect
 from play.state import PlayState
 from play.view.painter import Painter

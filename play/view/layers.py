@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pygame
 
-from play.events import FeatureMap
+from play.answers import FeatureMap
 from play.layout import Rect
 from play.view import parts
 from play.view.painter import Block, Painter

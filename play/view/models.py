@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from play.events import Answered, ModelInfo
+from play.answers import Answered, ModelInfo
 from play.layout import Control, Layout, Rect
 from play.places import Listing, gap_of, models_places
 from play.state import PlayState

@@ -1,6 +1,6 @@
 """Number: a line of digits on a wide canvas, each in its box, and what is read while it is written."""
 
-from play.events import DigitRead
+from play.answers import DigitRead
 from play.layout import Layout, Rect, from_canvas
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT, SURE

@@ -1,7 +1,7 @@
 """Time machine: the kept steps of the network in use on a slider, and the drawing's own time on another."""
 
 from play import timeline
-from play.events import KeptStep
+from play.answers import KeptStep
 from play.layout import Control, Layout, Rect
 from play.places import gap_of, wide_panel
 from play.stages import image_map

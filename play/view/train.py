@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from play import studio as studios
-from play.events import ModelInfo
+from play.answers import ModelInfo
 from play.layout import Control, Layout, Rect
 from play.places import gap_of, train_list, train_places
 from play.state import PlayState

@@ -9,7 +9,8 @@ import numpy as np
 import pygame
 
 from play import stages
-from play.events import CANVAS, Explained
+from play.answers import Explained
+from play.events import CANVAS
 from play.layout import Control, Layout, Rect
 from play.places import gap_of, wide_panel
 from play.state import PlayState

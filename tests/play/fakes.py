@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pygame
 
+from play.answers import Answered, ModelInfo, ModelReady, ModelsListed
 from play.app import Loop, VirtualClock, Window
 from play.classify import Query
-from play.events import Answered, Event, ModelInfo, ModelReady, ModelsListed
+from play.events import Event
 from play.outside import Outside
 from play.state import PlayState
 

@@ -15,7 +15,8 @@ from PIL import Image
 
 from play.state import PlayState
 from play.view.frame import Frame
-from tests.play.scenes import DIGITS, FOUR, number_strokes, scene
+from tests.play.drawings import DIGITS, FOUR, number_strokes
+from tests.play.scenes import scene
 
 REFERENCES = Path(__file__).parent / "references"
 README = Path(__file__).parents[2] / ".pictures"

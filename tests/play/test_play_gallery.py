@@ -8,24 +8,14 @@ import pygame
 from play import gallery, places
 from play.app import WindowSource
 from play.effects import Delete, Export, Import, ListFiles, Relabel
-from play.events import (
-    Dropped,
-    FilesListed,
-    KeyPress,
-    PenDown,
-    Press,
-)
+from play.events import Dropped, FilesListed, KeyPress, PenDown, Press
 from play.layout import arrange
 from play.update import update
 from play.view.frame import controls_of
+from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import Script, make_loop
-from tests.play.scenes import (
-    FILES,
-    FOUR,
-    entries,
-    scene,
-    strokes_events,
-)
+from tests.play.made_up import FILES, entries
+from tests.play.scenes import scene
 
 
 def test_wrong_ones_first_then_the_newest():

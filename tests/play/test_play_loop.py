@@ -13,9 +13,10 @@ import pytest
 from digitjax.runs import SHIPPED
 from digitjax.strokes import Drawing
 from play import ink, wire
+from play.answers import Answered, ModelReady
 from play.app import MANY_POINTS, WindowSource
 from play.classify import ProcessClassifier
-from play.events import Answered, Closed, Event, KeyPress, ModelReady, Notice, PenDown, PenMove, PenUp, Press
+from play.events import Closed, Event, KeyPress, Notice, PenDown, PenMove, PenUp, Press
 from play.launch import Link
 from play.layout import arrange, from_canvas
 from play.outside import SETTINGS, load_settings

@@ -7,26 +7,28 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from play import studio
 from play.actions import KEYS
+from play.answers import (
+    Explained,
+    FeatureMap,
+    Filmed,
+    FramesListed,
+    KeptStep,
+    ModelFailed,
+    ModelReady,
+    ModelsListed,
+)
 from play.events import (
     Card,
     Closed,
     Dropped,
-    Explained,
-    FeatureMap,
     FilesListed,
-    Filmed,
     Focus,
     FoundFile,
-    FramesListed,
     HardListed,
     Hover,
-    KeptStep,
     KeyPress,
     LessonTaught,
     Measured,
-    ModelFailed,
-    ModelReady,
-    ModelsListed,
     Notice,
     PenDown,
     PenDropped,

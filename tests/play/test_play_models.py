@@ -5,17 +5,10 @@ import pygame
 import pytest
 
 from play import places
+from play.answers import ModelFailed, ModelReady
 from play.app import WindowSource
 from play.effects import LoadModel, UnloadModel
-from play.events import (
-    KeyPress,
-    ModelFailed,
-    ModelReady,
-    Press,
-    RecordsListed,
-    Resize,
-    Scroll,
-)
+from play.events import KeyPress, Press, RecordsListed, Resize, Scroll
 from play.layout import arrange
 from play.state import PlayState
 from play.update import update
@@ -23,14 +16,8 @@ from play.view.frame import controls_of
 from play.view.theme import PALETTES
 from tests.play.fakes import make_loop
 from tests.play.looking import far, pixels, texts_on
-from tests.play.scenes import (
-    BROKEN,
-    CNN,
-    RUNS,
-    SMALL,
-    entries,
-    scene,
-)
+from tests.play.made_up import BROKEN, CNN, RUNS, SMALL, entries
+from tests.play.scenes import scene
 
 
 def test_runs_are_used_put_beside_and_removed():

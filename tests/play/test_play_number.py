@@ -8,20 +8,11 @@ import pygame
 import pytest
 
 from digitjax.strokes import Drawing
+from play.answers import DigitRead, NumberRead
 from play.app import WindowSource
 from play.classify import number_of
 from play.effects import Record
-from play.events import (
-    CANVAS,
-    DigitRead,
-    Event,
-    KeyPress,
-    NumberRead,
-    PenDown,
-    PenMove,
-    PenUp,
-    Press,
-)
+from play.events import CANVAS, Event, KeyPress, PenDown, PenMove, PenUp, Press
 from play.layout import arrange, from_canvas, to_canvas
 from play.replay import Replay
 from play.screens import SCREENS
@@ -30,8 +21,9 @@ from play.update import update
 from play.view.frame import Frame, controls_of
 from play.view.theme import PALETTES
 from tests.play import pictures
+from tests.play.drawings import FOUR, number_events, strokes_events
 from tests.play.fakes import FakeClassifier, Script, make_loop
-from tests.play.scenes import FOUR, drawn, number_events, scene, strokes_events
+from tests.play.scenes import drawn, scene
 
 SIZES = ((800, 600), (1280, 800), (3840, 2160), (600, 900), (320, 320))
 

@@ -20,8 +20,9 @@ from digitjax.segments import pack
 from digitjax.strokes import Drawing
 from digitjax.train import init_state
 from play import launch, wire, worker
+from play.answers import Answered, Explained, ModelFailed, ModelReady, ModelsListed
 from play.classify import ProcessClassifier, Query
-from play.events import Answered, Explained, ModelFailed, ModelReady, ModelsListed, PenDown, PenMove
+from play.events import PenDown, PenMove
 from play.ink import Stroke
 from play.reader import make_reader, reading
 from tests.play.fakes import make_loop

@@ -12,7 +12,9 @@ from play import effects, score, scores
 from play.events import Card, KeyPress, Notice, Press, ScoresListed, Taken
 from play.outside import Outside
 from play.update import update
-from tests.play.scenes import FOUR, answer, scene, strokes_events
+from tests.play.drawings import FOUR, strokes_events
+from tests.play.made_up import answer
+from tests.play.scenes import scene
 
 
 def written(state, said: int | None = None):

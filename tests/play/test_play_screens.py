@@ -7,18 +7,8 @@ import pygame
 import pytest
 
 from play.actions import KEYS
-from play.events import (
-    Answered,
-    Focus,
-    Hover,
-    KeyPress,
-    ModelReady,
-    PenDown,
-    PenUp,
-    Press,
-    Scroll,
-    Tick,
-)
+from play.answers import Answered, ModelReady
+from play.events import Focus, Hover, KeyPress, PenDown, PenUp, Press, Scroll, Tick
 from play.layout import arrange
 from play.screens import SCREENS
 from play.translate import next_focus
@@ -28,11 +18,8 @@ from play.view import painter as painters
 from play.view.frame import Frame, controls_of
 from tests.play import pictures
 from tests.play.looking import far, pixels, texts_on
-from tests.play.scenes import (
-    SCENES,
-    SMALL,
-    scene,
-)
+from tests.play.made_up import SMALL
+from tests.play.scenes import SCENES, scene
 
 SIZES = ((800, 600), (1280, 800), (3840, 2160), (600, 900))
 

@@ -8,16 +8,9 @@ import pygame
 import pytest
 
 from play import stages
+from play.answers import ModelReady
 from play.app import Loop
-from play.events import (
-    CANVAS,
-    Focus,
-    KeyPress,
-    ModelReady,
-    PenDown,
-    Press,
-    Tick,
-)
+from play.events import CANVAS, Focus, KeyPress, PenDown, Press, Tick
 from play.layout import Rect, arrange, from_canvas
 from play.state import JOURNEY_SECONDS, STAGES, PlayState
 from play.translate import Pointer, translate
@@ -26,15 +19,11 @@ from play.view.frame import Frame, controls_of
 from play.view.sees import label_places
 from play.view.theme import PALETTES
 from tests.play import pictures
+from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import Script, make_loop
 from tests.play.looking import pixels
-from tests.play.scenes import (
-    FOUR,
-    SMALL,
-    answer,
-    scene,
-    strokes_events,
-)
+from tests.play.made_up import SMALL, answer
+from tests.play.scenes import scene
 
 
 def test_stages_are_those_of_the_normaliser():

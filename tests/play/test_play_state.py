@@ -7,6 +7,7 @@ import pytest
 
 from play import verdict
 from play.actions import KEYS
+from play.answers import ModelFailed, ModelInfo, ModelReady, ModelsListed
 from play.effects import (
     Delete,
     Fullscreen,
@@ -24,10 +25,6 @@ from play.events import (
     Hover,
     KeyPress,
     Measured,
-    ModelFailed,
-    ModelInfo,
-    ModelReady,
-    ModelsListed,
     Notice,
     PenDown,
     PenDropped,

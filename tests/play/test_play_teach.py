@@ -8,11 +8,14 @@ import pytest
 from digitjax import runs
 from digitjax.runs import SHIPPED
 from play import effects, runner
+from play.answers import ModelReady
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
-from play.events import KeyPress, LessonTaught, ModelReady, Press, TeacherReady
+from play.events import KeyPress, LessonTaught, Press, TeacherReady
 from play.state import PlayState
 from play.update import update
-from tests.play.scenes import CNN, DIGITS, drawn, scene, strokes_events
+from tests.play.drawings import DIGITS, strokes_events
+from tests.play.made_up import CNN
+from tests.play.scenes import drawn, scene
 
 TAUGHT = LessonTaught("/runs/cnn-7-taught", "cnn-7-taught", (("taught", 1, 10, 10),), 4.0)
 

@@ -11,17 +11,20 @@ from digitjax import runs
 from digitjax.checkpoint import Saver, load_model, load_params
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.loop import fresh_state
-from play import launch, timeline, wire, worker
+from play import launch, loading, timeline, wire, worker
+from play.answers import Filmed, FramesListed, ModelReady
 from play.effects import Film, ShowStep
-from play.events import Filmed, Focus, FramesListed, KeyPress, ModelReady, PenDown, PenUp, Press
+from play.events import Focus, KeyPress, PenDown, PenUp, Press
 from play.ink import Stroke
 from play.layout import arrange
 from play.reader import make_reader
 from play.translate import Pointer, translate
 from play.update import update
 from play.view.frame import controls_of
+from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import Script, make_loop
-from tests.play.scenes import CNN, FOUR, SMALL, scene, strokes_events
+from tests.play.made_up import CNN, SMALL
+from tests.play.scenes import scene
 
 CONFIG = TrainConfig(model=ModelConfig(kind="mlp", hidden=(8,)))
 
@@ -152,7 +155,7 @@ def process(tmp_path):
     receive, send = multiprocessing.Pipe(duplex=False)
     made = worker.Worker(receive, send, launch.Options())
     loaded = load_model(run)
-    made._slots = {0: worker.Slot(loaded, make_reader(loaded.model, CONFIG.model), True)}
+    made._slots = {0: loading.Slot(loaded, make_reader(loaded.model, CONFIG.model), True)}
     yield made, run, receive
     receive.close()
     send.close()

@@ -14,11 +14,14 @@ from digitjax import claim, manifest, metrics, runs, steering
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.presets.registry import PRESETS, preset
 from play import effects, runner, studio, trace, watching
+from play.answers import ModelReady
 from play.effects import LoadModel, Start, Steer, Watch
-from play.events import HardListed, ModelReady, Notice, Press, RunsChanged, Traced
+from play.events import HardListed, Notice, Press, RunsChanged, Traced
 from play.studio import Recipe, RunSeen
 from play.update import update
-from tests.play.scenes import CNN, DIGITS, hard_digits, run_seen, scene
+from tests.play.drawings import DIGITS
+from tests.play.made_up import CNN, hard_digits, run_seen
+from tests.play.scenes import scene
 
 REPO = Path(__file__).parents[2]
 CONFIG = TrainConfig(

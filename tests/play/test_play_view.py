@@ -10,7 +10,8 @@ import pygame
 import pytest
 
 from play import view
-from play.events import KeyPress, ModelFailed, ModelReady, PenDown, PenMove, PenUp, Press, Tick
+from play.answers import ModelFailed, ModelReady
+from play.events import KeyPress, PenDown, PenMove, PenUp, Press, Tick
 from play.ink import Stroke
 from play.layout import Rect, arrange, first_size, from_canvas, hit, to_canvas
 from play.screens import SCREENS, About

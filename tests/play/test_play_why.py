@@ -6,12 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from play.events import (
-    Explained,
-    Focus,
-    Hover,
-    Press,
-)
+from play.answers import Explained
+from play.events import Focus, Hover, Press
 from play.layout import Rect, arrange, from_canvas
 from play.state import PlayState
 from play.update import update
@@ -20,16 +16,11 @@ from play.view import layers as layers_view
 from play.view import why as why_view
 from play.view.theme import PALETTES
 from tests.play import pictures
+from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import Script, make_loop
 from tests.play.looking import pixels, texts_on
-from tests.play.scenes import (
-    FOUR,
-    answer,
-    drawn,
-    explained,
-    scene,
-    strokes_events,
-)
+from tests.play.made_up import answer, explained
+from tests.play.scenes import drawn, scene
 
 
 def heated(value: float, theme: str = "dark") -> tuple[PlayState, np.ndarray]:

@@ -13,7 +13,7 @@ import pytest
 from digitjax import manifest, runs
 from digitjax.errors import InputError
 from play import checkpoints as listing
-from play import launch, wire, worker
+from play import launch, loading, wire, worker
 
 SHIPPED = runs.SHIPPED[1]
 
@@ -114,7 +114,7 @@ def test_the_same_run_in_both_slots_follows_its_new_step_in_both(checkpoints, mo
     run = copy_run(checkpoints / "cnn-1")
     process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
     loaded = types.SimpleNamespace(run=run, step=-1)
-    process._slots = {slot: worker.Slot(loaded, None, True) for slot in (0, 1)}
+    process._slots = {slot: loading.Slot(loaded, None, True) for slot in (0, 1)}
     monkeypatch.setattr(process, "_load", lambda path, follow: path)
     seen = {}
     process._watch(seen)
@@ -128,7 +128,7 @@ def test_a_step_whose_manifest_comes_after_its_folder_was_seen_is_taken(checkpoi
     process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
     first = runs.best_step(run)
     loaded = types.SimpleNamespace(run=run, step=int(first.name))
-    process._slots = {0: worker.Slot(loaded, None, True)}
+    process._slots = {0: loading.Slot(loaded, None, True)}
     asked = []
     monkeypatch.setattr(process, "_load", lambda path, follow: asked.append(path))
     seen = {}
@@ -195,7 +195,7 @@ def test_ink_is_answered_while_what_the_screen_asks_for_is_still_being_compiled(
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
     loaded = types.SimpleNamespace(params=None)
-    process._slots = {0: worker.Slot(loaded, reader, False)}
+    process._slots = {0: loading.Slot(loaded, reader, False)}
     ink = [np.array([[0.0, 0.0], [9.0, 9.0]]), np.array([2])]
 
     def ask(**header):
@@ -234,8 +234,8 @@ def test_newer_steps_are_looked_for_while_the_other_screens_are_compiled(checkpo
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
     loaded = types.SimpleNamespace(params=None)
-    process._slots = {0: worker.Slot(loaded, FakeReader(), True)}
-    monkeypatch.setattr(worker, "_warm_up", lambda *_: (done.append(name) for name in ("why", "number")))
+    process._slots = {0: loading.Slot(loaded, FakeReader(), True)}
+    monkeypatch.setattr(loading, "warm_up", lambda *_: (done.append(name) for name in ("why", "number")))
     monkeypatch.setattr(process, "_watch", lambda seen: done.append("looked"))
     process._settle({})
     gc.unfreeze()
@@ -250,7 +250,7 @@ def test_an_explanation_that_fails_is_a_notice_and_the_answer_stands(checkpoints
     reader.explain = fail
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
-    process._slots = {0: worker.Slot(types.SimpleNamespace(params=None), reader, False)}
+    process._slots = {0: loading.Slot(types.SimpleNamespace(params=None), reader, False)}
     process._settle({})
     gc.unfreeze()
     drain(process)
