@@ -5,7 +5,7 @@ each time bent and moved anew; the rest is replayed. All is compiled before the 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -97,10 +97,14 @@ class Teacher:
             self._parts(store_of(_blank(), config.geometry)), self._config, config.geometry
         )
         self._before = {name: self._score(params, one) for name, one in self._held_out.items()}
-        self._learn(_blank(), steps=2)
+        self._learn(_blank(), 2)
 
-    def teach(self, drawings: Sequence[Drawing]) -> Lesson:
+    def teach(self, drawings: Sequence[Drawing], at: Callable[[int, int], object] | None = None) -> Lesson:
         """A lesson of drawings whose words are digits; the network as it was given stays as it is.
+
+        Args:
+            drawings: what is taught.
+            at: is told, after every tenth step, how many are done, and of how many.
 
         Raises:
             InputError: there is no drawing, or one without a digit for its word.
@@ -112,12 +116,12 @@ class Teacher:
         taught = Source("taught", labels, tuple(str(n) for n in labels), ink=pack_all(drawings))
         mine = to_examples(taught, self._config.model.geometry)
         before = {"taught": self._score(self._params, mine), **self._before}
-        params = self._learn(taught, steps=STEPS)
+        params = self._learn(taught, STEPS, at)
         after = {"taught": self._score(params, mine)}
         after |= {name: self._score(params, one) for name, one in self._held_out.items()}
         return Lesson(params, before, after, time.monotonic() - begin)
 
-    def _learn(self, taught: Source, *, steps: int) -> Params:
+    def _learn(self, taught: Source, steps: int, at: Callable[[int, int], object] | None = None) -> Params:
         config = self._config
         batch_at = make_batches(
             self._parts(store_of(taught, config.model.geometry)),
@@ -130,6 +134,9 @@ class Teacher:
         state = state._replace(params=copy)
         for step in range(steps):
             state, _ = self._step(state, batch_at(step))
+            if at is not None and (step + 1) % 10 == 0:
+                jax.block_until_ready(state.step)
+                at(step + 1, steps)
         return _between(self._params, state.params)
 
     def _parts(self, store: Store) -> list[Part]:

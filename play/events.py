@@ -248,6 +248,13 @@ class TeacherReady(NamedTuple):
     error: str = ""
 
 
+class TeacherAt(NamedTuple):
+    """What the teacher of this run does just now, as a sentence."""
+
+    path: str
+    doing: str
+
+
 class LessonTaught(NamedTuple):
     """A network was taught.
 
@@ -306,6 +313,7 @@ Event = (
     | Traced
     | RunsChanged
     | TeacherReady
+    | TeacherAt
     | LessonTaught
     | ScoreSaved
     | ScoresListed

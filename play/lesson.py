@@ -14,10 +14,12 @@ class Lesson(NamedTuple):
     items: word and ink of each drawing, as a person has labelled them.
     status: "" (nothing asked), "warming", "ready", "teaching", "taught" or "failed".
     path: of the network that is taught.
+    doing: what its teacher does just now, or why there is none; "" where nothing is to be said.
     taught: what came of it, until it is kept or rolled back.
     """
 
     items: tuple[tuple[str, Ink], ...] = ()
     status: str = ""
     path: str = ""
+    doing: str = ""
     taught: LessonTaught | None = None

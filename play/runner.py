@@ -24,6 +24,7 @@ from play.events import (
     LessonTaught,
     Notice,
     RunsChanged,
+    TeacherAt,
     TeacherReady,
     Traced,
 )
@@ -245,6 +246,8 @@ class Runner:
                 header, _ = wire.unpack(link.answers.recv_bytes())
                 if header["kind"] == "ready":
                     self._events.put(TeacherReady(header["path"], header["error"]))
+                elif header["kind"] == "at":
+                    self._events.put(TeacherAt(header["path"], header["doing"]))
                 else:
                     rows = tuple(tuple(row) for row in header["rows"])
                     self._events.put(LessonTaught(header["path"], header["name"], rows, header["seconds"]))

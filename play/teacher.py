@@ -9,11 +9,12 @@ import datetime
 import os
 import signal
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from digitjax.errors import DigitjaxError
+from digitjax.errors import DigitjaxError, InputError
 from play import wire
 
 NICE = 10
@@ -31,9 +32,12 @@ def main(requests: Connection, answers: Connection, checkpoint: str, mine: str) 
     def send(header: dict) -> None:
         answers.send_bytes(wire.pack(header))
 
+    def say(doing: str) -> None:
+        send({"kind": "at", "path": checkpoint, "doing": doing})
+
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, OSError):
         try:
-            lessons = _Lessons(checkpoint, Path(mine))
+            lessons = _Lessons(checkpoint, Path(mine), say)
             send({"kind": "ready", "path": checkpoint, "error": ""})
             while True:
                 header, _ = wire.unpack(requests.recv_bytes())
@@ -51,29 +55,39 @@ def main(requests: Connection, answers: Connection, checkpoint: str, mine: str) 
 class _Lessons:
     """A network, its teacher, and where what it learns is written."""
 
-    def __init__(self, checkpoint: str, mine: Path) -> None:
+    def __init__(self, checkpoint: str, mine: Path, say: Callable[[str], None]) -> None:
+        if not Path(checkpoint).is_dir():
+            raise InputError(f"{checkpoint} is gone: choose another network in Models, or put it back")
+        say("Warming up: reading the network …")
         from digitjax import compiled
         from digitjax.checkpoint import load_model
         from digitjax.teach import Teacher
 
         if (folder := compiled.folder()) is not None:  # the second time it is warm within seconds
             compiled.use(folder)
-        self._loaded = load_model(checkpoint)
-        self._teacher = Teacher(
-            self._loaded.config.model,
-            self._loaded.params,
-            _replay(self._loaded),
-            _held_out(self._loaded, mine),
-        )
+        self._loaded, self._say = load_model(checkpoint), say
+        say("Warming up: reading what it is to keep …")
+        replay, held_out = _replay(self._loaded), _held_out(self._loaded, mine)
+        say("Warming up: compiling …")
+        self._teacher = Teacher(self._loaded.config.model, self._loaded.params, replay, held_out)
 
     def give(self, drawings: list[dict]) -> dict:
         """A lesson; the taught network is written as a run beside the old one."""
         from digitjax.strokes import from_json
 
-        lesson = self._teacher.teach([from_json(one) for one in drawings])
-        run = self._write(lesson)
+        lesson = self._teacher.teach([from_json(one) for one in drawings], self._at)
+        try:
+            run = self._write(lesson)
+        except OSError as error:
+            where = error.filename or "The taught network's folder"
+            raise InputError(
+                f"{where} cannot be written ({error.strerror or error}): make room or make it writable"
+            ) from None
         rows = [[name, *lesson.before[name], lesson.after[name].right] for name in lesson.before]
         return {"kind": "taught", "path": str(run), "name": run.name, "rows": rows, "seconds": lesson.seconds}
+
+    def _at(self, step: int, steps: int) -> None:
+        self._say(f"It is learning: {100 * step // steps} % …")
 
     def _write(self, lesson: Any) -> Path:
         import jax.numpy as jnp

@@ -2,7 +2,7 @@
 
 from play.drawing import pen_up
 from play.effects import BinRun, LoadModel, Teach, WarmTeacher
-from play.events import LessonTaught, TeacherReady
+from play.events import LessonTaught, TeacherAt, TeacherReady
 from play.ink import Ink
 from play.lesson import MOST, Lesson
 from play.state import PlayState, await_run, say, with_effect
@@ -13,14 +13,15 @@ def opened(state: PlayState) -> PlayState:
     model, lesson = state.models[0], state.lesson
     if model is None or lesson.taught is not None:
         return state
-    lesson = lesson._replace(status="warming", path=model.path)
+    lesson = lesson._replace(status="warming", path=model.path, doing="")
     return with_effect(state._replace(lesson=lesson), WarmTeacher(model.path))
 
 
 def left(state: PlayState) -> PlayState:
     """The teacher goes; the lesson stays as it is."""
     status = state.lesson.status if state.lesson.taught is not None else ""
-    return with_effect(state._replace(lesson=state.lesson._replace(status=status)), WarmTeacher(""))
+    lesson = state.lesson._replace(status=status, doing="")
+    return with_effect(state._replace(lesson=lesson), WarmTeacher(""))
 
 
 def labelled(state: PlayState, word: str, ink: Ink) -> PlayState:
@@ -38,7 +39,7 @@ def press(state: PlayState, what: str) -> PlayState:
     """A control was activated; nonsense changes nothing."""
     lesson = state.lesson
     if what == "go" and lesson.items and lesson.status == "ready":
-        state = pen_up(state)._replace(lesson=lesson._replace(status="teaching"))
+        state = pen_up(state)._replace(lesson=lesson._replace(status="teaching", doing=""))
         return with_effect(state, Teach(lesson.path, lesson.items))
     if what == "forget" and lesson.items and lesson.status != "teaching":
         return state._replace(lesson=lesson._replace(items=lesson.items[:-1]))
@@ -64,8 +65,16 @@ def ready(state: PlayState, event: TeacherReady) -> PlayState:
     if event.path != lesson.path or lesson.status not in ("warming", "teaching", "failed"):
         return state
     status = "failed" if event.error else "ready"
-    state = state._replace(lesson=lesson._replace(status=status))
+    state = state._replace(lesson=lesson._replace(status=status, doing=event.error))
     return say(state, event.error) if event.error else state
+
+
+def at(state: PlayState, event: TeacherAt) -> PlayState:
+    """The teacher says how far it is."""
+    lesson = state.lesson
+    if event.path != lesson.path or lesson.status not in ("warming", "teaching"):
+        return state
+    return state._replace(lesson=lesson._replace(doing=event.doing))
 
 
 def taught(state: PlayState, event: LessonTaught) -> PlayState:
@@ -73,5 +82,5 @@ def taught(state: PlayState, event: LessonTaught) -> PlayState:
     lesson = state.lesson
     if lesson.status != "teaching":
         return state
-    state = state._replace(lesson=lesson._replace(status="taught", taught=event))
+    state = state._replace(lesson=lesson._replace(status="taught", doing="", taught=event))
     return with_effect(await_run(state, 0, event.path), LoadModel(event.path, 0))

@@ -44,6 +44,7 @@ from play.events import (
     ScoreSaved,
     ScoresListed,
     Scroll,
+    TeacherAt,
     TeacherReady,
     Tick,
     Traced,
@@ -131,6 +132,8 @@ def update(state: PlayState, event: Event) -> PlayState:
             return scoring.listed(state, event)
         case TeacherReady():
             return teaching.ready(state, event)
+        case TeacherAt():
+            return teaching.at(state, event)
         case LessonTaught():
             return teaching.taught(state, event)
         case RunsChanged():

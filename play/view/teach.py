@@ -14,7 +14,7 @@ from play.view.screen import Screen
 NAMES = {"taught": "this lesson", "mine": "my drawings"}
 SAID = {
     "": ("There is no network to teach: choose one in Models.",),
-    "warming": ("The teacher is getting ready; draw already.", "Getting ready."),
+    "warming": ("Warming up …; draw already.", "Warming up …"),
     "ready": ("Draw what it misreads and press what it is.", "Draw, then press its digit."),
     "teaching": ("It is learning …",),
     "failed": ("The teacher has ended.",),
@@ -109,6 +109,8 @@ def _lesson_block(lesson: Lesson, rect: Rect, loading: bool) -> Block:
     texts = LOADING if loading and not lesson.status else SAID.get(lesson.status, ("",))
     if count and lesson.status == "ready":
         texts = (f"{count} in the lesson. Ten of a kind are plenty.", f"{count} in the lesson.")
+    if lesson.doing:
+        texts = (lesson.doing, *texts)
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette

@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from digitjax import runs
+from digitjax.errors import InputError
 from digitjax.runs import SHIPPED
-from play import effects, runner
+from play import effects, runner, teacher
 from play.answers import ModelReady
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
-from play.events import KeyPress, LessonTaught, Press, TeacherReady
+from play.events import KeyPress, LessonTaught, Press, TeacherAt, TeacherReady
+from play.layout import arrange
 from play.state import PlayState
 from play.update import update
+from play.view import teach
 from tests.play.drawings import DIGITS, strokes_events
 from tests.play.made_up import CNN
 from tests.play.scenes import drawn, scene
@@ -75,6 +78,35 @@ def test_a_teacher_that_ends_is_said_and_started_again():
     assert events_of(state, ModelReady(CNN)).lesson == state.lesson
     early = events_of(PlayState(), Press("screen:teach"), ModelReady(CNN))
     assert early.lesson.status == "warming" and early.effects[-1] == WarmTeacher(CNN.path)
+
+
+def shown(state) -> tuple[str, ...]:
+    """What the lesson's card says, longest first."""
+    _, _, card = teach.blocks(state, arrange(state))
+    return card.key[-1]  # pyright: ignore
+
+
+def test_what_the_teacher_does_is_said_until_it_is_done():
+    state = scene("teach-begin")
+    assert "Warming up …" in shown(state)
+    going = events_of(state, TeacherAt(CNN.path, "Warming up: compiling …"), TeacherAt("/other", "no"))
+    assert shown(going)[0] == "Warming up: compiling …"
+    ready = events_of(going, TeacherReady(CNN.path), KeyPress("4"), Press("teach:go"))
+    assert shown(ready)[0] == "It is learning …"
+    learning = events_of(ready, TeacherAt(CNN.path, "It is learning: 40 % …"))
+    assert shown(learning)[0] == "It is learning: 40 % …"
+    assert events_of(learning, TAUGHT).lesson.doing == ""
+    assert events_of(learning, Press("screen:draw")).lesson.doing == ""
+
+
+def test_a_network_that_is_gone_is_named_with_the_remedy(tmp_path):
+    gone = tmp_path / "cnn-9"
+    with pytest.raises(InputError, match="cnn-9 is gone: choose another network in Models") as caught:
+        teacher._Lessons(str(gone), tmp_path / "drawings.ndjson", lambda doing: None)
+    state = events_of(scene("teach-begin"), TeacherReady(CNN.path, str(caught.value)))
+    assert shown(state)[0] == str(caught.value) == state.notice
+    again = events_of(state, Press("teach:again"))
+    assert "Warming up …" in shown(again) and again.lesson.doing == ""
 
 
 @pytest.mark.slow
