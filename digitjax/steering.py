@@ -77,7 +77,7 @@ def ask(run: Path, name: str, value: float | None = None) -> None:
     require(name, value)
     if not claim.is_held(run):
         raise InputError(f"nobody trains in {run}: start it with `digitjax train --out {run} --resume`")
-    number = f"{time.time_ns():020}-{uuid.uuid4().hex[:12]}"
+    number = f"{_after_those_that_wait(run):020}-{uuid.uuid4().hex[:12]}"
     try:
         (run / REQUESTS).mkdir(exist_ok=True)
         body = {name: True if value is None else float(value), "id": number}
@@ -86,6 +86,12 @@ def ask(run: Path, name: str, value: float | None = None) -> None:
         raise InputError(
             f"{run / REQUESTS} cannot be written ({error.strerror}): make room or make it writable"
         ) from None
+
+
+def _after_those_that_wait(run: Path) -> int:
+    """The time in nanoseconds, or later than it is by a clock that was turned back since the last request."""
+    waiting = [path.name.partition("-")[0] for path in _request_files(run)]
+    return max([time.time_ns(), *(int(number) + 1 for number in waiting if number.isdecimal())])
 
 
 def forget_commands(run: Path) -> None:

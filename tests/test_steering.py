@@ -265,3 +265,12 @@ def test_a_request_is_refused_before_it_is_made(tmp_path, monkeypatch, capsys):
         assert [one.get("learning_rate") for one in asked] == [0.02, None] and asked[1]["stop"] is True
         steering.forget_commands(run)
         assert len(list((run / steering.REQUESTS).iterdir())) == 1
+
+
+def test_requests_are_taken_in_their_order_though_the_clock_was_turned_back(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    with claim.new_run(CONFIG, run):
+        for now, value in ((2_000_000_000, 0.1), (1_000_000_000, 0.2), (1_500_000_000, 0.3)):
+            monkeypatch.setattr(steering.time, "time_ns", lambda now=now: now * 10**9)
+            steering.ask(run, "learning_rate", value)
+        assert [change.value for change in Steering(run, 0, print).take(1)] == [0.1, 0.2, 0.3]
