@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from digitjax.errors import InputError
@@ -172,11 +171,3 @@ def inks_to_images(segments: Segments, geometry: str = "mnist28") -> Float[Array
     return jax.vmap(lambda one: ink_to_image(one, geometry))(
         Segments(jnp.asarray(segments.ends), jnp.asarray(segments.mask))
     )
-
-
-def centre_pixels(image: Float[Array | np.ndarray, "28 28"]) -> Float[Array, "28 28"]:
-    """Moves an image by whole pixels so that its mass lies on index 14 +- 0.5; what leaves is cut off."""
-    image = jnp.asarray(image)
-    shift = jnp.round(CENTRE - centre_of_mass(image)).astype(jnp.int32)
-    padded = jnp.pad(image, 28)
-    return jax.lax.dynamic_slice(padded, (28 - shift[1], 28 - shift[0]), (28, 28))

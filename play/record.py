@@ -248,17 +248,6 @@ def entry_of(number: int, record: dict) -> RecordEntry:
     )
 
 
-def ink_of(record: dict) -> Ink:
-    """The ink of a line of the file, for those who want to draw it again."""
-    from play.ink import Stroke
-
-    strokes = []
-    for x, y, *rest in record["drawing"]:
-        times = tuple(t / 1000 for t in rest[0]) if rest else (0.0,) * len(x)
-        strokes.append(Stroke(tuple(zip(x, y, strict=True)), times))
-    return tuple(strokes)
-
-
 def _fitted(strokes: list) -> tuple:
     from play.ink import Stroke
 

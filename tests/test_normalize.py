@@ -15,7 +15,6 @@ from digitjax.normalize import (
     UCI_PEN_RADIUS,
     bounding_box,
     centre_of_mass,
-    centre_pixels,
     count_blocks,
     fit_ink,
     fit_to_box,
@@ -204,15 +203,6 @@ def test_fixed_shapes_are_traced_once():
     for end in (1.0, 2.0, 50.0):
         draw(segments_of([0, 0, end, 3], [end, 3, 1, 9]))
     assert len(traces) == 1
-
-
-@pytest.mark.parametrize("rows", [slice(0, 9), slice(12, 26)])
-def test_whole_pixel_shift_brings_the_mass_to_14(rows):
-    image = np.zeros((28, 28), np.float32)
-    image[rows, 3:10] = np.random.default_rng(0).random((len(range(28)[rows]), 7))
-    moved = np.asarray(centre_pixels(image))
-    assert moved.sum() == pytest.approx(image.sum(), rel=1e-5)
-    assert np.abs(np.asarray(centre_of_mass(jnp.asarray(moved))) - 14).max() <= 0.5
 
 
 def test_uci_blocks_are_counted():

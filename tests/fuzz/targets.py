@@ -46,13 +46,12 @@ def drawings(data: bytes, folder: Path) -> None:
 
 def recorded(data: bytes, folder: Path) -> None:
     """The drawing program's own file: shown, relabelled, deleted from, exported, mended."""
-    from play.record import Recorder, RecordError, ink_of
+    from play.record import Recorder, RecordError
 
     recorder = Recorder(folder)
     recorder.path.write_bytes(data)
     entries = recorder.entries()
-    for record in recorder.records():
-        ink_of(record)
+    assert len(recorder.records()) == len(entries)
     for entry in entries[:1]:
         with contextlib.suppress(RecordError):  # a field beside the drawing that JSON cannot say: 1e999
             recorder.relabel(entry.key, "7")
