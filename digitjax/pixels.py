@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
-from scipy import ndimage
 
 from digitjax.normalize import BOX, CENTRE, PEN_RADIUS, UCI_PEN_RADIUS, geometry_shape
 
@@ -127,6 +126,8 @@ class StrokeWidth(NamedTuple):
 
 def stroke_width(bitmap: Bool[np.ndarray, "rows columns"]) -> StrokeWidth:
     """Width of the pen; zeros without ink."""
+    from scipy import ndimage  # a quarter of a second that MNIST's own pictures have no use for
+
     padded = np.pad(bitmap, 1)
     if not padded.any():
         return StrokeWidth(0.0, 0.0)
@@ -142,6 +143,8 @@ def correct_width(
 
     Thinner: eroded, but the middle of every stroke stays. Thicker: dilated. Both by Euclidean distance.
     """
+    from scipy import ndimage  # as above
+
     bitmap = ink >= 0.5
     if not bitmap.any():
         return ink
