@@ -4,6 +4,7 @@ from play import gallery as galleries
 from play import layout, places, scoring, teaching, training, travel, verdict
 from play.drawing import change_sheet, pen_up, redo, replace_ink, undo
 from play.effects import (
+    FollowRuns,
     Fullscreen,
     ListModels,
     ListRecords,
@@ -54,6 +55,8 @@ KEYS = {
     **{str(digit): f"label:{digit}" for digit in range(10)},
 }
 """Keys and the actions that they stand for; a control has the action's name too."""
+LISTING = ("models", "train")
+"""Screens with a list of runs, which is kept up to date as long as one of them is open."""
 ON_CANVAS = ("undo", "redo", "clear", "other-tool", "pen-smaller", "pen-bigger")
 """What nobody should do to a canvas that is out of sight."""
 
@@ -138,9 +141,7 @@ def press(state: PlayState, action: str) -> PlayState:
             names = tuple(SCREENS)
             return _to_screen(state, names[(names.index(state.screen) + step) % len(names)])
         case "label" | "save" if SCREENS[state.screen].wide:
-            return say(
-                state, "A whole number is read, not saved: to save a digit, draw it on the Draw screen."
-            )
+            return say(state, f"{layout.NOT_SAVED}.")
         case "label" if argument in verdict.WORDS:
             return _label(state, argument)._replace(saving=False)
         case "save":
@@ -158,7 +159,7 @@ def press(state: PlayState, action: str) -> PlayState:
         case "scroll" if argument in ("up", "down"):
             return scroll(state, -1.0 if argument == "up" else 1.0)
         case "model" | "second":
-            return _choose_model(state, argument, 0 if name == "model" else 1)
+            return _choose_model(training.unsure(state), argument, 0 if name == "model" else 1)
         case "teach" if state.screen == "teach":
             return teaching.press(state, argument)
         case "score" if state.screen == "score":
@@ -198,13 +199,15 @@ def _to_screen(state: PlayState, screen: str) -> PlayState:
         return state
     if state.screen == "time":
         state = travel.left(state)
-    wide = SCREENS[state.screen].wide
+    wide, listed = SCREENS[state.screen].wide, state.screen in LISTING
     if state.screen == "teach":
         state = teaching.left(state)
     state = pen_up(state)._replace(
         screen=screen, focus=None, hover=None, help=False, saving=False, journey=None
     )
     state = state._replace(gallery=state.gallery._replace(files=None))
+    if (screen in LISTING) != listed:
+        state = with_effect(state, FollowRuns(not listed))
     if SCREENS[screen].wide != wide:
         state = change_sheet(state)
     if screen == "why":

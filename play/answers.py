@@ -17,6 +17,7 @@ class Answered(NamedTuple):
         fit: scale and offset (x, y) from canvas units to the image's pixels, None without ink.
         slot: 0 for the network in use, 1 for the one beside it.
         ms: from ink to probabilities, inside the worker.
+        step: of the network that answers, None where that is not known.
     """
 
     revision: int
@@ -27,6 +28,7 @@ class Answered(NamedTuple):
     fit: tuple[float, float, float] | None = None
     slot: int = 0
     ms: float = 0.0
+    step: int | None = None
 
     @property
     def refused(self) -> bool:

@@ -287,10 +287,10 @@ class Loop:
         points = ink.count_points(state.strokes)
         if state.pen_down and abs(points - self._asked_points) * PART < points - MANY_POINTS:
             return  # else very long ink costs the square of its length
-        film = state.screen == "time" and not state.pen_down
-        why = state.screen in ("why", "time")
-        wide = SCREENS[state.screen].wide
-        if self.classifier.ask(Query(state.revision, state.strokes, state.off, why, film, wide)):
+        why, wide = state.screen in ("why", "time"), SCREENS[state.screen].wide
+        back = state.screen == "time" and not state.pen_down
+        film = back and state.timeline.said_ink is not state.strokes
+        if self.classifier.ask(Query(state.revision, state.strokes, state.off, why, film, wide, back)):
             self._asked, self._asked_points, self._asked_at = state.revision, points, begin
 
     def _layout(self) -> Layout:

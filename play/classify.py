@@ -39,6 +39,7 @@ class Query(NamedTuple):
         off: stages of the normaliser that are left out.
         why: whether an explanation is wanted too.
         film: whether all steps that are loaded (`Classifier.film`) are asked too.
+        together: whether the answer waits for its explanation, so that both are seen at once.
         number: whether it is a whole number, to be answered by `NumberRead` alone.
     """
 
@@ -48,6 +49,7 @@ class Query(NamedTuple):
     why: bool = False
     film: bool = False
     number: bool = False
+    together: bool = False
 
 
 class Classifier(Protocol):
@@ -109,7 +111,7 @@ class ProcessClassifier:
             return False
         points, lengths = self._packed(query.strokes)
         header = {"kind": "ink", "revision": query.revision, "off": sorted(query.off)}
-        header |= {"why": query.why, "film": query.film, "number": query.number}
+        header |= {"why": query.why, "film": query.film, "number": query.number, "together": query.together}
         self._due = self._send(header, points, lengths)
         return self._due
 
@@ -235,6 +237,7 @@ def answer_of(header: dict, vector: np.ndarray) -> Answered:
         fit,
         header["slot"],
         header["ms"],
+        header["step"],
     )
 
 

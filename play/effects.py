@@ -111,6 +111,12 @@ class Watch(NamedTuple):
     path: str
 
 
+class FollowRuns(NamedTuple):
+    """Tell when a run in the checkpoints folder comes, goes or has a new step; or do not any more."""
+
+    on: bool
+
+
 class CopyRun(NamedTuple):
     """Copy a run under another name."""
 
@@ -185,6 +191,7 @@ Effect = (
     | Start
     | Steer
     | Watch
+    | FollowRuns
     | CopyRun
     | BinRun
     | Trace

@@ -272,7 +272,7 @@ class LessonTaught(NamedTuple):
 
 
 class RunsChanged(NamedTuple):
-    """A run was copied, put into the bin or has finished."""
+    """A run has come, gone, finished or has a new step: the list of runs is to be read anew."""
 
 
 class Notice(NamedTuple):

@@ -3,12 +3,13 @@
 No pygame, so that the translator, the views and the tests agree about every place.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from play.events import CANVAS
 from play.screens import SCREENS
-from play.state import PlayState
+from play.state import PENS, PlayState
 
 TEXT_SCALE = {"small": 0.85, "normal": 1.0, "large": 1.25}
 SMALLEST = 320
@@ -17,6 +18,20 @@ TAB = 4.6
 """Width of a tab, in texts, below which the tabs stand in two rows."""
 BARS = 80
 """Pixels of a small screen that are left to the desktop's bars."""
+NOTHING = "Nothing is drawn yet"
+NOT_SAVED = "A whole number is read, not saved: to save a digit, draw it on the Draw screen"
+"""In a drawings file a word other than 0 to 9 counts as no digit."""
+TOOLS = (
+    ("undo", "Undo", "↶", "Z", "Undo", "There is nothing to undo"),
+    ("redo", "Redo", "↷", "Y", "Redo", "There is nothing to redo"),
+    ("clear", "Clear", "✕", "C", "Clear the canvas", NOTHING),
+    ("pen", "Pen", "✎", "E", "Pen", ""),
+    ("eraser", "Erase", "◧", "E", "Eraser", ""),
+    ("pen-smaller", "Thin", "•", "[", "Thinner pen", "The pen is at its thinnest"),
+    ("pen-bigger", "Thick", "●", "]", "Thicker pen", "The pen is at its thickest"),
+    ("save", "Save", "↧", "S", "Save the drawing as …", NOTHING),
+)
+"""Action, label, sign, key, what it does, and why it may not."""
 
 
 class Rect(NamedTuple):
@@ -64,6 +79,16 @@ class Rect(NamedTuple):
         """Equal columns that fill it."""
         return tuple(_part(self, i, count, gap, True) for i in range(count))
 
+    def labelled(self, labels: Sequence[str], gap: int = 0) -> tuple["Rect", ...]:
+        """Columns that fill it, a longer label's the wider one."""
+        ends = [0, *itertools.accumulate(len(label) + 2 for label in labels)]
+        room = max(0, self.w - gap * (len(labels) - 1))
+        edges = [end * room // ends[-1] for end in ends]
+        return tuple(
+            Rect(self.x + edges[i] + i * gap, self.y, edges[i + 1] - edges[i], self.h)
+            for i in range(len(labels))
+        )
+
     def rows(self, count: int, gap: int = 0) -> tuple["Rect", ...]:
         """Equal rows that fill it."""
         return tuple(_part(self, i, count, gap, False) for i in range(count))
@@ -80,6 +105,7 @@ class Control(NamedTuple):
         hint: the key that does the same.
         slides: it follows the pointer from left to right (`Press("ACTION=PART")`), and the arrow keys.
         tip: what it does, said in the status line while it is pointed at.
+        why: what is said instead where it is not enabled: why, or what would change that.
         on: it is the chosen one, or switched on.
         enabled: it would do something.
         own: its screen paints it, with focus and pointer.
@@ -97,6 +123,14 @@ class Control(NamedTuple):
     plate: bool = False
     tip: str = ""
     slides: bool = False
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is said of it while it is pointed at, with its key."""
+        if not self.enabled:
+            return self.why
+        return f"{self.tip}  ({self.hint})" if self.tip and self.hint else self.tip
 
 
 class Layout(NamedTuple):
@@ -227,9 +261,12 @@ def _controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     across = -(-len(SCREENS) // rows)
     tabs = tabs._replace(w=min(tabs.w, round(layout.text * 9 * across)))
     places = [place for row in tabs.rows(rows, gap) for place in row.columns(across, gap)]
+    titles = [_title(name, rect.w, layout.text) for name, rect in zip(SCREENS, places, strict=False)]
+    if rows == 1:
+        places = tabs.labelled(titles, gap)
     controls = [
-        Control(f"screen:{name}", rect, _title(name, rect.w, layout.text), on=state.screen == name)
-        for name, rect in zip(SCREENS, places, strict=False)
+        Control(f"screen:{name}", rect, title, on=state.screen == name)
+        for name, title, rect in zip(SCREENS, titles, places, strict=False)
     ]
     corner = Rect(header.right - small, header.y, small, square).columns(5, gap)
     numbers = "Numbers: milliseconds to the answer and of a frame"
@@ -268,23 +305,21 @@ def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:
         places = Rect(tools.x, tools.y, tools.w, 8 * height + 7 * gap).rows(8, gap)
     else:
         places = tools.columns(8, gap)
-    pen = state.settings.pen
+    some, wide, pen = bool(state.strokes), SCREENS[state.screen].wide, state.settings.pen
+    able = {"undo": bool(state.past), "redo": bool(state.future), "clear": some, "save": some and not wide}
+    able |= {"pen-smaller": pen > 0, "pen-bigger": pen < len(PENS) - 1}
+    on = {"pen": state.tool == "pen", "eraser": state.tool == "eraser", "save": state.saving}
     return [
-        Control("undo", places[0], "Undo", "↶", "Z", enabled=bool(state.past), tip="Undo"),
-        Control("redo", places[1], "Redo", "↷", "Y", enabled=bool(state.future), tip="Redo"),
-        Control("clear", places[2], "Clear", "✕", "C", enabled=bool(state.strokes), tip="Clear the canvas"),
-        Control("pen", places[3], "Pen", "✎", "E", on=state.tool == "pen", tip="Pen"),
-        Control("eraser", places[4], "Erase", "◧", "E", on=state.tool == "eraser", tip="Eraser"),
-        Control("pen-smaller", places[5], "Thin", "•", "[", enabled=pen > 0, tip="Thinner pen"),
-        Control("pen-bigger", places[6], "Thick", "●", "]", enabled=pen < 4, tip="Thicker pen"),
         Control(
-            "save",
-            places[7],
-            "Save",
-            "↧",
-            "S",
-            on=state.saving,
-            enabled=bool(state.strokes),
-            tip="Save the drawing as …",
-        ),
+            action,
+            rect,
+            label,
+            icon,
+            hint,
+            on=on.get(action, False),
+            enabled=able.get(action, True),
+            tip=tip,
+            why=NOT_SAVED if action == "save" and wide else why,
+        )
+        for rect, (action, label, icon, hint, tip, why) in zip(places, TOOLS, strict=True)
     ]

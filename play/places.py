@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from play.layout import Layout, Rect
+from play.layout import Control, Layout, Rect
 from play.state import PlayState
-from play.studio import TABS
+from play.studio import TABS, TITLES
 
 
 class Listing(NamedTuple):
@@ -110,7 +110,7 @@ def train_places(layout: Layout) -> TrainPlaces:
         below = Rect(panel.x, body.bottom + gap, panel.w, status + gap + button)
     return TrainPlaces(
         answer,
-        tabs.columns(len(TABS), max(2, gap // 2)),
+        tabs.labelled([TITLES[tab] for tab in TABS], max(2, gap // 2)),
         body,
         below.top(max(0, below.h - button - gap)),
         below.below(max(0, below.h - button)),
@@ -173,6 +173,17 @@ def listing(rect: Rect, layout: Layout, row: int, columns: int, count: int, firs
         start = (first + line) * columns
         cells += [(start + i, across[i]) for i in range(min(columns, count - start))]
     return Listing(heading, tuple(cells), first, limit, columns, up, down)
+
+
+def scroll_controls(found: Listing) -> tuple[Control, ...]:
+    """The arrows of a list; none where all of it is in sight."""
+    if not found.limit:
+        return ()
+    up, down = found.first > 0, found.first < found.limit
+    return (
+        Control("scroll:up", found.up, "▲", enabled=up, tip="Up", why="This is the top"),
+        Control("scroll:down", found.down, "▼", enabled=down, tip="Down", why="This is the end"),
+    )
 
 
 def gap_of(layout: Layout) -> int:

@@ -1,15 +1,12 @@
-"""Trainings: started in processes of their own, steered and watched through their folders.
+"""Trainings: started in processes of their own (`play.trainer`), steered and watched through their folders.
 
-The trainer is the ordinary `digitjax train`, nicer than the window, in a session of its own: it goes on when
-the window is closed or dies, and the window when it does. What touches the disk is done in one thread.
+A trainer goes on when the window is closed or dies, and the window when it does. What touches the disk is
+done in one thread.
 """
 
-import contextlib
 import os
 import queue
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,16 +26,12 @@ from play.events import (
     Traced,
 )
 from play.launch import Link, start_process
+from play.trainer import Trainer
 
 LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0
-"""How often the watched run is looked at, and how often its lock is where its trainer is not ours."""
-LOG = "training.log"
+"""How often the watched run is looked at, and how often its lock is where its trainer is not ours; also how
+often the list of runs is."""
 BIN = ".bin"
-NICE = 10
-TRAINER = ("-m", "digitjax", "train")
-"""What Python is given to train."""
-SAVED = (130, 143, -2, -15)
-"""How a trainer ends that has saved, or was asked to end."""
 
 
 class Runner:
@@ -51,10 +44,11 @@ class Runner:
         self._folder = folder
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._processes: dict[Path, subprocess.Popen] = {}
+        self._trainers: dict[Path, Trainer] = {}
         self._watch: watching.RunWatch | None = None
         self._last: studio.RunSeen | None = None
         self._held: tuple[float, bool] = (0.0, False)
+        self._runs: tuple[float, frozenset] | None = None
         self._thread: threading.Thread | None = None
         self._teacher: tuple[str, Link] | None = None
 
@@ -64,9 +58,11 @@ class Runner:
             case effects.Start(recipe, start, resume):
                 self._put(lambda: self._start(recipe, start, resume))
             case effects.Steer(path, name, value):
-                self._put(lambda: steering.ask(Path(path), name, value))
+                self._put(lambda: self._steer(Path(path), name, value))
             case effects.Watch(path):
                 self._put(lambda: self._watch_run(path))
+            case effects.FollowRuns(on):
+                self._put(lambda: self._follow(on))
             case effects.CopyRun(path):
                 self._put(lambda: self._copy(Path(path)))
             case effects.BinRun(path):
@@ -90,9 +86,9 @@ class Runner:
 
     def end(self) -> None:
         """Ends what this program has started to train."""
-        for process in self._processes.values():
-            process.terminate()
-            process.wait()
+        for trainer in self._trainers.values():
+            trainer.process.terminate()
+            trainer.process.wait()
 
     def close(self) -> None:
         """Stops watching; what is being trained goes on."""
@@ -110,8 +106,8 @@ class Runner:
     def _work(self) -> None:
         while True:
             try:
-                busy = self._watch is not None or self._teacher is not None
-                job = self._jobs.get(timeout=LOOK_SECONDS if busy else None)
+                idle = self._watch is self._teacher is self._runs is None
+                job = self._jobs.get(timeout=None if idle else LOOK_SECONDS)
                 if job is None:
                     return
             except queue.Empty:
@@ -136,15 +132,30 @@ class Runner:
             self._watch, self._last = watching.RunWatch(found), None
             self._look()
 
+    def _follow(self, on: bool) -> None:
+        self._runs = (time.monotonic(), watching.published(paths.checkpoints_dir())) if on else None
+
+    def _look_at_runs(self) -> None:
+        if self._runs is None or time.monotonic() - self._runs[0] < LOCK_LOOK_SECONDS:
+            return
+        before = self._runs[1]
+        self._follow(True)
+        if self._runs[1] != before:
+            self._events.put(RunsChanged())
+
     def _look(self) -> None:
         self._hear()
+        self._look_at_runs()
         watch = self._watch
         if watch is None:
             return
-        process = self._processes.get(watch.path)
-        alive = (process is not None and process.poll() is None) or self._is_held(watch.path)
-        ended = "" if process is None else _ended(process.returncode, self._folder / LOG)
-        seen = watch.look(alive, ended)
+        trainer = self._trainers.get(watch.path)
+        alive = (trainer is not None and trainer.alive) or self._is_held(watch.path)
+        if trainer is None:
+            seen = watch.look(alive)
+        else:
+            trainer.look()
+            seen = watch.look(alive, trainer.ended, trainer.since if trainer.alive else 0)
         if self._last is not None and self._last.status != "finished" == seen.status:
             self._events.put(RunsChanged())
         if seen != self._last:
@@ -153,7 +164,7 @@ class Runner:
         hardest = watch.hardest()
         if hardest is not None:
             self._events.put(HardListed(str(watch.path), hardest))
-        if seen.status == "gone":
+        if not seen.lives and not seen.total:  # there is nothing to see any more
             self._watch = None
 
     def _is_held(self, path: Path) -> bool:
@@ -169,26 +180,37 @@ class Runner:
         drawings = (self._folder / "drawings.ndjson").absolute()
         mine = str(drawings)
         if resume:
+            _require_there(Path(resume))
             run, command = Path(resume), ["--out", resume, "--resume"]
         else:
             command = studio.arguments(recipe, mine)
             if any(mine in word for word in command) and not drawings.exists():
                 raise InputError("You have saved no drawings yet: draw some, then choose Save.")
             if start:
+                _require_there(Path(start))
                 command = [*_same_network(command, Path(start)), "--start", start]
             run = free(paths.checkpoints_dir() / f"{recipe.preset}-0")
             command += ["--out", str(run)]
-        self._processes[run] = launch(command, self._folder)
+        self._trainers[run] = Trainer(run, command, self._folder)
         self._watch, self._last = watching.RunWatch(run), None
         self._look()
+
+    def _steer(self, run: Path, name: str, value: float | None) -> None:
+        trainer = self._trainers.get(run)
+        if trainer is not None and trainer.alive:
+            trainer.ask(name, value)
+        elif claim.is_held(run):
+            steering.ask(run, name, value)
+        else:
+            raise InputError(f"Nobody trains {run.name} any more: press Go on to train it on")
 
     # The runs' folders
 
     def _copy(self, run: Path) -> None:
-        _require_own(run)
+        _require_there(run)
         if claim.is_held(run):
-            raise InputError(f"{run.name} is being trained: pause or stop it, then copy it")
-        target = free(run.with_name(f"{run.name}-copy"))
+            raise InputError(f"{run.name} is being trained: stop it, then copy it")
+        target = free(paths.checkpoints_dir() / f"{run.name}-copy")
         part = target.with_name(f".{target.name}.part")
         try:
             shutil.copytree(run, part, symlinks=True, ignore=shutil.ignore_patterns(claim.LOCK))
@@ -264,50 +286,6 @@ class Runner:
         self._events.put(Traced(digit.label, digit.said, trace(pixels)))
 
 
-def launch(arguments: list[str], folder: Path) -> subprocess.Popen:
-    """Starts `digitjax train` beside the window: nicer, its words in a log of the user's folder.
-
-    Raises:
-        OSError: the log cannot be written, or the system has no process left.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    log = folder / LOG
-    kind: dict = {"start_new_session": True}
-    if sys.platform == "win32":
-        kind = {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP}
-    with log.open("wb") as file:  # a pipe would end the trainer with the window
-        process = subprocess.Popen(
-            [sys.executable, *TRAINER, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            **kind,
-        )
-    if sys.platform != "win32":
-        with contextlib.suppress(OSError):
-            own = os.getpriority(os.PRIO_PROCESS, 0)
-            os.setpriority(os.PRIO_PROCESS, process.pid, min(own + NICE, 19))
-    return process
-
-
-def _ended(code: int | None, log: Path) -> str:
-    """What is to be said of a trainer that has ended; "" for one that lives or was asked to end."""
-    if code in (None, 0) or code in SAVED:
-        return ""
-    if code < 0:
-        return f"The training was ended by signal {-code}: Go on resumes it where it was last saved."
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
-            lines = file.read(4096).decode("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
-    said = next(
-        (line.removeprefix("digitjax: ") for line in reversed(lines) if line.startswith("digitjax: ")), ""
-    )
-    return said[:300] or f"The training ended with exit code {code}: {log} says why."
-
-
 def _same_network(command: list[str], start: Path) -> list[str]:
     """The command for the network that it begins with, in place of the one that was chosen."""
     model, kept, skip = runs.read_config(start).model, [], False
@@ -331,7 +309,13 @@ def free(path: Path) -> Path:
 
 def _require_own(run: Path) -> None:
     """Raises InputError for a folder that is no run of the checkpoints folder."""
+    _require_there(run)
     folder = paths.checkpoints_dir()
-    own = run.parent.resolve() == folder.resolve() and not run.is_symlink() and run.is_dir()
-    if not own or run.name == runs.DEFAULT:
+    if run.parent.resolve() != folder.resolve() or run.is_symlink() or run.name == runs.DEFAULT:
         raise InputError(f"{run} is no run of yours in {folder}: it stays as it is")
+
+
+def _require_there(run: Path) -> None:
+    """Raises InputError where a run is gone."""
+    if not run.is_dir():
+        raise InputError(f"{run.name} is not there any more: choose another one")

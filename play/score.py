@@ -1,5 +1,6 @@
 """Score my hand: twenty digits are asked for, then a card says how they were read. Pure."""
 
+import collections
 import itertools
 import random
 from typing import NamedTuple
@@ -63,6 +64,21 @@ def card_of(taken: tuple[Taken, ...], date: str = "", model: str = "") -> Card:
         date,
         model or (taken[0].model if taken else ""),
     )
+
+
+def confused(card: Card) -> tuple[tuple[str, str, int], ...]:
+    """What was taken for what and how often, the commonest first."""
+    counts = collections.Counter(card.wrong)
+    order = sorted(counts, key=lambda pair: (-counts[pair], pair))
+    return tuple((word, said, counts[word, said]) for word, said in order)
+
+
+def table(taken: tuple[Taken, ...]) -> tuple[tuple[int, ...], ...]:
+    """The confusion matrix: a row for each digit that was asked for, a column for each that was read; a last
+    column where some were read as none."""
+    counts = collections.Counter((one.word, one.said if one.said in DIGITS else "") for one in taken)
+    columns = (*DIGITS, "") if any(not said for _, said in counts) else DIGITS
+    return tuple(tuple(counts[word, said] for said in columns) for word in DIGITS)
 
 
 def seconds(ink: Ink) -> float:

@@ -145,6 +145,14 @@ class PlayState(NamedTuple):
         return self.models[0] is None and not self.problem
 
     @property
+    def step(self) -> int | None:
+        """Step of what is on the screen: of the network that has answered, else of the one in use."""
+        answer, model = self.answers[0], self.models[0]
+        if answer is not None and answer.step is not None:
+            return answer.step
+        return None if model is None else model.step
+
+    @property
     def provisional(self) -> bool:
         """Whether the answer on the screen may still change without another stroke."""
         answer = self.number if SCREENS[self.screen].wide else self.answers[0]

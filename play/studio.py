@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from digitjax import runs
 from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 from digitjax.presets.registry import PRESETS, preset
@@ -11,7 +12,7 @@ TITLES = {
     "recipe": "Recipe",
     "curves": "Curves",
     "digits": "Digits",
-    "hardest": "Hardest",
+    "hardest": "Worst",
     "runs": "Runs",
 }
 ROWS = ("preset", "kind", "widths", "activation", "sees", "data", "epochs", "rate", "start")
@@ -24,19 +25,21 @@ LABELS = {
     "data": "Data",
     "epochs": "Epochs",
     "rate": "Learning rate",
-    "start": "Begins",
+    "start": "Begins with",
 }
+SHORT = {"rate": "Rate", "start": "Begins"}
+"""Labels for where there is no room for the longer ones."""
 MINE = "strokes:MINE"
 """Stands for the user's own drawings; where they lie is filled in outside."""
 DATA: dict[str, tuple[str, ...]] = {
-    "as the preset": (),
+    "the preset's": (),
     "MNIST": ("mnist",),
     "MNIST, synthetic": ("mnist=9", "synthetic=1"),
     "synthetic": ("synthetic",),
     "my drawings": (MINE,),
     "mine, synthetic": (f"{MINE}=1", "synthetic=3"),
     "mine, MNIST": (f"{MINE}=1", "mnist=3"),
-    "mine, MNIST, synth.": (f"{MINE}=2", "mnist=7", "synthetic=1"),
+    "all three": (f"{MINE}=2", "mnist=7", "synthetic=1"),
     "8 × 8, synthetic": ("digits8x8=2", "synthetic=1"),
 }
 CHANNELS = ((8, 16), (8, 16, 32), (16, 32, 64), (32, 48, 96), (32, 64, 128))
@@ -44,7 +47,7 @@ HIDDEN = ((16,), (32,), (64,), (128,), (256,), (28, 28), (128, 128), (256, 128),
 EPOCHS = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 40, 60, 100)
 RATES = (0.0003, 0.0006, 0.001, 0.002, 0.003, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1)
 """Learning rates to choose from, before the training and on its way."""
-STARTS = {"": "from nothing", "in use": "with the network in use"}
+STARTS = {"": "nothing", "in use": "network in use"}
 
 
 class Recipe(NamedTuple):
@@ -56,7 +59,7 @@ class Recipe(NamedTuple):
     hidden: tuple[int, ...] = (96,)
     activation: str = "relu"
     sees: str = "mnist28"
-    data: str = "as the preset"
+    data: str = "the preset's"
     epochs: int = 6
     rate: float = 0.006
     start: str = ""
@@ -133,6 +136,7 @@ class Studio(NamedTuple):
     run: the run that is watched, as last seen.
     hardest: its hardest digits.
     answers: path of the run that is to answer for the canvas as soon as it has a step; "" for none.
+    asked: what the run was asked for while it starts: "pause", "stop" or "".
     confirm: path of the run whose deletion waits for a second press.
     first: row at the top of the list of runs, or of the hardest digits.
     """
@@ -142,8 +146,18 @@ class Studio(NamedTuple):
     run: RunSeen | None = None
     hardest: tuple[HardDigit, ...] = ()
     answers: str = ""
+    asked: str = ""
     confirm: str = ""
     first: int = 0
+
+
+def stays(studio: Studio, name: str, path: str) -> str:
+    """Why a run cannot be put into the bin; "" where it can."""
+    if name == runs.DEFAULT:
+        return f"{name} came with the program: it stays"
+    if studio.run is not None and studio.run.path == path and studio.run.lives:
+        return f"{name} is being trained: stop it first"
+    return ""
 
 
 def value(recipe: Recipe, row: str) -> str:

@@ -15,6 +15,7 @@ class Timeline(NamedTuple):
     at: index of the step that answers, None for the newest or best.
     said: for each frame its answer to the drawing and that answer's probability.
     said_for: revision of that drawing.
+    said_ink: that drawing, where no other has come since.
     ink: all of the drawing while only a part of it is shown, else None.
     part: how much of the drawing's time is shown, 0 to 1.
     """
@@ -25,13 +26,18 @@ class Timeline(NamedTuple):
     at: int | None = None
     said: tuple[tuple[str, float], ...] = ()
     said_for: int = -1
+    said_ink: Ink | None = None
     ink: Ink | None = None
     part: float = 1.0
 
     @property
     def shown(self) -> int:
-        """The frame that answers."""
+        """The frame that is to answer."""
         return len(self.frames) - 1 if self.at is None else min(self.at, len(self.frames) - 1)
+
+    def frame_of(self, step: int | None) -> int:
+        """The frame of a step, which is to answer or does so already; the former where there is none."""
+        return next((i for i, frame in enumerate(self.frames) if frame.step == step), self.shown)
 
 
 def learnt(said: Sequence[tuple[str, float]]) -> int | None:

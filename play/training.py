@@ -31,9 +31,9 @@ def press(state: PlayState, name: str, argument: str) -> PlayState:
         case "train":
             return _train(state, argument)
         case "watch":
-            return _chosen(_unsure(state), argument, with_effect=lambda path: Watch(path))
+            return _chosen(unsure(state), argument, with_effect=lambda path: Watch(path))
         case "copy":
-            return _chosen(_unsure(state), argument, with_effect=lambda path: CopyRun(path))
+            return _chosen(unsure(state), argument, with_effect=lambda path: CopyRun(path))
         case "bin":
             return _bin(state, argument)
         case "hard" if argument.isascii() and argument.isdigit() and int(argument) < len(studio.hardest):
@@ -48,7 +48,9 @@ def seen(state: PlayState, event: RunSeen) -> PlayState:
     studio, before = state.studio, state.studio.run
     if studio.answers == NEW and event.status == "starting":
         studio = studio._replace(answers=event.path)
-    state = _with(state, studio._replace(run=event, hardest=studio.hardest if _same(before, event) else ()))
+    same = _same(before, event)
+    asked = studio.asked if same and event.status == "starting" else ""
+    state = _with(state, studio._replace(run=event, hardest=studio.hardest if same else (), asked=asked))
     if event.text and (before is None or event.text != before.text):
         state = say(state, event.text)
     if event.path == studio.answers and event.kept and not state.awaited[0]:
@@ -79,11 +81,21 @@ def _train(state: PlayState, what: str) -> PlayState:
     if what == "go-on" and run.status in ("stopped", "failed") and run.total:
         return with_effect(state, Start(state.studio.recipe, "", run.path))
     if what in ("pause", "resume", "stop") and run.lives:
-        return with_effect(state, Steer(run.path, what))
+        return with_effect(_asked(state, run, what), Steer(run.path, what))
     if what in ("rate+", "rate-") and run.status in ("training", "paused"):
         rate = studios.faster(run.learning_rate, 1 if what == "rate+" else -1)
         return with_effect(state, Steer(run.path, "learning_rate", rate))
     return state
+
+
+def _asked(state: PlayState, run: RunSeen, what: str) -> PlayState:
+    """A trainer that still starts is asked: it does so as soon as it can, which is said."""
+    if run.status != "starting":
+        return state
+    words = {"pause": "It pauses before its first step.", "resume": "It trains as soon as it can."}
+    words["stop"] = "It is being stopped."
+    asked = "" if what == "resume" else what
+    return say(_with(state, state.studio._replace(asked=asked)), words[what])
 
 
 def _answer(state: PlayState, path: str) -> PlayState:
@@ -104,16 +116,15 @@ def _bin(state: PlayState, name: str) -> PlayState:
     chosen = next((model for model in state.listed if model.name == name), None)
     if chosen is None:
         return state
-    run = state.studio.run
-    if run is not None and run.path == chosen.path and run.lives:
-        return say(state, f"{name} is being trained: stop it first.")
+    if why := studios.stays(state.studio, name, chosen.path):
+        return say(state, f"{why}.")
     if state.studio.confirm != chosen.path:
         state = _with(state, state.studio._replace(confirm=chosen.path))
         return say(state, f"Press once more to put {name} into the bin.")
     return with_effect(_with(state, state.studio._replace(confirm="")), BinRun(chosen.path))
 
 
-def _unsure(state: PlayState) -> PlayState:
+def unsure(state: PlayState) -> PlayState:
     """Another press takes back the first one on Bin."""
     return _with(state, state.studio._replace(confirm=""))
 

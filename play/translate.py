@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pygame
 
 from play import events
-from play.layout import Control, Layout, hit, to_canvas
+from play.layout import Control, Layout, Rect, hit, to_canvas
 from play.places import Sliding
 
 MOUSE = -1
@@ -56,6 +56,7 @@ class Pointer(NamedTuple):
         strayed: it has moved farther than `STILL` from where it went down.
         rival: another finger that touched the canvas before this one had strayed, and where it did.
         held_at: y on the list that it holds, up to which the list has followed; None for no list.
+        last: the control that was pressed or focused last: Tab goes on from there.
     """
 
     held: int | None = None
@@ -66,6 +67,7 @@ class Pointer(NamedTuple):
     at: tuple[float, float] = (0.0, 0.0)
     strayed: bool = False
     rival: tuple[int, tuple[float, float]] | None = None
+    last: Control | None = None
 
 
 def translate(
@@ -94,6 +96,7 @@ def translate(
     before = pointer
     pointer, found = _translate(event, pointer, layout, controls, focus, time, covered)
     found = (*found, *_slid(event, pointer, layout, controls))
+    pointer = pointer._replace(last=_last(found, controls) or before.last)
     if sliding is None or pointer.held is None or pointer.drawing:
         return pointer, found
     place = _place(event, layout)
@@ -141,7 +144,7 @@ def _translate(
             return Pointer(other, True, began=began, at=began), (events.PenUp(time), down)
         return _up(pointer, x, y, controls, time)
     if kind == pygame.KEYDOWN:
-        return pointer, _key(event, controls, focus)
+        return pointer, _key(event, controls, focus, pointer.last)
     if kind == pygame.MOUSEWHEEL:
         return pointer, (events.Scroll(-float(event.y)),) if event.y else ()
     if kind in (pygame.WINDOWFOCUSLOST, pygame.WINDOWMINIMIZED):
@@ -183,14 +186,37 @@ def _pointer_of(event: Any) -> int:
     return int(event.finger_id) if event.type in (pygame.FINGERDOWN, pygame.FINGERMOTION) else MOUSE
 
 
-def next_focus(controls: Sequence[Control], focus: str | None, step: int) -> str | None:
-    """The control that Tab (step 1) or Shift-Tab (-1) goes to."""
+def next_focus(
+    controls: Sequence[Control], focus: str | None, step: int, last: Control | None = None
+) -> str | None:
+    """The control that Tab (step 1) or Shift-Tab (-1) goes to.
+
+    Args:
+        controls: all there are, in their order.
+        focus: the one that has the focus, if one has.
+        step: 1 or -1.
+        last: the one that was pressed or focused last; where it has gone, Tab goes to what is nearest.
+    """
     names = [control.action for control in controls if control.enabled]
     if not names:
         return None
-    if focus not in names:
+    start = focus if focus is not None or last is None else last.action
+    if start in names:
+        return names[(names.index(start) + step) % len(names)]
+    if last is None:
         return names[0 if step > 0 else -1]
-    return names[(names.index(focus) + step) % len(names)]
+    return min((c for c in controls if c.enabled), key=lambda c: _apart(c.rect, last.rect)).action
+
+
+def _apart(one: Rect, other: Rect) -> float:
+    return math.hypot(one.x + one.w / 2 - other.x - other.w / 2, one.y + one.h / 2 - other.y - other.h / 2)
+
+
+def _last(found: Sequence[events.Event], controls: Sequence[Control]) -> Control | None:
+    """The control that these events press or focus."""
+    names = {e.action.partition("=")[0] for e in found if isinstance(e, events.Press)}
+    names |= {e.control for e in found if isinstance(e, events.Focus)}
+    return next((control for control in controls if control.action in names), None)
 
 
 def _mouse(
@@ -287,15 +313,19 @@ def _up(
     if pointer.drawing:
         return Pointer(), (events.PenUp(time),)
     control = hit(controls, x, y)
-    if control is not None and control.action == pointer.pressed and control.enabled:
-        return Pointer(), (events.Press(control.action),)
-    return Pointer(), ()
+    if control is None or control.action != pointer.pressed:
+        return Pointer(), ()
+    if not control.enabled:  # a finger points at nothing: it is told why when it presses
+        return Pointer(), (events.Notice(control.why),) if control.why else ()
+    return Pointer(), (events.Press(control.action),)
 
 
-def _key(event: Any, controls: Sequence[Control], focus: str | None) -> tuple[events.Event, ...]:
+def _key(
+    event: Any, controls: Sequence[Control], focus: str | None, last: Control | None
+) -> tuple[events.Event, ...]:
     shift, ctrl = bool(event.mod & pygame.KMOD_SHIFT), bool(event.mod & (pygame.KMOD_CTRL | pygame.KMOD_META))
     if event.key == pygame.K_TAB:
-        return (events.Focus(next_focus(controls, focus, -1 if shift else 1)),)
+        return (events.Focus(next_focus(controls, focus, -1 if shift else 1, last)),)
     name = KEY_NAMES.get(event.key)
     if name is None:
         text = event.unicode

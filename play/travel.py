@@ -60,7 +60,7 @@ def listed(state: PlayState, event: FramesListed) -> PlayState:
         return state
     if event.whole and not line.whole:  # ask what all of them say
         state = state._replace(revision=state.revision + 1)
-    return state._replace(timeline=line._replace(frames=event.frames, whole=event.whole))
+    return state._replace(timeline=line._replace(frames=event.frames, whole=event.whole, said_ink=None))
 
 
 def filmed(state: PlayState, event: Filmed) -> PlayState:
@@ -70,7 +70,8 @@ def filmed(state: PlayState, event: Filmed) -> PlayState:
         return state
     if event.revision < state.ground or len(event.said) != len(line.frames):
         return state
-    return state._replace(timeline=line._replace(said=event.said, said_for=event.revision))
+    ink = state.strokes if event.revision == state.revision else None
+    return state._replace(timeline=line._replace(said=event.said, said_for=event.revision, said_ink=ink))
 
 
 def _show(state: PlayState, at: int) -> PlayState:

@@ -78,8 +78,8 @@ def update(state: PlayState, event: Event) -> PlayState:
             return _number(state, event)
         case KeyPress():
             return key(state, event)
-        case Press(action):
-            return press(state, action)
+        case Press(action):  # by a pointer: the keyboard's focus stays on nothing else
+            return press(state if state.focus == action else state._replace(focus=None), action)
         case Focus(control):
             return state._replace(focus=control)
         case Hover(control):
@@ -170,6 +170,8 @@ def _answered(state: PlayState, answer: Answered) -> PlayState:
     if before is not None and before.revision > answer.revision:
         return state
     answers = (answer, state.answers[1]) if answer.slot == 0 else (state.answers[0], answer)
+    if state.screen == "time" and answer.slot == 0:  # what is said of a step is seen with its bars
+        state = state._replace(bars=answer.probabilities)
     return show(state._replace(answers=answers))
 
 
@@ -198,8 +200,10 @@ def _tick(state: PlayState, time: float) -> PlayState:
 
 
 def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
-    before = state.models[slot]
+    before, answer = state.models[slot], state.answers[0]
     state = set_slot(state, slot, info)._replace(revision=state.revision + 1)
+    if slot == 0 and answer is not None and before is not None and before.path != info.path:
+        state = state._replace(answers=(answer._replace(step=None), state.answers[1]))  # it was another's
     if state.awaited[slot] == info.path:
         state = await_run(state, slot, "")
     if slot == 0:

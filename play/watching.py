@@ -31,14 +31,15 @@ class RunWatch:
         self._changes: list[steering.Change] = []
         self._seen_changes: tuple | None = None
         self._config = None
-        self._hard_at = 0
+        self._written, self._hard_at = 0, 0
 
-    def look(self, alive: bool, ended: str = "") -> RunSeen:
+    def look(self, alive: bool, ended: str = "", since: int = 0) -> RunSeen:
         """The run now.
 
         Args:
             alive: whether somebody trains it.
             ended: what is to be said where it has ended unfinished.
+            since: when its trainer was started (`time.time_ns`): older metrics are of one before.
         """
         name = self.path.name
         if not self.path.is_dir() or not runs.is_run(self.path):
@@ -54,7 +55,7 @@ class RunWatch:
         except (DigitjaxError, OSError) as error:
             return RunSeen(str(self.path), name, "failed", " ".join(str(error).split())[:300])
         config, step = self._config, self._steps[-1][0] if self._steps else 0
-        status, text = self._status(alive, step, ended)
+        status, text = self._status(alive, step, ended, since)
         rate = self._rate(config.batch_size)
         left = (config.total_steps - step) * config.batch_size / rate if rate and alive else None
         height = steering.current(self._changes, "learning_rate", config.optim.learning_rate)
@@ -86,13 +87,15 @@ class RunWatch:
         except (OSError, DigitjaxError):
             return None
 
-    def _status(self, alive: bool, step: int, ended: str) -> tuple[str, str]:
+    def _status(self, alive: bool, step: int, ended: str, since: int) -> tuple[str, str]:
         total = self._config.total_steps if self._config else 0
         shipped = not alive and not (self.path / runs.METRICS).exists() and runs.step_folders(self.path)
         if runs.is_finished(self.path) or shipped:
             return "finished", ""
         if not alive:
             return ("failed", ended) if ended else ("stopped", "")
+        if self._written < since:
+            return "starting", ""
         if steering.is_paused(self._changes):
             return "paused", ""
         if not self._steps:
@@ -134,7 +137,7 @@ class RunWatch:
             if stat.st_ino != self._inode or stat.st_size < self._offset:  # a resume has cut it back
                 self._offset, self._rest = 0, b""
                 self._steps, self._epochs = [], []
-            self._inode = stat.st_ino
+            self._inode, self._written = stat.st_ino, stat.st_mtime_ns
             if self._offset > MAX_BYTES:
                 return
             file.seek(self._offset)
@@ -177,6 +180,18 @@ def read_hardest(path: Path) -> tuple[HardDigit, ...]:
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise InputError(f"{path} is damaged: it comes anew with the next epoch") from None
     return tuple(found)
+
+
+def published(folder: Path) -> frozenset[tuple[str, str]]:
+    """What a list of runs follows from: the manifests of each run; of a finished one that it is there."""
+    found: set[tuple[str, str]] = set()
+    with contextlib.suppress(InputError, OSError):
+        for run in runs.list_runs(folder):
+            places = () if runs.is_finished(run) else (run, run / runs.HISTORY)
+            steps = [step for place in places for step in runs.step_folders(place)]
+            found |= {(run.name, step.name) for step in steps if (step / manifest.NAME).is_file()}
+            found.add((run.name, "finished" if not places else ""))
+    return frozenset(found)
 
 
 def running(folder: Path, held: Callable[[Path], bool] = claim.is_held) -> Path | None:

@@ -156,6 +156,8 @@ class Worker:
 
     def _failed(self, error: Exception, slot: int, path: str = "") -> None:
         text = " ".join(str(error).split()) or type(error).__name__
+        if path and not Path(path).is_dir():
+            text = f"{Path(path).name} is not there any more: choose another network in Models."
         missing = not self._slots and "has no checkpoint" in text
         self._missing = self._missing or missing or (not self._slots and checkpoints.NO_DEFAULT in text)
         about = {"kind": "failed", "message": text[:400], "missing": missing}
@@ -186,7 +188,7 @@ class Worker:
         start = time.perf_counter()
         packed = pack(strokes)
         origin = points.min(axis=0) if len(points) else np.zeros(2)
-        images = {}
+        images, answers = {}, []
         self._owed = None
         for number, slot in sorted(self._slots.items()):
             begun = start if number == 0 else time.perf_counter()
@@ -204,21 +206,25 @@ class Worker:
             vector = np.asarray(vector)
             took = (time.perf_counter() - begun) * 1e3
             about = {"kind": "answer", "revision": header["revision"], "slot": number, "ms": took}
-            about["last"] = number == max(self._slots)
-            self._send(about | {"side": reader.side, "origin": origin.tolist()}, vector)
+            about |= {"last": number == max(self._slots), "step": slot.loaded.step}
+            answers.append((about | {"side": reader.side, "origin": origin.tolist()}, vector))
+            if not header.get("together"):
+                self._send(*answers.pop())
             images[number] = vector
         if not self._slots:
             self._send({"kind": "answer", "revision": header["revision"], "slot": -1, "last": True})
+        if header["why"] and strokes and 0 in self._slots:
+            if self._slots[0].reader in self._settled:
+                try:
+                    answers.append(self._explained(header["revision"], strokes, images[0]))
+                except Exception as error:  # the answer stands
+                    self._failed(error, 0)
+            else:
+                self._owed = header, arrays
+        for message in answers:
+            self._send(*message)
         if header.get("film") and strokes:
             self._answer_film(header, packed)
-        if header["why"] and strokes and 0 in self._slots:
-            if self._slots[0].reader not in self._settled:
-                self._owed = header, arrays
-                return
-            try:
-                self._explain(header["revision"], strokes, images[0])
-            except Exception as error:  # the answer stands; a closed pipe ends the process here too
-                self._failed(error, 0)
 
     def _answer_number(self, header: dict, arrays: list[np.ndarray], strokes: list[np.ndarray]) -> None:
         """Reads the ink as a whole number, once what that needs is compiled."""
@@ -249,7 +255,8 @@ class Worker:
         odds = np.array([digit.probabilities for digit in number.digits], np.float64).reshape(-1, 10)
         self._send(about, boxes, odds)
 
-    def _explain(self, revision: int, strokes: list[np.ndarray], vector: np.ndarray) -> None:
+    def _explained(self, revision: int, strokes: list[np.ndarray], vector: np.ndarray) -> tuple:
+        """Why the network in use answers as it does: a message."""
         from play.explain import without_each
         from play.reader import reading
 
@@ -266,7 +273,7 @@ class Worker:
             "layers": list(why.layers),
         }
         layers = [np.asarray(maps) for maps in why.layers.values()]
-        self._send(header, np.asarray(why.heat), np.asarray(why.without)[:tried], *layers)
+        return header, np.asarray(why.heat), np.asarray(why.without)[:tried], *layers
 
     def _load_film(self, path: str) -> None:
         """Loads the kept steps of the run in use, unless they are here."""

@@ -14,8 +14,26 @@ from play.view.theme import mix
 def answer_block(state: PlayState, rect: Rect) -> Block:
     """The answer, with words for doubt beneath; muted while it is provisional."""
     shown = state.shown if state.strokes else Shown()
-    provisional = state.provisional and bool(shown.word)
-    key = (shown.word, shown.second, provisional, state.problem, state.loading, bool(state.strokes))
+    doubt = f"or perhaps {shown.second}" if shown.second else ""
+    return huge_block(state, rect, shown.word, empty="Draw a digit on the canvas", doubt=doubt)
+
+
+def huge_block(state: PlayState, rect: Rect, text: str, *, empty: str, doubt: str = "") -> Block:
+    """What is read as large as there is room; beneath it words of doubt, or why nothing is read yet.
+
+    Args:
+        state: says whether it is provisional, and what is waited for.
+        rect: its place.
+        text: what is read, "" for nothing yet.
+        empty: what is said where nothing is drawn.
+        doubt: what else it may be.
+    """
+    provisional = state.provisional and bool(text)
+    words = doubt or ("still drawing" if provisional else "")
+    if not state.strokes:
+        words = empty
+    elif not text:
+        words = "The network is loading" if state.loading else "No network" if state.problem else ""
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
@@ -23,25 +41,18 @@ def answer_block(state: PlayState, rect: Rect) -> Block:
         painter.box(rect, palette.surface, 12)
         inner = rect.inset(painter.px(12))
         line = round(painter.text_size * 1.7)
-        words = inner.below(inner.h - line)
         place = inner.top(inner.h - line - painter.px(4))
         color = palette.muted if provisional else palette.text
-        if shown.word == NOT_A_DIGIT:
-            painter.text(NOT_A_DIGIT, place, color, size=2.6, bold=True, align="centre", smallest=0.3)
-        elif shown.word:
-            painter.digit(shown.word, place.inset(painter.px(6)), color)
+        if text == NOT_A_DIGIT:
+            painter.text(text, place, color, size=2.6, bold=True, align="centre", smallest=0.3)
+        elif text:
+            painter.digit(text, place.inset(painter.px(6)), color)
         else:
             painter.text("…", place, palette.muted, size=4, align="centre")
-        text = f"or perhaps {shown.second}" if shown.second else ""
-        if not state.strokes:
-            text = "Draw a digit on the canvas"
-        elif not shown.word:
-            text = "The network is loading" if state.loading else "No network" if state.problem else ""
-        elif provisional and not text:
-            text = "still drawing"
-        painter.text(text, words, palette.second if shown.second else palette.muted, align="centre", size=1.1)
+        shade = palette.second if doubt else palette.muted
+        painter.text(words, inner.below(inner.h - line), shade, align="centre", size=1.1)
 
-    return Block(rect, key, paint)
+    return Block(rect, (text, words, doubt, provisional), paint)
 
 
 def bars_block(state: PlayState, rect: Rect, title: str = "") -> Block:
@@ -65,7 +76,11 @@ def probabilities_block(rect: Rect, bars: tuple[float, ...], best: int | None, t
             painter.text(title, inner.top(height), palette.muted, size=0.9)
             inner = inner.below(height)
         left, right = round(painter.text_size * 1.4), round(painter.text_size * 3.2)
-        for digit, row in enumerate(inner.rows(10, painter.px(2))):
+        rows = inner.rows(10, painter.px(2))
+        if rows[0].h < 0.8 * painter.text_size and inner.w > 18 * painter.text_size:
+            halves = inner.columns(2, painter.px(16))  # two columns of five, as the text would be too small
+            rows = tuple(row for half in halves for row in half.rows(5, painter.px(2)))
+        for digit, row in enumerate(rows):
             chosen = digit == best
             color = palette.text if chosen else palette.muted
             painter.text(str(digit), row._replace(w=left), color, bold=chosen)
@@ -122,7 +137,7 @@ def strip_block(state: PlayState, rect: Rect, note: str = "") -> Block:
     shown = state.shown if state.strokes else Shown()
     bars = tuple(round(bar, 4) for bar in state.bars)
     info = state.models[0]
-    name = "" if info is None else f"{info.name}, step {info.step}"
+    name = "" if info is None else f"{info.name}, step {state.step}"
     text = note or name or ("The network is loading" if state.loading else "No network")
     provisional = state.provisional and bool(shown.word)
 

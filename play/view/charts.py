@@ -78,21 +78,25 @@ def sparkline(painter: Painter, rect: Rect, values: Sequence[float], low: float,
 
 
 def confusion(painter: Painter, rect: Rect, table: Sequence[Sequence[int]]) -> None:
-    """A confusion matrix, row = truth: what is right as a quiet diagonal, what is wrong by how often."""
+    """A confusion matrix, row = truth: what is right as a quiet diagonal, what is wrong by how often.
+
+    An eleventh column is for what was read as no digit.
+    """
     palette = painter.palette
-    cells = 11
-    cell = min(rect.w, rect.h) // cells
+    down, across = len(table), max(map(len, table), default=0)
+    cell = min(rect.w // (across + 1), rect.h // (down + 1))
     if cell < 4:
         return
-    x0 = rect.x + (rect.w - cells * cell) // 2
-    y0 = rect.y + (rect.h - cells * cell) // 2
-    worst = max((table[i][j] for i in range(10) for j in range(10) if i != j), default=0)
-    for i in range(10):
-        head = Rect(x0 + (i + 1) * cell, y0, cell, cell), Rect(x0, y0 + (i + 1) * cell, cell, cell)
-        for place in head:
-            painter.text(str(i), place, palette.muted, size=0.8, align="centre")
-        for j in range(10):
-            count = table[i][j]
+    x0 = rect.x + (rect.w - (across + 1) * cell) // 2
+    y0 = rect.y + (rect.h - (down + 1) * cell) // 2
+    worst = max((count for i, row in enumerate(table) for j, count in enumerate(row) if i != j), default=0)
+    for j in range(across):
+        place = Rect(x0 + (j + 1) * cell, y0, cell, cell)
+        painter.text(str(j) if j < 10 else "–", place, palette.muted, size=0.8, align="centre")
+    for i, row in enumerate(table):
+        place = Rect(x0, y0 + (i + 1) * cell, cell, cell)
+        painter.text(str(i), place, palette.muted, size=0.8, align="centre")
+        for j, count in enumerate(row):
             place = Rect(x0 + (j + 1) * cell, y0 + (i + 1) * cell, cell, cell).inset(max(1, cell // 16))
             color = palette.raised
             if i == j:

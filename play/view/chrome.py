@@ -1,5 +1,7 @@
 """What frames every screen: controls, the status line, notices, numbers."""
 
+import functools
+
 from play.layout import Control, Layout, Rect
 from play.state import PlayState
 from play.view.painter import Block, Painter
@@ -8,8 +10,34 @@ from play.view.theme import Color
 FULL = "⛶"
 
 
-def control_block(control: Control, focused: bool, hovered: bool) -> Block:
-    """A button in its state."""
+Labels = tuple[tuple[str, Rect], ...]
+
+
+@functools.lru_cache(maxsize=64)
+def alike(controls: tuple[Control, ...]) -> dict[str, Labels]:
+    """For each button the labels and places of its like, its own too: in its row, or of its shape."""
+    groups: list[list[Control]] = []
+    for one in controls:
+        if one.icon or one.own or not one.label:
+            continue
+        near = [group for group in groups if any(_is_like(one, other) for other in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([one, *(other for group in near for other in group)])
+    found = {}
+    for group in groups:
+        labels = tuple((one.label, one.rect) for one in group)
+        found |= dict.fromkeys((one.action for one in group), labels)
+    return found
+
+
+def _is_like(one: Control, other: Control) -> bool:
+    if one.plate != other.plate or one.rect.h != other.rect.h:
+        return False
+    return one.rect.y == other.rect.y or abs(one.rect.w - other.rect.w) <= 1
+
+
+def control_block(control: Control, focused: bool, hovered: bool, labels: Labels = ()) -> Block:
+    """A button in its state; its label is as large as those of its like (`alike`)."""
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
@@ -32,9 +60,13 @@ def control_block(control: Control, focused: bool, hovered: bool) -> Block:
         elif control.icon == FULL:
             _corners(painter, rect, text)
         else:
-            painter.text(control.icon or control.label, inner, text, align="centre", bold=control.on)
+            places = [(label, at.inset(painter.px(4))) for label, at in labels]
+            size = painter.common(places, bold=True)  # a chosen one is bold: none changes its size by that
+            painter.text(
+                control.icon or control.label, inner, text, size=size, align="centre", bold=control.on
+            )
 
-    return Block(control.rect, (control, focused, hovered), paint)
+    return Block(control.rect, (control, focused, hovered, labels), paint)
 
 
 def _corners(painter: Painter, rect: Rect, color: Color) -> None:
@@ -63,7 +95,7 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
         known = "" if info.accuracy is None else f" · {100 * info.accuracy:.2f} % in validation"
         text = f"{info.name} · step {info.step}{known}" + (f" · {info.date}" if info.date else "")
     elif state.problem:
-        text = state.problem
+        text = "No network yet: train one on the Train screen" if state.missing else state.problem
     else:
         text = "Loading the network; you can draw already."
     numbers = ""

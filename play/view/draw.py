@@ -87,7 +87,8 @@ def missing_block(state: PlayState, rect: Rect) -> Block:
         inner = inner.below(painter.px(10))
         text = "You can draw, but nobody reads it: there is no trained network."
         inner = inner.below(painter.paragraph(text, inner, palette.text)).below(painter.px(14))
-        inner = inner.below(painter.paragraph("Train one (about three minutes) with", inner, palette.muted))
+        text = "Train one (about three minutes): press Start on the Train screen, or give the command"
+        inner = inner.below(painter.paragraph(text, inner, palette.muted))
         command = inner.below(painter.px(6)).top(round(painter.text_size * 2.4))
         painter.box(command, palette.raised, 8)
         painter.text("make train", command.inset(painter.px(8)), palette.text, size=1.3, bold=True)

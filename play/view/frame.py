@@ -56,13 +56,14 @@ class Frame:
         if SCREENS[state.screen].has_canvas:
             dirty += self._canvas(painter, state, layout, screen.overlay(state, layout))
         blocks = [*screen.blocks(state, layout)]
-        tip = ""
-        for control in _all_controls(state, layout):
+        tip, controls = "", _all_controls(state, layout)
+        labels = chrome.alike(controls)
+        for control in controls:
             focused, hovered = control.action == state.focus, control.action == state.hover
-            if control.tip and (hovered or (focused and not tip)):
-                tip = f"{control.tip}  ({control.hint})" if control.hint else control.tip
+            if hovered or (focused and not tip):
+                tip = control.words or tip
             if not control.own:
-                blocks.append(chrome.control_block(control, focused, hovered))
+                blocks.append(chrome.control_block(control, focused, hovered, labels.get(control.action, ())))
         blocks.append(chrome.status_block(state, layout, tip))
         if state.help:
             blocks.append(help.block(state, layout))

@@ -9,7 +9,7 @@ import pygame
 from play.events import FoundFile, RecordEntry
 from play.gallery import EXPORTS, IMPORTS
 from play.layout import Control, Layout, Rect
-from play.places import Listing, gallery_places, gap_of
+from play.places import Listing, gallery_places, gap_of, scroll_controls
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT, OTHER_WORD
 from play.view import parts
@@ -17,6 +17,7 @@ from play.view.painter import Block, Painter, text_width
 from play.view.screen import Screen
 
 LABELS = (*map(str, range(10)), OTHER_WORD)
+UNCHOSEN = "Choose a drawing first"
 FILES = (
     ("export:ndjson", "Export strokes", "X", "Write all drawings into one file, without times"),
     ("export:ndjson+times", "… with times", "", "Write all drawings and when each point was drawn"),
@@ -58,10 +59,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     """The drawings, the labels, deleting, files."""
     listing, detail = gallery_places(state, layout)
     entries, chosen = state.gallery.entries, _chosen(state)
-    found: list[Control] = []
-    if listing.limit:
-        found.append(Control("scroll:up", listing.up, "▲", enabled=listing.first > 0))
-        found.append(Control("scroll:down", listing.down, "▼", enabled=listing.first < listing.limit))
+    found = [*scroll_controls(listing)]
     files = state.gallery.files
     for index, rect in listing.cells:
         if files is not None:
@@ -75,18 +73,21 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
         text = "Not a digit" if word == OTHER_WORD else word
         on = chosen is not None and chosen.word == word
         key = "N" if word == OTHER_WORD else word
-        found.append(
-            Control(f"label:{word}", rect, text, "", key, on=on, enabled=chosen is not None, plate=True)
-        )
+        tip = f"It is {'no digit' if word == OTHER_WORD else f'a {word}'}"
+        label = Control(f"label:{word}", rect, text, "", key, on=on, plate=True, tip=tip, why=UNCHOSEN)
+        found.append(label._replace(enabled=chosen is not None))
     sure = chosen is not None and state.gallery.confirm == chosen.key
-    text = "Really delete" if sure else "Delete"
-    found.append(
-        Control("delete", places.delete, text, "", "Del", on=sure, enabled=chosen is not None, plate=True)
-    )
+    text, tip = ("Really delete", "Once more removes it for good") if sure else ("Delete", "Remove it")
+    delete = Control("delete", places.delete, text, "", "Del", on=sure, plate=True, tip=tip, why=UNCHOSEN)
+    found.append(delete._replace(enabled=chosen is not None))
     for (action, text, key, tip), rect in zip(FILES, places.files, strict=True):
         on = action == "import" and files is not None
-        able = action == "import" or bool(entries)
-        found.append(Control(action, rect, "Close" if on else text, "", key, on=on, enabled=able, tip=tip))
+        able, why = (
+            action == "import" or bool(entries),
+            "There is nothing to export yet: save a drawing first",
+        )
+        label, tip = ("Close", "Back to the drawings") if on else (text, tip)
+        found.append(Control(action, rect, label, "", key, on=on, enabled=able, tip=tip, why=why))
     return tuple(found)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from play.answers import Answered, ModelInfo
 from play.layout import Control, Layout, Rect
-from play.places import Listing, gap_of, models_places
+from play.places import Listing, gap_of, models_places, scroll_controls
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT
 from play.view import parts
@@ -33,21 +33,30 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
 def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     """Use and Beside for each run, and the list's arrows."""
     _, listing = models_places(state, layout)
-    found: list[Control] = []
-    if listing.limit:
-        found.append(Control("scroll:up", listing.up, "▲", enabled=listing.first > 0))
-        found.append(Control("scroll:down", listing.down, "▼", enabled=listing.first < listing.limit))
+    found = [*scroll_controls(listing)]
     for index, rect in listing.cells:
         info = state.listed[index]
         if info.error:
             found.append(Control(f"broken:{info.name}", rect, info.name, own=True))
             continue
-        words = (("model", "Use", "In use"), ("second", "Beside", "Remove"))
-        for slot, (action, choose, chosen) in enumerate(words):
+        words = (
+            ("model", "Use", "In use", "Let it answer for the canvas", "It answers for the canvas"),
+            ("second", "Beside", "Remove", "Put it beside the one in use", "Take it away again"),
+        )
+        for slot, (action, choose, chosen, tip, undo) in enumerate(words):
             on, loads = _is(state.models[slot], info), state.awaited[slot] == info.path
-            label = "Loading" if loads else chosen if on else choose
-            place = _buttons(layout, rect)[slot]
-            found.append(Control(f"{action}:{info.name}", place, label, on=on, enabled=not loads, plate=True))
+            found.append(
+                Control(
+                    f"{action}:{info.name}",
+                    _buttons(layout, rect)[slot],
+                    "Loading" if loads else chosen if on else choose,
+                    on=on,
+                    enabled=not loads,
+                    plate=True,
+                    tip=undo if on else tip,
+                    why="One moment: it is being loaded",
+                )
+            )
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from play.layout import Layout, Rect, from_canvas
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT, SURE
 from play.view import parts
+from play.view.answer import huge_block
 from play.view.draw import missing_block, problem_block
 from play.view.painter import Block, Painter
 from play.view.screen import Overlay, Screen
@@ -28,7 +29,9 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     else:
         whole = panel.top(round(panel.h * 0.5))
         rest = panel.below(whole.h + gap)
-    return _number_block(state, whole), _cards_block(state, rest)
+    read = state.number.text if state.number is not None and state.strokes else ""
+    number = huge_block(state, whole, read, empty="Write a number on the canvas")
+    return number, _cards_block(state, rest)
 
 
 def overlay(state: PlayState, layout: Layout) -> Overlay | None:
@@ -44,39 +47,13 @@ def overlay(state: PlayState, layout: Layout) -> Overlay | None:
     return Overlay((read.digits, state.pen), paint)
 
 
-def _number_block(state: PlayState, rect: Rect) -> Block:
-    read = state.number if state.strokes else None
-    text = "" if read is None else read.text
-    provisional = state.provisional and bool(text)
-    key = (text, provisional, state.loading, bool(state.strokes))
-
-    def paint(painter: Painter, rect: Rect) -> None:
-        palette = painter.palette
-        painter.fill(rect, palette.ground)
-        painter.box(rect, palette.surface, 12)
-        inner = rect.inset(painter.px(12))
-        line = round(painter.text_size * 1.7)
-        words = inner.below(inner.h - line)
-        place = inner.top(inner.h - line - painter.px(4))
-        if text:
-            painter.digit(text, place.inset(painter.px(6)), palette.muted if provisional else palette.text)
-        else:
-            painter.text("…", place, palette.muted, size=4, align="centre")
-        said = "still writing" if provisional else ""
-        if not state.strokes:
-            said = "Write a number on the canvas"
-        elif not text:
-            said = "The network is loading" if state.loading else ""
-        painter.text(said, words, palette.muted, align="centre", size=1.1)
-
-    return Block(rect, key, paint)
-
-
 def _cards_block(state: PlayState, rect: Rect) -> Block:
     read = state.number if state.strokes else None
     digits = () if read is None else read.digits
     shown = tuple((digit.answer, *_odds(digit)) for digit in digits)
-    heading = "One moment." if state.strokes and read is None else _count(shown)
+    heading = (
+        _count(shown) if read is not None else "One moment." if state.strokes else "A card for each digit"
+    )
 
     def paint(painter: Painter, rect: Rect) -> None:
         parts.card(painter, rect)
@@ -101,7 +78,7 @@ def _paint_card(painter: Painter, rect: Rect, answer: str, sure: float, second: 
     words = inner.below(inner.h - 2 * line)
     if answer == NOT_A_DIGIT:
         painter.digit("?", sign, palette.second)
-        painter.paragraph(answer, words, palette.second, size=0.85)
+        painter.text(answer, words.top(line), palette.second, align="centre", size=0.85)
         return
     painter.digit(answer, sign, palette.text)
     painter.text(parts.percent(sure), words.top(line), palette.text, align="centre", size=0.9)

@@ -1,7 +1,7 @@
 """Paints on a surface in a theme's colours: boxes, text that never leaves its place, small images."""
 
 import functools
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -105,6 +105,12 @@ class Painter:
         self.surface.blit(image, (x, y))
         return image.get_width()
 
+    def common(self, texts: Iterable[tuple[str, Rect]], *, bold: bool = False) -> float:
+        """The size, at most 1, in which each of several texts fits its place, so that they look alike."""
+        pixels, least = self.text_size, max(6, round(self.text_size * 0.5))
+        fitted = [fitting_pixels(printable(text), pixels, least, bold, at.w, at.h) for text, at in texts]
+        return min(fitted, default=pixels) / self.text_size
+
     def paragraph(self, text: str, rect: Rect, color: Color, *, size: float = 1.0, bold: bool = False) -> int:
         """Text broken into lines; the last one that fits is cut with an ellipsis. Returns the height used."""
         pixels = max(6, round(self.text_size * size))
@@ -189,9 +195,8 @@ def _corners(radius: int, color: Color) -> tuple[pygame.Surface, ...]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _fitting(
-    text: str, color: Color, pixels: int, smallest: int, bold: bool, width: int, height: int
-) -> pygame.Surface:
+def fitting_pixels(text: str, pixels: int, smallest: int, bold: bool, width: int, height: int) -> int:
+    """Size of a line of text that fits: `pixels`, or less where it must be, down to `smallest`."""
     size = font(pixels, bold).size(text)
     if size[0] > width or size[1] > height * 1.3:
         pixels = max(
@@ -199,6 +204,14 @@ def _fitting(
         )
     while pixels > smallest and font(pixels, bold).size(text)[0] > width:
         pixels -= 1
+    return pixels
+
+
+@functools.lru_cache(maxsize=1024)
+def _fitting(
+    text: str, color: Color, pixels: int, smallest: int, bold: bool, width: int, height: int
+) -> pygame.Surface:
+    pixels = fitting_pixels(text, pixels, smallest, bold, width, height)
     cut = text
     while len(cut) > 1 and font(pixels, bold).size(cut)[0] > width:
         cut = (cut[:-2] if cut.endswith(ELLIPSIS) else cut[:-1]).rstrip() + ELLIPSIS

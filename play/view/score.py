@@ -1,17 +1,20 @@
 """Score my hand: writes twenty digits on request, then says how they were read."""
 
+from play import score as scores
 from play.events import Card, Taken
 from play.layout import Control, Layout, Rect
 from play.places import gap_of
 from play.score import DIGITS, TIMES, Score
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT
-from play.view import parts
+from play.view import charts, parts
 from play.view.painter import Block, Painter
 from play.view.screen import Screen
 
 SHOWN = 8
 """Drawings of the card at most: those that were read wrongly, then the least sure."""
+MOST = 5
+"""Confusions that are named; the matrix has all of them."""
 
 
 def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
@@ -20,7 +23,8 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     score = state.score
     card = score.card
     if card is not None:
-        return _card_block(score, card, upper), _worst_block(score, lower)
+        left, right = lower.columns(2, gap_of(layout))
+        return _card_block(score, card, upper), _confusion_block(score, left), _worst_block(score, right)
     if score.asked:
         return _asked_block(score, upper), _progress_block(score, lower)
     return _begin_block(upper), _last_block(score.last, lower)
@@ -36,9 +40,23 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     ready = bool(state.strokes)
     return (
         Control(
-            "score:next", places[0], "Next", "", "Enter", enabled=ready, tip="It is written: the next one"
+            "score:next",
+            places[0],
+            "Next",
+            "",
+            "Enter",
+            enabled=ready,
+            tip="It is written: the next one",
+            why=f"Write a {score.asked} first",
         ),
-        Control("score:back", places[1], "Back", enabled=bool(score.taken), tip="Write the last one again"),
+        Control(
+            "score:back",
+            places[1],
+            "Back",
+            enabled=bool(score.taken),
+            tip="Write the last one again",
+            why="This is the first one",
+        ),
         Control("score:stop", places[2], "Stop", tip="Throw these away"),
     )
 
@@ -51,7 +69,7 @@ def _places(state: PlayState, layout: Layout) -> tuple[Rect, Rect, tuple[Rect, .
     if panel.w > 1.15 * panel.h:
         upper, lower = rest.columns(2, gap)
     else:
-        upper = rest.top(round(rest.h * 0.55))
+        upper = rest.top(round(rest.h * (0.55 if state.score.card is None else 0.5)))
         lower = rest.below(upper.h + gap)
     return upper, lower, buttons
 
@@ -147,11 +165,15 @@ def _card_block(score: Score, card: Card, rect: Rect) -> Block:
 def _lines(painter: Painter, rect: Rect, card: Card, *, others: bool) -> int:
     """Confusions, slowest, least sure; returns the height used."""
     palette = painter.palette
-    wrong = [f"{word} as {'none' if said == NOT_A_DIGIT else said}" for word, said in card.wrong]
-    shown = ", ".join(wrong[:6]) + (f" and {len(wrong) - 6} more" if len(wrong) > 6 else "")
+    pairs = scores.confused(card)
+    wrong = [
+        f"{word} as {'none' if said == NOT_A_DIGIT else said}" + (f" ×{count}" if count > 1 else "")
+        for word, said, count in pairs
+    ]
+    shown = ", ".join(wrong[:MOST]) + (f" and {len(wrong) - MOST} more" if len(wrong) > MOST else "")
     texts = [(f"{card.right} of {card.of} read", f"{card.right} of {card.of}")] if others else []
     texts += [
-        (f"Taken for others: {shown}", f"{len(wrong)} taken for others")
+        (f"Taken for others: {shown}", f"{len(card.wrong)} taken for others")
         if wrong
         else ("None taken for another",)
     ]
@@ -165,17 +187,29 @@ def _lines(painter: Painter, rect: Rect, card: Card, *, others: bool) -> int:
     return used
 
 
+def _confusion_block(score: Score, rect: Rect) -> Block:
+    table = scores.table(score.taken)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        inner = parts.heading(painter, "Written ↓ read →", rect.inset(painter.px(8)))
+        charts.confusion(painter, inner, table)
+
+    return Block(rect, ("confusion", table), paint)
+
+
 def _worst_block(score: Score, rect: Rect) -> Block:
     worst = sorted(score.taken, key=lambda one: (one.right, one.probability))[:SHOWN]
 
     def paint(painter: Painter, rect: Rect) -> None:
         parts.card(painter, rect)
-        inner = parts.heading(painter, "The hardest to read", rect.inset(painter.px(14)))
-        columns = 4
+        inner = parts.heading(painter, "Hardest to read", rect.inset(painter.px(8)))
         line = round(painter.text_size * 1.3)
+        columns = max(2, min(4, inner.w // round(painter.text_size * 4.4)))
+        rows = max(1, min(inner.h // (line + round(painter.text_size * 2.2)), -(-SHOWN // columns)))
         width = inner.w // columns
-        side = min(width, max(4, inner.h // 2 - line)) - painter.px(6)
-        for i, one in enumerate(worst):
+        side = min(width, max(4, inner.h // rows - line)) - painter.px(6)
+        for i, one in enumerate(worst[: rows * columns]):
             x, y = inner.x + (i % columns) * width, inner.y + (i // columns) * (side + line + painter.px(6))
             _thumbnail(painter, Rect(x + (width - side) // 2, y, side, side), one)
             _caption(painter, Rect(x, y + side, width, line), one)

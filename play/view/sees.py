@@ -11,7 +11,7 @@ import pygame
 from play import stages
 from play.events import CANVAS
 from play.ink import Ink, bounds
-from play.layout import Control, Layout, Rect
+from play.layout import NOTHING, Control, Layout, Rect
 from play.places import gap_of, wide_panel
 from play.state import STAGES, PlayState
 from play.verdict import NOT_A_DIGIT, Shown
@@ -54,7 +54,16 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     button = Rect(rows[0].right - width - gap, rows[0].y + (rows[0].h - height) // 2, width, height)
     label = "■ Stop" if state.journey is not None else "▶ Watch"
     able = bool(state.strokes) and _staged(state)
-    journey = Control("journey", button, label, hint="J", enabled=able, plate=True)
+    journey = Control(
+        "journey",
+        button,
+        label,
+        hint="J",
+        enabled=able,
+        plate=True,
+        tip="Stop here" if state.journey is not None else "Watch the ink on its way to the image",
+        why=NOTHING if _staged(state) else OWN_GEOMETRY[0].rstrip("."),
+    )
     switches = [
         Control(
             f"stage:{name}",
@@ -63,6 +72,8 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             on=name not in state.off,
             enabled=_staged(state),
             own=True,
+            tip="Switch this stage off" if name not in state.off else "Switch this stage on",
+            why=OWN_GEOMETRY[0].rstrip("."),
         )
         for name, rect in zip(STAGES, rows[1:], strict=True)
     ]

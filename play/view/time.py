@@ -2,7 +2,7 @@
 
 from play import timeline
 from play.answers import KeptStep
-from play.layout import Control, Layout, Rect
+from play.layout import NOTHING, Control, Layout, Rect
 from play.places import gap_of, wide_panel
 from play.stages import image_map
 from play.state import PlayState
@@ -44,6 +44,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             enabled=len(line.frames) > 1,
             hint="← →",
             tip="Back and forth in the training",
+            why="Its steps are not here yet" if not line.whole else "There is no other step of this network",
         ),
         Control(
             "slide:part",
@@ -53,6 +54,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             slides=True,
             enabled=some,
             tip="Back and forth in the drawing",
+            why=NOTHING,
         ),
     )
 
@@ -70,7 +72,7 @@ def overlay(state: PlayState, layout: Layout) -> Overlay | None:
 def _places(layout: Layout) -> tuple[Rect, Rect, Rect, Rect]:
     """Answer, training, drawing, bars."""
     panel, gap, text = layout.panel, gap_of(layout), layout.text
-    own_height = round(text * 5.4)
+    own_height = round(text * 4.4)
     if wide_panel(panel):
         left, right = panel.columns(2, gap)
         answer = left.top(min(round(text * 6), round(left.h * 0.4)))
@@ -97,7 +99,8 @@ def _steps_block(state: PlayState, layout: Layout, rect: Rect) -> Block:
     focused, hovered = state.focus == "slide:frame", state.hover == "slide:frame"
     current = bool(state.strokes) and line.said_for >= state.ground
     said = line.said if current and len(line.said) == len(line.frames) else ()
-    known = (line.frames, line.whole, line.shown, said, state.models[0] is None, bool(state.strokes))
+    at = line.frame_of(state.step)  # as what is answered; the knob alone is where the pointer is
+    known = (line.frames, line.whole, line.shown, at, said, state.models[0] is None, bool(state.strokes))
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
@@ -106,16 +109,17 @@ def _steps_block(state: PlayState, layout: Layout, rect: Rect) -> Block:
         inner = inner._replace(h=max(0, track.y - inner.y - painter.px(6)))
         line_height = round(painter.text_size * 1.4)
         if not line.frames:
-            text = "No network" if state.models[0] is None else "Reading the steps of this network."
+            text = "Reading the steps of this network."
+            if state.models[0] is None or line.whole:
+                text = "No network" if state.models[0] is None else "Its steps are not there any more."
             painter.text(text, inner.top(line_height), palette.muted, smallest=0.5)
             return
-        frame = line.frames[line.shown]
-        painter.text(_about(frame), inner.top(line_height), palette.text, bold=True, smallest=0.5)
+        painter.text(_about(line.frames[at]), inner.top(line_height), palette.text, bold=True, smallest=0.5)
         words = inner.below(line_height)
         texts = _learnt(line, said, bool(state.strokes))
         used = parts.note(painter, texts, words.top(2 * line_height), palette.muted, size=0.9)
         strip = words.below(used + painter.px(4))
-        _strip(painter, strip, line, said)
+        _strip(painter, strip, line, at, said)
         _knob(painter, track, line.shown / max(1, len(line.frames) - 1), focused, hovered)
 
     return Block(rect, ("steps", known, focused, hovered), paint)
@@ -147,8 +151,8 @@ def _learnt(line: Timeline, said: tuple, some: bool) -> tuple[str, ...]:
     )
 
 
-def _strip(painter: Painter, rect: Rect, line: Timeline, said: tuple) -> None:
-    """A cell for each step: what it says of the drawing, as tall as it is sure."""
+def _strip(painter: Painter, rect: Rect, line: Timeline, at: int, said: tuple) -> None:
+    """A cell for each step, one of which answers: what it says of the drawing, as tall as it is sure."""
     palette, count = painter.palette, len(line.frames)
     if rect.h < 8 or rect.w < count:
         return
@@ -157,7 +161,7 @@ def _strip(painter: Painter, rect: Rect, line: Timeline, said: tuple) -> None:
     gap = 1 if rect.w > 3 * count else 0
     columns = zip(rect.top(head).columns(count, gap), bars.columns(count, gap), strict=True)
     for i, (above, cell) in enumerate(columns):
-        shown = i == line.shown
+        shown = i == at
         painter.fill(cell, palette.line if shown else palette.raised)
         if not said:
             continue

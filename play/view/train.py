@@ -6,15 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from play import studio as studios
-from play.answers import ModelInfo
 from play.layout import Control, Layout, Rect
-from play.places import gap_of, train_list, train_places
+from play.places import gap_of, scroll_controls, train_list, train_places
 from play.state import PlayState
 from play.studio import HardDigit, RunSeen
-from play.view import charts, parts
+from play.view import charts, parts, runs
 from play.view.answer import strip_block
 from play.view.charts import Curve
-from play.view.painter import Block, Painter
+from play.view.painter import Block, Painter, text_width
 from play.view.screen import Screen
 
 WORDS = {
@@ -26,6 +25,8 @@ WORDS = {
     "failed": "stopped",
     "gone": "not there any more",
 }
+ASKED = {"pause": "starting, then paused", "stop": "being stopped"}
+"""While it starts."""
 WAITING = {
     "curves": "Press Start: loss and accuracy appear here while the network learns.",
     "digits": "After the first epoch: how well each digit is read, and what is taken for what.",
@@ -38,7 +39,7 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """The answer, the chosen tab, and how the run goes."""
     places = train_places(layout)
     studio, run = state.studio, state.studio.run
-    found = [strip_block(state, places.answer), _status_block(run, places.status)]
+    found = [strip_block(state, places.answer), _status_block(state.studio, places.status)]
     match studio.tab:
         case "recipe":
             found += [_row_block(state, layout, row, rect) for row, rect in _rows(layout)]
@@ -50,7 +51,7 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
             found.append(_heading_block(state, listing.heading, bool(listing.limit)))
             for index, rect in listing.cells:
                 if studio.tab == "runs":
-                    found.append(_run_block(state, layout, rect, state.listed[index]))
+                    found.append(runs.block(state, layout, rect, state.listed[index]))
                 else:
                     found.append(_hard_block(state, rect, index, studio.hardest[index]))
         case _:
@@ -73,17 +74,15 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             found.append(Control(f"turn:{row}-", less, "‹", plate=True, tip=f"{about}: the one before"))
             found.append(Control(f"turn:{row}+", more, "›", plate=True, tip=f"{about}: the next"))
     listing = train_list(state, places.body, layout)
-    if listing is not None and listing.limit:
-        found.append(Control("scroll:up", listing.up, "▲", enabled=listing.first > 0))
-        found.append(Control("scroll:down", listing.down, "▼", enabled=listing.first < listing.limit))
-    for index, rect in listing.cells if listing is not None else ():
+    found += () if listing is None else scroll_controls(listing)
+    for index, rect in () if listing is None else listing.cells:
         if studio.tab == "hardest":
             tip = "Put it on the canvas, traced from the picture"
             found.append(Control(f"hard:{index}", rect, "", own=True, tip=tip))
         else:
-            found += _run_controls(state, layout, rect, state.listed[index])
+            found += runs.controls(state, layout, rect, state.listed[index])
     buttons = _buttons(state)
-    columns = places.buttons.columns(len(buttons), gap_of(layout))
+    columns = places.buttons.labelled([button.label for button in buttons], max(2, gap_of(layout) // 2))
     found += [button._replace(rect=rect) for button, rect in zip(buttons, columns, strict=True)]
     return tuple(found)
 
@@ -94,15 +93,27 @@ def _buttons(state: PlayState) -> list[Control]:
     status = "" if run is None else run.status
     found = [Control("train:start", nowhere, "Start", tip="Train a new network by this recipe")]
     if run is not None and run.lives:
-        ready = status != "starting"
-        name, label = ("pause", "Pause") if status != "paused" else ("resume", "Go on")
+        starts, asked = status == "starting", state.studio.asked
+        going = asked != "stop"
+        paused = status == "paused" or asked == "pause"
+        name, label, tip = ("resume", "Go on", "Train on") if paused else ("pause", "Pause", "Save and wait")
+        stopped = "It is being stopped"
         found = [
-            Control(f"train:{name}", nowhere, label, enabled=ready, on=status == "paused"),
-            Control("train:rate-", nowhere, "Rate ‹", enabled=ready, tip="A lower learning rate from now on"),
-            Control(
-                "train:rate+", nowhere, "Rate ›", enabled=ready, tip="A higher learning rate from now on"
+            Control(f"train:{name}", nowhere, label, enabled=going, on=paused, tip=tip, why=stopped),
+            *(
+                Control(
+                    f"train:rate{sign}",
+                    nowhere,
+                    f"Rate {arrow}",
+                    enabled=not starts,
+                    tip=f"A {word} learning rate from now on",
+                    why="The learning rate can be changed as soon as it trains",
+                )
+                for sign, arrow, word in (("-", "‹", "lower"), ("+", "›", "higher"))
             ),
-            Control("train:stop", nowhere, "Stop", enabled=ready, tip="Save and stop"),
+            Control(
+                "train:stop", nowhere, "Stop", enabled=going, on=not going, tip="Save and stop", why=stopped
+            ),
         ]
     elif status in ("stopped", "failed") and run is not None and run.total:
         tip = "Go on where it was last saved"
@@ -110,9 +121,9 @@ def _buttons(state: PlayState) -> list[Control]:
     used = state.models[0]
     if run is not None and run.kept and (used is None or used.path != run.path):
         loads = state.awaited[0] == run.path
-        label = "Loading" if loads else "Use it"
-        tip = "Let this network answer for the canvas"
-        found.append(Control("answer", nowhere, label, enabled=not loads, tip=tip))
+        label, tip = "Loading" if loads else "Use it", f"Let {run.name} answer for the canvas"
+        why = f"One moment: {run.name} is being loaded"
+        found.append(Control("answer", nowhere, label, enabled=not loads, tip=tip, why=why))
     return found
 
 
@@ -128,7 +139,7 @@ def _rows(layout: Layout) -> list[tuple[str, Rect]]:
 
 def _turns(layout: Layout, rect: Rect) -> tuple[Rect, Rect]:
     """The two buttons of a row."""
-    side = max(16, min(round(layout.text * 2.2), rect.w // 5))
+    side = max(16, min(round(layout.text * 1.8), rect.w // 5))
     height = max(min(16, rect.h), rect.h - max(2, round(6 * layout.unit)))
     y = rect.y + (rect.h - height) // 2
     left = rect.x + round(rect.w * 0.34)
@@ -139,26 +150,31 @@ def _turns(layout: Layout, rect: Rect) -> tuple[Rect, Rect]:
 
 def _row_block(state: PlayState, layout: Layout, row: str, rect: Rect) -> Block:
     recipe = state.studio.recipe
-    text = studios.value(recipe, row)
-    changed = row != "preset" and studios.value(studios.of_preset(recipe.preset), row) != text
+    values = {name: studios.value(recipe, name) for name in studios.ROWS}
+    text, of_preset = values[row], studios.of_preset(recipe.preset)
+    changed = row != "preset" and studios.value(of_preset, row) != text
     less, more = _turns(layout, rect)
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
         parts.card(painter, rect)
         label = Rect(rect.x + painter.px(10), rect.y, less.x - rect.x - painter.px(14), rect.h)
-        painter.text(studios.LABELS[row], label, palette.muted, size=0.9, smallest=0.6)
+        fits = text_width(studios.LABELS[row], round(0.9 * painter.text_size)) <= label.w - painter.px(6)
+        name = studios.LABELS[row] if fits else studios.SHORT.get(row, studios.LABELS[row])
+        painter.text(name, label, palette.muted, size=0.9, smallest=0.6)
         place = Rect(less.right + painter.px(4), rect.y, more.x - less.right - painter.px(8), rect.h)
-        painter.text(text, place, palette.text, bold=changed, align="centre", smallest=0.5)
+        size = painter.common([(value, place) for value in values.values()], bold=True)
+        painter.text(text, place, palette.text, size=size, bold=changed, align="centre")
 
-    return Block(rect, (row, text, changed), paint)
+    return Block(rect, (row, *values.values(), changed), paint)
 
 
 # How it goes
 
 
-def _status_block(run: RunSeen | None, rect: Rect) -> Block:
-    key = None if run is None else run._replace(points=(), epochs=(), kept=(), changed=())
+def _status_block(studio: studios.Studio, rect: Rect) -> Block:
+    run = studio.run
+    key = None if run is None else (run._replace(points=(), epochs=(), kept=(), changed=()), studio.asked)
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
@@ -172,7 +188,8 @@ def _status_block(run: RunSeen | None, rect: Rect) -> Block:
             return
         bar = max(2, painter.px(5))
         lines = inner.top(inner.h - bar - painter.px(3)).rows(2)
-        painter.text(f"{run.name}: {WORDS[run.status]}", lines[0], palette.text, bold=True, smallest=0.5)
+        words = ASKED.get(studio.asked, WORDS[run.status])
+        painter.text(f"{run.name}: {words}", lines[0], palette.text, bold=True, smallest=0.5)
         facts = _facts(run)
         painter.text(facts, lines[1], palette.muted, size=0.9, smallest=0.5)
         track = Rect(inner.x, inner.bottom - bar, inner.w, bar)
@@ -332,45 +349,6 @@ def _hard_block(state: PlayState, rect: Rect, index: int, digit: HardDigit) -> B
         painter.text(text, inner.below(inner.h - line), color, size=0.85, bold=wrong, align="centre")
 
     return Block(rect, (digit, focused, hovered), paint)
-
-
-def _run_places(layout: Layout, rect: Rect) -> tuple[Rect, tuple[Rect, ...]]:
-    """Of a run's card: where it is described, and its three buttons."""
-    inner = rect.inset(max(2, round(9 * layout.unit)))
-    upper = inner.top(round(inner.h * 0.46))
-    return upper, inner.below(upper.h).columns(3, max(2, round(4 * layout.unit)))
-
-
-def _run_controls(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) -> list[Control]:
-    _, places = _run_places(layout, rect)
-    run = state.studio.run
-    watched = run is not None and run.path == info.path
-    sure = state.studio.confirm == info.path
-    return [
-        Control(f"watch:{info.name}", places[0], "Watch", on=watched, plate=True, tip="Show how it went"),
-        Control(f"copy:{info.name}", places[1], "Copy", plate=True, tip="Copy it under another name"),
-        Control(
-            f"bin:{info.name}", places[2], "Sure?" if sure else "Bin", on=sure, plate=True, tip="Into the bin"
-        ),
-    ]
-
-
-def _run_block(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) -> Block:
-    upper, _ = _run_places(layout, rect)
-    accuracy = "" if info.accuracy is None else f"{100 * info.accuracy:.2f} %"
-    used = state.models[0] is not None and state.models[0].path == info.path
-    facts = "broken" if info.error else accuracy
-
-    def paint(painter: Painter, rect: Rect) -> None:
-        palette = painter.palette
-        parts.card(painter, rect, chosen=used)
-        half = round(upper.w * 0.62)
-        color = palette.second if info.error else palette.text
-        painter.text(info.name, upper._replace(w=half), color, bold=True, smallest=0.5)
-        place = Rect(upper.x + half, upper.y, upper.w - half, upper.h)
-        painter.text(facts, place, palette.muted, size=0.9, align="right", smallest=0.5)
-
-    return Block(rect, (info, used), paint)
 
 
 def _waiting_block(rect: Rect, text: str) -> Block:

@@ -131,7 +131,10 @@ def _time(state: PlayState) -> PlayState:
     said = tuple((word, 0.3 + 0.65 * i / 17) for i, word in enumerate(words))
     state = update(state, Filmed(CNN.path, state.revision, said))
     state = update(state, Press("slide:frame=0.5"))
-    return update(state, explained(state))
+    step = frames[state.timeline.shown].step
+    state = update(state, ModelReady(CNN._replace(step=step)))
+    state = update(state, answer(state, sure=0.6)._replace(step=step))
+    return update(settle(state), explained(state))
 
 
 def _time_part(state: PlayState) -> PlayState:

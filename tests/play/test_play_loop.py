@@ -236,7 +236,7 @@ def test_ink_of_any_extent_is_replayed_at_once_and_in_full_size(far):
 
 
 def test_an_answer_that_is_no_number_becomes_a_notice():
-    header = {"kind": "answer", "revision": 1, "slot": 0, "last": True, "ms": 1.0, "side": 28}
+    header = {"kind": "answer", "revision": 1, "slot": 0, "last": True, "ms": 1.0, "side": 28, "step": 1}
     header["origin"] = [0.0, 0.0]
     vector = np.zeros(14 + 784, np.float32)
     vector[0], vector[10:14] = 1.0, np.nan
@@ -260,7 +260,7 @@ def test_a_frame_waits_for_its_answer_past_what_comes_before_it():
     classifier = ProcessClassifier(Link(None, None, receive))  # type: ignore[arg-type]
     classifier._due = True
     send.send_bytes(wire.pack({"kind": "ready", "info": MODEL._asdict(), "slot": 0}))
-    answered = {"kind": "answer", "revision": 1, "slot": 0, "last": True, "ms": 1.0, "side": 28}
+    answered = {"kind": "answer", "revision": 1, "slot": 0, "last": True, "ms": 1.0, "side": 28, "step": 1}
     message = wire.pack(answered | {"origin": [0.0, 0.0]}, np.zeros(14 + 784, np.float32))
     later = threading.Timer(0.05, send.send_bytes, [message])
     later.start()

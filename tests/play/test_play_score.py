@@ -5,6 +5,7 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from digitjax.strokes import read_drawings
@@ -13,6 +14,7 @@ from play.events import Card, KeyPress, Notice, Press, ScoresListed, Taken
 from play.outside import Outside
 from play.update import update
 from tests.play.drawings import FOUR, strokes_events
+from tests.play.looking import texts_on
 from tests.play.made_up import answer
 from tests.play.scenes import scene
 
@@ -81,6 +83,20 @@ def test_the_slowest_and_the_least_sure_are_found():
     card = score.card_of(taken)
     assert card.slowest == (3.6, "0") and card.worst == (pytest.approx(0.55), "7") and card.right == 8
     assert score.card_of(()) == Card(0, 0, (), (0.0, ""), (0.0, ""))
+
+
+def test_confusions_are_counted_and_stand_in_a_matrix():
+    pairs = [("7", "1"), ("4", "9"), ("7", "1"), ("7", "not a digit"), ("3", "3"), ("7", "1")]
+    taken = tuple(Taken(word, said, 0.5, 1.0) for word, said in pairs)
+    assert score.confused(score.card_of(taken)) == (("7", "1", 3), ("4", "9", 1), ("7", "not a digit", 1))
+    table = np.array(score.table(taken))
+    assert table.shape == (10, 11) and table.sum() == 6
+    assert (table[7, 1], table[4, 9], table[3, 3], table[7, 10]) == (3, 1, 1, 1)
+    assert np.array(score.table(taken[:3])).shape == (10, 10), "no column for what did not come"
+    state = scene("score")
+    counts = [count for _, _, count in score.confused(state.score.card or score.card_of(()))]
+    texts = texts_on(state._replace(score=state.score._replace(taken=(*state.score.taken[:14], *taken))))
+    assert sum(counts) == 3 and any("7 as 1 ×3" in text for text in texts)
 
 
 def test_the_file_is_a_data_spec_and_gives_the_card_again(tmp_path):

@@ -13,9 +13,12 @@ from play.layout import arrange
 from play.screens import SCREENS
 from play.translate import next_focus
 from play.update import update
+from play.view import chrome
 from play.view import help as help_view
 from play.view import painter as painters
 from play.view.frame import Frame, controls_of
+from play.view.painter import Painter
+from play.view.theme import PALETTES
 from tests.play import pictures
 from tests.play.looking import far, pixels, texts_on
 from tests.play.made_up import SMALL
@@ -126,6 +129,43 @@ def test_what_is_pointed_at_is_named_with_its_key():
         other = update(state, type(event)("numbers"))
         there = [pixels(s)[line.y : line.bottom, line.x : line.right] for s in (state, seen, other)]
         assert all(far(one, two) > 0.001 for one, two in itertools.combinations(there, 2))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_what_is_disabled_says_why_and_never_what_it_would_do(name):
+    state = scene(name, 1280, 800)
+    layout = arrange(state)
+    for control in controls_of(state, layout):
+        if not control.enabled and not control.action.startswith(("teach:", "label:")):
+            assert control.why and control.tip not in control.words, control.action
+            assert control.why in texts_on(update(state, Hover(control.action))), control.action
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_buttons_that_are_alike_have_one_size_of_text(name, monkeypatch):
+    """In the largest text in the smallest window: rows of buttons, and the values of a recipe."""
+    state = scene(name, 800, 600, text_size="large")
+    layout, sizes = arrange(state), {}
+    controls = controls_of(state, layout)
+
+    def fitting(text, color, pixels, smallest, bold, width, height):
+        sizes[text, bold] = painters.fitting_pixels(text, pixels, smallest, bold, width, height)
+        return kept(text, color, pixels, smallest, bold, width, height)
+
+    kept = painters._fitting
+    monkeypatch.setattr(painters, "_fitting", fitting)
+    painter = Painter(pygame.Surface((800, 600)), PALETTES["dark"], layout.unit, layout.text)
+    rows = {}
+    for control in controls:
+        if control.label and not control.icon and not control.own:
+            rows.setdefault((control.rect.y, control.rect.h, control.plate), []).append(control)
+    for row in rows.values():
+        sizes.clear()
+        for control in row:
+            labels = chrome.alike(controls)[control.action]
+            block = chrome.control_block(control, False, False, labels)
+            block.paint(painter, block.rect)
+        assert len(set(sizes.values())) == 1, [control.label for control in row]
 
 
 def test_help_names_every_key_and_covers_every_control():

@@ -10,6 +10,7 @@ from play.actions import KEYS
 from play.answers import ModelFailed, ModelInfo, ModelReady, ModelsListed
 from play.effects import (
     Delete,
+    FollowRuns,
     Fullscreen,
     ListModels,
     ListRecords,
@@ -263,9 +264,19 @@ def test_screens_by_press_and_page_keys():
         state = after(KeyPress("pagedown"), state=state)
         assert state.screen == name
     assert after(Press("screen:nowhere")).screen == "draw"
-    assert after(Press("screen:models")).effects == (ListModels(),)
+    opened = after(Press("screen:models"))
+    assert opened.effects == (FollowRuns(True), ListModels())
+    assert after(Press("screen:train"), state=opened).effects.count(FollowRuns(True)) == 1
+    assert after(Press("screen:draw"), state=opened).effects[-1] == FollowRuns(False)
     assert after(Press("screen:gallery")).effects == (ListRecords(),)
     assert after(PenDown(1, 1, 0), Press("screen:why"), PenMove(5, 5, 0)).pen_down is False
+
+
+def test_a_press_takes_the_focus_away_from_what_was_not_pressed():
+    focused = after(Focus("theme"))
+    assert after(Press("undo"), state=focused).focus is None
+    assert after(Press("theme"), state=focused).focus == "theme"
+    assert after(KeyPress("return"), state=focused).focus == "theme"
 
 
 def test_nothing_is_drawn_on_the_gallery():

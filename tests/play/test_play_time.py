@@ -22,8 +22,9 @@ from play.translate import Pointer, translate
 from play.update import update
 from play.view.frame import controls_of
 from tests.play.drawings import FOUR, strokes_events
-from tests.play.fakes import Script, make_loop
-from tests.play.made_up import CNN, SMALL
+from tests.play.fakes import FakeClassifier, Script, make_loop
+from tests.play.looking import texts_on
+from tests.play.made_up import CNN, SMALL, answer
 from tests.play.scenes import scene
 
 CONFIG = TrainConfig(model=ModelConfig(kind="mlp", hidden=(8,)))
@@ -65,6 +66,46 @@ def test_the_slider_goes_through_the_steps_and_back_to_the_newest():
     assert away.effects[-1] == ShowStep(None) and away.timeline.at is None
     back = update(away, Press("screen:time"))
     assert back.effects[-1] == Film(CNN.path) and back.timeline.frames == state.timeline.frames
+
+
+def test_the_card_the_strip_and_the_bars_are_of_the_step_that_has_answered():
+    """Whatever the order in which the slider, the network and its answer come."""
+    state = scene("time")
+    at, steps = state.timeline.shown, [frame.step for frame in state.timeline.frames]
+
+    def said(state) -> tuple[bool, tuple[float, ...]]:
+        texts = texts_on(state)
+        cards = {step for step in steps if any(text.startswith(f"Step {step:,}:") for text in texts)}
+        assert cards == {state.step} and f"{CNN.name}, step {state.step}" in texts
+        return state.step, state.bars
+
+    before = said(state)
+    assert before[0] == steps[at]
+    moved = update(state, Press("slide:frame=+"))
+    assert said(moved) == before and moved.timeline.shown == at + 1
+    taken = update(moved, ModelReady(CNN._replace(step=steps[at + 1])))
+    assert said(taken) == before
+    given = answer(taken, digit=9, sure=0.8)._replace(step=steps[at + 1])
+    answered = update(taken, given)
+    assert said(answered) == (steps[at + 1], given.probabilities)
+    empty = update(update(answered, Press("clear")), Press("slide:frame=0"))
+    assert empty.step == steps[at + 1] and update(empty, ModelReady(CNN._replace(step=0))).step == 0
+
+
+def test_all_steps_are_asked_once_for_a_drawing(tmp_path):
+    state = scene("time", 640, 480)
+    unasked = state._replace(timeline=state.timeline._replace(said_ink=None))
+    loop = make_loop(tmp_path, Script(), classifier=FakeClassifier(model=None), state=unasked)
+    loop.step()
+    loop._apply(Filmed(CNN.path, loop.state.revision, state.timeline.said))
+    for step in (8, 64):
+        loop._apply(ModelReady(CNN._replace(step=step)))
+        loop.step()
+    asked = loop.classifier.asked  # pyright: ignore
+    assert [query.film for query in asked] == [True, False, False]
+    assert all(query.together for query in asked)
+    loop.outside.close()
+    loop.window.close()
 
 
 def test_another_network_brings_its_own_steps():

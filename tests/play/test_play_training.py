@@ -2,25 +2,26 @@
 
 import itertools
 import json
-import os
-import signal
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from digitjax import claim, manifest, metrics, runs, steering
+from digitjax import manifest, metrics, runs, steering
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.presets.registry import PRESETS, preset
-from play import effects, runner, studio, trace, watching
-from play.answers import ModelReady
+from play import effects, studio, trace, watching
+from play.answers import ModelInfo, ModelReady, ModelsListed
 from play.effects import LoadModel, Start, Steer, Watch
-from play.events import HardListed, Notice, Press, RunsChanged, Traced
+from play.events import Press, Traced
+from play.layout import arrange
 from play.studio import Recipe, RunSeen
 from play.update import update
+from play.view.frame import controls_of
 from tests.play.drawings import DIGITS
-from tests.play.made_up import CNN, hard_digits, run_seen
+from tests.play.looking import texts_on
+from tests.play.made_up import CNN, SMALL, hard_digits, run_seen
 from tests.play.scenes import scene
 
 REPO = Path(__file__).parents[2]
@@ -53,7 +54,7 @@ def test_every_row_turns_both_ways_and_the_trainer_takes_what_comes_of_it():
         assert studio.turn(there, row, -1) == recipe or row in ("preset", "widths")
     for row, by in (("kind", 1), ("widths", 1), ("widths", 1), ("sees", 1), ("epochs", -1), ("rate", 1)):
         recipe = studio.turn(recipe, row, by)
-    recipe = recipe._replace(data="mine, MNIST, synth.")
+    recipe = recipe._replace(data="all three")
     argv = _join_data(studio.arguments(recipe, "/home/ada/my drawings.ndjson"))
     config = _config_of(argv, _parse(argv, TrainConfig()))
     assert (config.model.kind, config.model.hidden, config.model.geometry) == ("mlp", recipe.hidden, "uci8")
@@ -89,7 +90,45 @@ def test_buttons_ask_the_run_for_what_they_say():
     assert asked(stopped, Press("train:start")) == (Start(Recipe()),)
     onwards = asked(stopped, Press("turn:start+"), Press("train:start"))
     assert onwards == (Start(Recipe(start="in use"), CNN.path),)
-    assert asked(state, Press("screen:draw"), Press("train:pause")) == ()
+    assert asked(state, Press("screen:draw"), Press("train:pause")) == (effects.FollowRuns(False),)
+
+
+def test_a_run_that_still_starts_can_be_paused_and_stopped():
+    starting = run_seen("starting")._replace(step=0, points=(), epochs=(), kept=())
+    state = update(scene("train-recipe"), starting)._replace(effects=())
+    able = {control.action: control for control in controls_of(state, arrange(state))}
+    assert able["train:pause"].enabled and able["train:stop"].enabled
+    assert not able["train:rate+"].enabled and "as soon as it trains" in able["train:rate+"].words
+    paused = update(state, Press("train:pause"))
+    assert paused.effects == (Steer(starting.path, "pause"),) and paused.studio.asked == "pause"
+    assert "cnn-14: starting, then paused" in texts_on(paused)
+    assert update(paused, starting._replace(total=9)).studio.asked == "pause"
+    again = update(paused, Press("train:resume"))
+    assert again.effects[-1] == Steer(starting.path, "resume") and again.studio.asked == ""
+    assert update(paused, run_seen("paused")).studio.asked == ""
+    stopped = update(state, Press("train:stop"))
+    assert stopped.effects == (Steer(starting.path, "stop"),) and "being stopped" in stopped.notice
+    assert not any(c.enabled for c in controls_of(stopped, arrange(stopped)) if c.action.startswith("train:"))
+
+
+def test_what_cannot_be_put_into_the_bin_is_not_offered():
+    state = update(scene("train-runs", 1280, 800), run_seen()._replace(path=CNN.path, name=CNN.name))
+    state = update(state, ModelsListed((CNN, ModelInfo("default", "/elsewhere/default", 1), SMALL)))
+    found = {control.action: control for control in controls_of(state, arrange(state))}
+    assert not found["bin:default"].enabled and "came with the program" in found["bin:default"].words
+    assert not found[f"bin:{CNN.name}"].enabled and "stop it first" in found[f"bin:{CNN.name}"].words
+    assert found["copy:default"].enabled and found[f"bin:{SMALL.name}"].enabled
+
+
+def test_which_run_answers_and_which_is_shown_are_two_things():
+    state = update(scene("train-runs", 1280, 800), ModelsListed((CNN, SMALL)))
+    shown = update(state, run_seen("stopped")._replace(path=SMALL.path, name=SMALL.name))
+    found = {control.action: control for control in controls_of(shown, arrange(shown))}
+    labels = {action: (control.label, control.on) for action, control in found.items()}
+    assert labels[f"model:{CNN.name}"] == ("In use", True) and labels[f"watch:{CNN.name}"] == ("Show", False)
+    assert labels[f"model:{SMALL.name}"] == ("Use", False)
+    assert labels[f"watch:{SMALL.name}"] == ("Shown", True)
+    assert asked(shown._replace(effects=()), Press(f"model:{SMALL.name}")) == (LoadModel(SMALL.path, 0),)
 
 
 def test_a_run_that_was_started_answers_for_the_canvas_as_soon_as_it_has_a_step():
@@ -122,12 +161,15 @@ def test_a_hard_digit_comes_onto_the_canvas_one_undo_away_from_what_was_there():
 
 def test_deleting_asks_twice_and_never_takes_what_is_trained():
     state = scene("train-runs")._replace(effects=())
-    once = update(state, Press("bin:default"))
+    once = update(state, Press("bin:cnn-10"))
     assert once.effects == () and "once more" in once.notice
-    assert asked(once, Press("bin:default")) == (effects.BinRun("/runs/default"),)
-    assert asked(once, Press("bin:cnn-9"), Press("bin:default")) == ()
-    living = update(state, run_seen()._replace(path="/runs/default"))
-    assert asked(living, Press("bin:default"), Press("bin:default")) == ()
+    assert asked(once, Press("bin:cnn-10")) == (effects.BinRun("/runs/cnn-10"),)
+    for other in ("bin:cnn-9", "copy:cnn-9", "watch:cnn-9", "model:cnn-9"):
+        between = update(once, Press(other))._replace(effects=())
+        assert asked(between, Press("bin:cnn-10")) == (), other
+    living = update(state, run_seen()._replace(path="/runs/cnn-10"))
+    assert asked(living, Press("bin:cnn-10"), Press("bin:cnn-10")) == ()
+    assert asked(state, Press("bin:default"), Press("bin:default")) == ()
     assert asked(state, Press("copy:cnn-9")) == (effects.CopyRun("/runs/cnn-9"),)
     assert asked(state, Press("watch:cnn-9"), Press("watch:none")) == (Watch("/runs/cnn-9"),)
 
@@ -169,6 +211,7 @@ def test_a_run_is_read_bit_by_bit_and_again_where_it_was_cut_back(tmp_path):
     file.close()
     metrics.MetricsFile(run / runs.METRICS, 4).close()
     assert [p[0] for p in watch.look(True).points] == [2, 4] and watch.look(True).epochs == ()
+    assert watch.look(True, since=time.time_ns() + 10**9).status == "starting", "of one before"
     (run / steering.CHANGES).write_text('{"step": 3, "learning_rate": 0.5}\n{"step": 4, "pause": true}\n')
     seen = watch.look(True)
     assert (seen.status, seen.learning_rate, seen.changed) == ("paused", 0.5, (3,))
@@ -219,114 +262,3 @@ def test_a_trace_runs_in_the_middle_of_the_ink_and_leaves_none_out(word):
     for y, x in np.argwhere(pixels > 200):
         assert np.hypot(places[:, 0] - x, places[:, 1] - y).min() < 2.4
     assert trace.trace(np.zeros((8, 8), np.uint8)) == ()
-
-
-# Processes
-
-
-@pytest.fixture
-def checkpoints(tmp_path, monkeypatch) -> Path:
-    folder = tmp_path / "checkpoints"
-    folder.mkdir()
-    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(folder))
-    return folder
-
-
-def events_until(one: runner.Runner, wanted, seconds: float = 60.0) -> list:
-    """Events until `wanted` is true of one of them."""
-    found, end = [], time.monotonic() + seconds
-    while not any(wanted(event) for event in found):
-        assert time.monotonic() < end, found[-3:]
-        found += one.poll()
-        time.sleep(0.01)
-    return found
-
-
-def is_status(name: str):
-    return lambda event: isinstance(event, RunSeen) and event.status == name
-
-
-def test_a_trainer_that_dies_is_said_in_a_sentence_and_the_window_goes_on(checkpoints, tmp_path, monkeypatch):
-    programs = {
-        "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-        "refused": "import sys; print('digitjax: no room: make some', file=sys.stderr); sys.exit(1)",
-    }
-    for name, program in programs.items():
-        monkeypatch.setattr(runner, "TRAINER", ("-c", program))
-        one = runner.Runner(tmp_path / "user")
-        one.do(Start(Recipe(preset=name)))
-        seen = events_until(one, is_status("failed"))[-1]
-        assert {"killed": "signal 9", "refused": "no room: make some"}[name] in seen.text
-        one.do(effects.Steer(str(checkpoints / "none"), "pause"))
-        (notice,) = events_until(one, lambda event: isinstance(event, Notice))
-        assert "nobody trains" in notice.text
-        one.close()
-
-
-def test_nothing_is_trained_on_drawings_that_are_not_there(checkpoints, tmp_path):
-    one = runner.Runner(tmp_path / "user")
-    one.do(Start(Recipe(data="my drawings")))
-    (notice,) = events_until(one, lambda event: isinstance(event, Notice))
-    assert "no drawings yet" in notice.text and not list(checkpoints.iterdir())
-    one.close()
-
-
-def test_the_network_that_comes_along_has_finished():
-    seen = watching.RunWatch(REPO / "checkpoints" / "default").look(False)
-    assert seen.status == "finished" and not seen.lives
-
-
-def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_path):
-    run = checkpoints / "cnn-0"
-    run.mkdir()
-    runs.write_config(run, CONFIG)
-    one = runner.Runner(tmp_path / "user")
-    for _ in range(2):
-        one.do(effects.CopyRun(str(run)))
-        events_until(one, lambda event: isinstance(event, RunsChanged))
-    assert {p.name for p in runs.list_runs(checkpoints)} == {"cnn-0", "cnn-0-copy", "cnn-0-copy-2"}
-    with claim.locked(run):
-        one.do(effects.BinRun(str(run)))
-        assert "being trained" in events_until(one, lambda event: True)[0].text
-    for place in (tmp_path, checkpoints / "none"):
-        one.do(effects.BinRun(str(place)))
-        assert "no run of yours" in events_until(one, lambda event: True)[0].text
-    one.do(effects.BinRun(str(run)))
-    events_until(one, lambda event: isinstance(event, RunsChanged))
-    assert not run.exists() and runs.read_config(checkpoints / runner.BIN / "cnn-0") == CONFIG
-    one.close()
-
-
-@pytest.mark.slow
-def test_a_training_is_started_steered_paused_stopped_and_gone_on_with(checkpoints, tmp_path, request):
-    """The ordinary trainer, on the smallest network; killed at the end, it leaves the window whole."""
-    recipe = Recipe("mlp-8x8", "mlp", (32, 48, 96), (16,), "relu", "uci8", "as the preset", 100, 0.006)
-    one = runner.Runner(tmp_path / "user")
-    request.addfinalizer(one.end)
-    one.do(Start(recipe))
-    seen = events_until(one, is_status("training"), 180)[-1]
-    pid = one._processes[Path(seen.path)].pid
-    own = os.getpriority(os.PRIO_PROCESS, 0)
-    assert os.getpriority(os.PRIO_PROCESS, pid) == min(own + runner.NICE, 19)
-    one.do(Steer(seen.path, "learning_rate", 0.001))
-    events_until(one, lambda event: isinstance(event, RunSeen) and event.learning_rate == 0.001)
-    one.do(Steer(seen.path, "pause"))
-    paused = events_until(one, is_status("paused"))[-1]
-    time.sleep(1.0)
-    assert all(event.step == paused.step for event in one.poll() if isinstance(event, RunSeen))
-    one.do(Steer(seen.path, "resume"))
-    events_until(one, lambda event: isinstance(event, HardListed), 180)
-    one.do(Steer(seen.path, "stop"))
-    stopped = events_until(one, is_status("stopped"))[-1]
-    assert stopped.text == "" and runs.full_steps(Path(seen.path))
-    one.do(Start(recipe, "", seen.path))
-    again = events_until(one, lambda e: is_status("training")(e) and e.step > stopped.step, 180)[-1]
-    one.close()
-    other = runner.Runner(tmp_path / "user")  # a program that was started anew finds what is being trained
-    other.do(Watch(""))
-    assert events_until(other, is_status("training"))[-1].path == again.path
-    process = one._processes[Path(seen.path)]
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    events_until(other, is_status("stopped"))
-    other.close()

@@ -116,7 +116,9 @@ def test_a_control_is_pressed_where_it_was_touched_and_released():
 
 def test_a_disabled_control_does_nothing_and_a_covered_canvas_is_not_drawn_on():
     redo = next(control for control in LAYOUT.controls if control.action == "redo").rect
-    assert run(mouse("down", (redo.x + 4, redo.y + 4)), mouse("up", (redo.x + 4, redo.y + 4))) == []
+    for hand in (mouse, finger):
+        found = run(hand("down", (redo.x + 4, redo.y + 4)), hand("up", (redo.x + 4, redo.y + 4)))
+        assert found == [events.Notice("There is nothing to redo")]
     assert run(mouse("down", MIDDLE), mouse("move", (1, 1)), mouse("up", MIDDLE), covered=True) == []
 
 
@@ -179,6 +181,34 @@ def test_tab_goes_through_the_enabled_controls_and_around():
     assert next_focus(LAYOUT.controls, names[-1], 1) == names[0]
     assert next_focus(LAYOUT.controls, names[0], -1) == names[-1]
     assert next_focus((), None, 1) is None
+
+
+TABULATOR = pygame.Event(pygame.KEYDOWN, key=pygame.K_TAB, mod=0, unicode="\t")
+
+
+def middle_of(action: str) -> tuple[float, float]:
+    rect = next(control.rect for control in LAYOUT.controls if control.action == action)
+    return rect.x + rect.w / 2, rect.y + rect.h / 2
+
+
+@pytest.mark.parametrize("hand", [mouse, finger])
+def test_tab_goes_on_from_what_was_pressed(hand):
+    enabled = [control.action for control in LAYOUT.controls if control.enabled]
+    for action in ("theme", "eraser"):
+        press, tab = run(hand("down", middle_of(action)), hand("up", middle_of(action)), TABULATOR)
+        assert press == events.Press(action)
+        assert tab == events.Focus(enabled[enabled.index(action) + 1])
+    drawn = [hand("down", MIDDLE), hand("move", AWAY), hand("up", AWAY)]
+    found = run(hand("down", middle_of("pen")), hand("up", middle_of("pen")), *drawn, TABULATOR)
+    assert found[-1] == events.Focus("eraser"), "what is drawn in between changes nothing"
+
+
+def test_tab_goes_to_what_is_nearest_where_the_pressed_control_has_gone():
+    gone = next(control for control in LAYOUT.controls if control.action == "eraser")
+    left = [control for control in LAYOUT.controls if control is not gone]
+    for focus in (None, "eraser"):
+        assert next_focus(left, focus, 1, gone) in ("pen", "pen-smaller")
+    assert next_focus(left, "theme", 1, gone) == "numbers"
 
 
 def test_unknown_events_and_the_close_button():

@@ -194,7 +194,7 @@ def test_ink_is_answered_while_what_the_screen_asks_for_is_still_being_compiled(
     calls = reader.calls
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
-    loaded = types.SimpleNamespace(params=None)
+    loaded = types.SimpleNamespace(params=None, step=1)
     process._slots = {0: loading.Slot(loaded, reader, False)}
     ink = [np.array([[0.0, 0.0], [9.0, 9.0]]), np.array([2])]
 
@@ -233,7 +233,7 @@ def test_newer_steps_are_looked_for_while_the_other_screens_are_compiled(checkpo
     done = []
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
-    loaded = types.SimpleNamespace(params=None)
+    loaded = types.SimpleNamespace(params=None, step=1)
     process._slots = {0: loading.Slot(loaded, FakeReader(), True)}
     monkeypatch.setattr(loading, "warm_up", lambda *_: (done.append(name) for name in ("why", "number")))
     monkeypatch.setattr(process, "_watch", lambda seen: done.append("looked"))
@@ -250,7 +250,7 @@ def test_an_explanation_that_fails_is_a_notice_and_the_answer_stands(checkpoints
     reader.explain = fail
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
-    process._slots = {0: loading.Slot(types.SimpleNamespace(params=None), reader, False)}
+    process._slots = {0: loading.Slot(types.SimpleNamespace(params=None, step=1), reader, False)}
     process._settle({})
     gc.unfreeze()
     drain(process)
@@ -260,6 +260,32 @@ def test_an_explanation_that_fails_is_a_notice_and_the_answer_stands(checkpoints
     assert answer["kind"] == "answer" and answer["last"]
     assert failed["kind"] == "failed" and failed["message"] == "no room left" and not failed["missing"]
     assert not process._missing
+
+
+def test_an_answer_that_is_to_be_seen_with_its_explanation_waits_for_it(checkpoints):
+    reader, sent = FakeReader(), []
+    process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
+    process._slots = {0: loading.Slot(types.SimpleNamespace(params=None, step=8), reader, False)}
+    process._settled.add(reader)
+    process._send = lambda header, *arrays: sent.append((header["kind"], list(reader.calls)))  # pyright: ignore
+    ink = [np.array([[0.0, 0.0], [9.0, 9.0]]), np.array([2])]
+    for together, wanted in ((False, []), (True, ["explain"])):
+        reader.calls.clear()
+        header = {"kind": "ink", "revision": 7, "off": [], "why": True, "together": together}
+        process._serve(header, ink)
+        assert sent == [("answer", wanted), ("why", ["explain"])]
+        sent.clear()
+
+
+def test_a_run_that_is_gone_is_said_without_the_command_line_s_words(checkpoints):
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(*ends, launch.Options())
+    gone = checkpoints / "cnn-9"
+    with pytest.raises(InputError) as caught:
+        process._load(str(gone), True)
+    process._failed(caught.value, 0, str(gone))
+    failed = wire.unpack(ends[1].recv_bytes())[0] if ends[1].poll(0) else wire.unpack(ends[0].recv_bytes())[0]
+    assert failed["message"] == "cnn-9 is not there any more: choose another network in Models."
 
 
 def test_a_run_whose_only_step_lost_a_file_is_damaged_not_unfinished(checkpoints):

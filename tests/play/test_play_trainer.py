@@ -1,0 +1,213 @@
+"""Trainings in processes of their own: started, asked for things at any time, ended; the folders of runs."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from digitjax import claim, manifest, runs, steering
+from digitjax.config import ModelConfig, TrainConfig
+from play import effects, runner, trainer, watching
+from play.effects import Start, Steer, Watch
+from play.events import HardListed, Notice, RunsChanged
+from play.studio import Recipe, RunSeen
+
+REPO = Path(__file__).parents[2]
+CONFIG = TrainConfig(
+    data=("digits8x8",),
+    epochs=2,
+    epoch_examples=384,
+    batch_size=32,
+    model=ModelConfig(kind="mlp", hidden=(8,), geometry="uci8"),
+)
+SLOW = """
+import sys, time
+from pathlib import Path
+from digitjax import claim, metrics, runs, steering
+from digitjax.config import TrainConfig
+run, imports, loads = Path(sys.argv[sys.argv.index("--out") + 1]), {imports}, {loads}
+time.sleep(imports)
+with claim.new_run(TrainConfig(), run):
+    time.sleep(loads)
+    runs.write_config(run, TrainConfig())
+    file = metrics.MetricsFile(run / runs.METRICS, 0)
+    asked = steering.Steering(run, 0, print)
+    while not any(change.name == "stop" for change in asked.take(0)):
+        time.sleep(0.02)
+"""
+"""A trainer that takes so many seconds to import and to load, and then waits for requests."""
+
+
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(folder))
+    return folder
+
+
+def events_until(one: runner.Runner, wanted, seconds: float = 60.0) -> list:
+    """Events until `wanted` is true of one of them."""
+    found, end = [], time.monotonic() + seconds
+    while not any(wanted(event) for event in found):
+        assert time.monotonic() < end, found[-3:]
+        found += one.poll()
+        time.sleep(0.01)
+    return found
+
+
+def is_status(name: str):
+    return lambda event: isinstance(event, RunSeen) and event.status == name
+
+
+def test_a_trainer_that_dies_is_said_in_a_sentence_and_the_window_goes_on(checkpoints, tmp_path, monkeypatch):
+    programs = {
+        "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        "refused": "import sys; print('digitjax: no room: make some', file=sys.stderr); sys.exit(1)",
+    }
+    for name, program in programs.items():
+        monkeypatch.setattr(trainer, "COMMAND", ("-c", program))
+        one = runner.Runner(tmp_path / "user")
+        one.do(Start(Recipe(preset=name)))
+        seen = events_until(one, is_status("failed"))[-1]
+        assert {"killed": "signal 9", "refused": "no room: make some"}[name] in seen.text
+        one.do(effects.Steer(str(checkpoints / "none"), "pause"))
+        (notice,) = events_until(one, lambda event: isinstance(event, Notice))
+        assert "Nobody trains" in notice.text
+        one.close()
+
+
+@pytest.mark.parametrize(("imports", "loads"), [(60, 0), (0, 60)])
+def test_a_trainer_that_still_starts_is_stopped_and_leaves_nothing(
+    imports, loads, checkpoints, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(trainer, "COMMAND", ("-c", SLOW.format(imports=imports, loads=loads)))
+    one = runner.Runner(tmp_path / "user")
+    one.do(Start(Recipe()))
+    path = Path(events_until(one, is_status("starting"))[-1].path)
+    end = time.monotonic() + 30
+    while loads and not claim.is_held(path) and time.monotonic() < end:
+        time.sleep(0.01)
+    one.do(Steer(str(path), "stop"))
+    seen = events_until(one, is_status("failed"), 20)[-1]
+    assert "before it had begun" in seen.text and not seen.total
+    assert not path.exists() and one._trainers[path].process.returncode in trainer.SAVED
+    one.close()
+
+
+def test_a_pause_waits_for_a_trainer_that_still_starts(checkpoints, tmp_path, monkeypatch, request):
+    monkeypatch.setattr(trainer, "COMMAND", ("-c", SLOW.format(imports=0.5, loads=0.5)))
+    one = runner.Runner(tmp_path / "user")
+    request.addfinalizer(one.end)
+    one.do(Start(Recipe()))
+    path = events_until(one, is_status("starting"))[-1].path
+    for name in ("pause", "resume", "pause"):
+        one.do(Steer(path, name))
+    events_until(one, is_status("paused"))
+    one.do(Steer(path, "resume"))
+    events_until(one, is_status("starting"))
+    one.do(Steer(path, "stop"))
+    events_until(one, is_status("stopped"))
+    one.close()
+    assert [change.name for change in steering.read_changes(Path(path))] == ["pause", "resume", "stop"]
+
+
+def test_nothing_is_trained_on_drawings_that_are_not_there(checkpoints, tmp_path):
+    one = runner.Runner(tmp_path / "user")
+    one.do(Start(Recipe(data="my drawings")))
+    (notice,) = events_until(one, lambda event: isinstance(event, Notice))
+    assert "no drawings yet" in notice.text and not list(checkpoints.iterdir())
+    one.close()
+
+
+def test_the_network_that_comes_along_has_finished():
+    seen = watching.RunWatch(REPO / "checkpoints" / "default").look(False)
+    assert seen.status == "finished" and not seen.lives
+
+
+def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_path):
+    run = checkpoints / "cnn-0"
+    run.mkdir()
+    runs.write_config(run, CONFIG)
+    one = runner.Runner(tmp_path / "user")
+    for _ in range(2):
+        one.do(effects.CopyRun(str(run)))
+        events_until(one, lambda event: isinstance(event, RunsChanged))
+    assert {p.name for p in runs.list_runs(checkpoints)} == {"cnn-0", "cnn-0-copy", "cnn-0-copy-2"}
+    with claim.locked(run):
+        one.do(effects.BinRun(str(run)))
+        assert "being trained" in events_until(one, lambda event: True)[0].text
+    for place, words in ((tmp_path, "no run of yours"), (checkpoints / "none", "not there any more")):
+        one.do(effects.BinRun(str(place)))
+        assert words in events_until(one, lambda event: True)[0].text
+    one.do(effects.BinRun(str(run)))
+    events_until(one, lambda event: isinstance(event, RunsChanged))
+    assert not run.exists() and runs.read_config(checkpoints / runner.BIN / "cnn-0") == CONFIG
+    one.close()
+
+
+def test_the_network_that_comes_along_can_be_copied(checkpoints, tmp_path):
+    one = runner.Runner(tmp_path / "user")
+    one.do(effects.CopyRun(str(REPO / "checkpoints" / "default")))
+    events_until(one, lambda event: isinstance(event, RunsChanged))
+    one.close()
+    assert runs.best_step(checkpoints / "default-copy").is_dir()
+
+
+def test_the_list_of_runs_is_read_anew_when_a_manifest_comes(checkpoints, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "LOCK_LOOK_SECONDS", 0.05)
+    run = checkpoints / "cnn-0"
+    step = run / runs.HISTORY / "8"
+    step.mkdir(parents=True)
+    runs.write_config(run, CONFIG)
+    one = runner.Runner(tmp_path / "user")
+    one.do(effects.FollowRuns(True))
+    time.sleep(0.5)
+    assert one.poll() == [], "a step without a manifest is none"
+    (step / manifest.NAME).write_text("{}")
+    assert events_until(one, lambda event: True) == [RunsChanged()]
+    run.rename(checkpoints / "cnn-1")
+    assert events_until(one, lambda event: True) == [RunsChanged()]
+    one.do(effects.FollowRuns(False))
+    time.sleep(0.3)
+    (checkpoints / "cnn-1").rename(run)
+    time.sleep(0.3)
+    one.close()
+    assert one.poll() == []
+
+
+@pytest.mark.slow
+def test_a_training_is_started_steered_paused_stopped_and_gone_on_with(checkpoints, tmp_path, request):
+    """The ordinary trainer, on the smallest network; killed at the end, it leaves the window whole."""
+    recipe = Recipe("mlp-8x8", "mlp", (32, 48, 96), (16,), "relu", "uci8", "the preset's", 100, 0.006)
+    one = runner.Runner(tmp_path / "user")
+    request.addfinalizer(one.end)
+    one.do(Start(recipe))
+    seen = events_until(one, is_status("training"), 180)[-1]
+    pid = one._trainers[Path(seen.path)].process.pid
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(own + trainer.NICE, 19)
+    one.do(Steer(seen.path, "learning_rate", 0.001))
+    events_until(one, lambda event: isinstance(event, RunSeen) and event.learning_rate == 0.001)
+    one.do(Steer(seen.path, "pause"))
+    paused = events_until(one, is_status("paused"))[-1]
+    time.sleep(1.0)
+    assert all(event.step == paused.step for event in one.poll() if isinstance(event, RunSeen))
+    one.do(Steer(seen.path, "resume"))
+    events_until(one, lambda event: isinstance(event, HardListed), 180)
+    one.do(Steer(seen.path, "stop"))
+    stopped = events_until(one, is_status("stopped"))[-1]
+    assert stopped.text == "" and runs.full_steps(Path(seen.path))
+    one.do(Start(recipe, "", seen.path))
+    again = events_until(one, lambda e: is_status("training")(e) and e.step > stopped.step, 180)[-1]
+    one.close()
+    other = runner.Runner(tmp_path / "user")  # a program that was started anew finds what is being trained
+    other.do(Watch(""))
+    assert events_until(other, is_status("training"))[-1].path == again.path
+    process = one._trainers[Path(seen.path)].process
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    events_until(other, is_status("stopped"))
+    other.close()
