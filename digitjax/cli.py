@@ -1,7 +1,7 @@
 """The command `digitjax`: argv in, exit code out.
 
 A command is imported only when it is used, so that `digitjax --help` costs no more than Python's own start.
-Exit codes: 0 done; 1 failed while running; 2 bad input or usage; 130 and 143 after Ctrl-C and SIGTERM.
+Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 Ctrl-C, 143 SIGTERM.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ COMMANDS = {
     "evaluate": "measure a checkpoint on data: accuracy, calibration, confusions",
     "predict": "read digits from pictures (PNG, JPEG) and drawings (NDJSON)",
     "data": "list, prepare and look at the data sets",
-    "bench": "accuracy on other people's drawings, with intervals",
+    "bench": "measure people's drawings, whole numbers, speed, memory",
     "sweep": "train many seeds and settings: one table, one ensemble",
     "steer": "pause, stop or change a training that runs",
     "export": "write a network as one file that runs without digitjax",
@@ -48,7 +48,7 @@ Start with:
   python -m play                      draw, and watch it read
 
 Results go to standard output, everything else to standard error.
-Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 bad input or usage, 130 Ctrl-C, 143 SIGTERM.
 """
 
 

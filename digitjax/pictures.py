@@ -5,6 +5,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import UInt8
@@ -14,6 +15,8 @@ from digitjax.errors import InputError, near_files
 
 MAX_PIXELS = 64_000_000
 """Pixels of a picture at most: any telephone's camera, and no decompression bomb."""
+MAX_SCANS = 100
+"""Passes over a progressive JPEG: cameras and programs write some ten, and each takes time, however short."""
 MAX_SIDE = 2048
 """A longer side is reduced by a whole factor, each block of pixels to its mean."""
 
@@ -60,12 +63,14 @@ def read_picture(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "height widt
         raise InputError(f"{path} cannot be read ({error.strerror or error}): give a readable file") from None
 
 
-def _pixels(path: Path, file) -> UInt8[np.ndarray, "height width *channels"]:
+def _pixels(path: Path, file: BinaryIO) -> UInt8[np.ndarray, "height width *channels"]:
     try:
         image = Image.open(file, formats=("PNG", "JPEG"))
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise Image.DecompressionBombError
+        if image.format == "JPEG" and _scans(file) > MAX_SCANS:
+            raise InputError(f"{path} has more than {MAX_SCANS} scans: save the picture again")
         image.load()
         turn = _UPRIGHT.get(_orientation(image))
         image = _eight_bits(image)
@@ -80,6 +85,15 @@ def _pixels(path: Path, file) -> UInt8[np.ndarray, "height width *channels"]:
         raise InputError(f"{path} is not a PNG or JPEG picture: convert it, or give another file") from None
     except _DAMAGED as error:
         raise InputError(f"{path} is damaged or cut off ({error}): save the picture again") from None
+
+
+def _scans(file: BinaryIO) -> int:
+    """Starts of a scan (ITU T.81, B.2.3) in a JPEG file, but for those that a border of blocks cuts."""
+    at = file.tell()
+    file.seek(0)
+    found = sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(2**20), b""))
+    file.seek(at)
+    return found
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -188,11 +188,15 @@ def validation_text(record: Mapping[str, typing.Any]) -> str:
         parts = [
             f"{100 * accuracy:.2f} % {_short(name)}"
             for name, result in by_source.items()
-            if isinstance(accuracy := isinstance(result, dict) and result.get("accuracy"), float)
+            if _is_fraction(accuracy := isinstance(result, dict) and result.get("accuracy"))
         ]
         if parts:
             return f"validation {', '.join(parts)}"
-    return f"validation {100 * pooled:.2f} %" if isinstance(pooled, float) else ""
+    return f"validation {100 * pooled:.2f} %" if _is_fraction(pooled) else ""
+
+
+def _is_fraction(value: object) -> typing.TypeGuard[float]:
+    return isinstance(value, float) and 0 <= value <= 1
 
 
 def _short(spec: str) -> str:

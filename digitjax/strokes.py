@@ -31,7 +31,12 @@ MAX_STROKES = 10_000
 MAX_POINTS = 200_000
 """Points of one drawing, over all strokes."""
 MAX_INFLATION = 400
-"""How many times its gzip file's size a file may reach, once it passes 64 MiB (gzip's own bound is 1032)."""
+"""How many times its gzip file's size a file may reach, once it passes 64 MiB (gzip's own bound is 1032).
+
+Its size is that of its lines and of what they become in memory: `DRAWING_BYTES` a line.
+"""
+DRAWING_BYTES = 2048
+"""A drawing as `segments.pack` makes it: 128 pieces of four numbers."""
 MAX_NAMES = 100
 """Names that are looked at for what may have been meant."""
 
@@ -195,9 +200,10 @@ def _lines(
                         f"{path}:{number}: the line is longer than {MAX_LINE_BYTES // 2**20} MiB: "
                         "give one drawing a line"
                     )
-                if zipped and total > 64 * 2**20 and total > MAX_INFLATION * raw.tell():
+                size = total + number * DRAWING_BYTES
+                if zipped and size > 64 * 2**20 and size > MAX_INFLATION * raw.tell():
                     raise InputError(
-                        f"{path}:{number}: the file grows more than {MAX_INFLATION} times when unpacked: "
+                        f"{path}:{number}: the file grows more than {MAX_INFLATION} times in memory: "
                         "give it unpacked if it is what you want"
                     )
                 yield number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line

@@ -293,8 +293,10 @@ def _is_torn(path: Path) -> bool:
 
 
 def _parsed(line: bytes) -> dict | None:
+    if not line.strip():
+        return None
     try:
-        record = json.loads(line, parse_constant=_no_constant)
+        record = json.loads(line.decode(), parse_constant=_no_constant)  # UTF-8, as digitjax.strokes reads it
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

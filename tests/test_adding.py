@@ -17,7 +17,8 @@ assert cli.main(["data", "list"]) == 0
 words = "train mlp-wide --data table:digits.csv --epochs 2 --epoch-examples 640 --batch-size 32 --out run"
 assert cli.main(words.split()) == 0
 assert cli.main("evaluate --checkpoint run --data table:digits.csv@test --json".split()) == 0
-assert cli.main(["train", "mlp-wide", "--data", "table:none.csv"]) == 2
+for name in ("none", "head", "label"):
+    assert cli.main(["data", "show", f"table:{name}.csv", "--out", "x.png"]) == 2
 """
 
 
@@ -60,6 +61,8 @@ def copy(tmp_path) -> Path:
         image[4:24, 10 + i % 8 : 13 + i % 8] = 255 - i
         lines.append(",".join(map(str, [i % 2, *(image if i % 2 else image.T).ravel()])))
     (tmp_path / "digits.csv").write_text("\n".join(lines))
+    (tmp_path / "head.csv").write_text(lines[0])
+    (tmp_path / "label.csv").write_text(lines[0] + "\n200" + 784 * ",0")
     return tmp_path
 
 
@@ -75,7 +78,9 @@ def test_a_source_and_a_preset_are_one_file_and_one_line_each(copy):
     assert done.returncode == 0, done.stderr
     assert re.search(r"^table:FILE +your files +digits in CSV", done.stdout, re.M)
     assert '"accuracy": 1.0' in done.stdout and "table:digits.csv@validation" in done.stderr
-    assert "none.csv cannot be read" in done.stderr and (copy / "run" / "summary.json").is_file()
+    for name in ("none", "head", "label"):
+        assert f"{name}.csv cannot be read" in done.stderr
+    assert (copy / "run" / "summary.json").is_file()
 
 
 def test_every_registered_preset_is_named_after_itself_and_says_what_it_is():

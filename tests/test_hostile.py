@@ -9,20 +9,24 @@ import struct
 import subprocess
 import sys
 import textwrap
+import time
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from digitjax import metrics, runs
 from digitjax.config import TrainConfig, to_dict
-from digitjax.data import load
+from digitjax.data import load, parse_spec
 from digitjax.data.idx import read_idx
+from digitjax.data.images import image_records
 from digitjax.data.unipen import read_unipen
 from digitjax.errors import InputError
-from digitjax.strokes import from_json
+from digitjax.pictures import read_picture
+from digitjax.strokes import from_json, read_drawings
 from play import share, wire
 from play.outside import load_settings
 from play.record import Recorder, RecordError
@@ -85,8 +89,49 @@ def test_an_archive_that_grows_a_thousandfold_is_refused_before_it_is_unpacked(t
         tmp_path / "p.npz", npy("|u1", f"(1, 1, {size})", bytes(size)), None, zipfile.ZIP_DEFLATED
     )
     assert (tmp_path / "p.npz").stat().st_size < 200_000
-    with pytest.raises(InputError, match="x of .* grows more than 400 times"):
+    with pytest.raises(InputError, match="x of .* grows more than 100 times"):
         load(zipped)
+
+
+def test_two_million_pictures_of_a_pixel_are_no_small_file(tmp_path):
+    n = 2_000_000
+    labels = npy("|i1", f"({n},)", bytes(n))
+    zipped = archive(tmp_path / "p.npz", npy("|u1", f"({n}, 1, 1)", bytes(n)), labels, zipfile.ZIP_DEFLATED)
+    with pytest.raises(InputError, match=r"p.npz holds 2000000 pictures in \d{4} bytes: give pictures"):
+        load(zipped)
+
+
+def test_an_archive_of_very_many_arrays_is_refused_before_its_directory_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "p.npz", "w") as made:
+        for number in range(2000):
+            made.writestr(str(number), b"")
+    with pytest.raises(InputError, match="holds more than 1000 arrays"):
+        load(f"images:{tmp_path / 'p.npz'}")
+
+
+def test_a_class_whose_name_is_no_text_is_refused_wherever_its_pictures_go(tmp_path):
+    (tmp_path / "w\udcff").mkdir()
+    Image.new("L", (28, 28)).save(tmp_path / "w\udcff" / "a.png")
+    for read in (load, image_records):
+        with pytest.raises(InputError, match="is not UTF-8: rename it"):
+            read(parse_spec(f"images:{tmp_path}"))
+
+
+def test_a_progressive_jpeg_has_no_thousand_scans(tmp_path):
+    Image.effect_noise((64, 64), 90).save(tmp_path / "a.jpg", progressive=True)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    assert 4 < whole.count(b"\xff\xda") < 20 and read_picture(tmp_path / "a.jpg").shape == (64, 64)
+    last = whole.rindex(b"\xff\xda")
+    (tmp_path / "a.jpg").write_bytes(whole[:last] + whole[last:-2] * 200 + whole[-2:])
+    with pytest.raises(InputError, match="more than 100 scans: save the picture again"):
+        read_picture(tmp_path / "a.jpg")
+
+
+def test_a_million_dots_do_not_come_out_of_a_few_kilobytes(tmp_path):
+    path = tmp_path / "a.ndjson.gz"
+    path.write_bytes(gzip.compress(b'{"drawing":[[[1],[1]]]}\n' * 100_000))
+    with pytest.raises(InputError, match=r"a.ndjson.gz:\d+: the file grows more than 400 times in memory"):
+        list(read_drawings(path))
 
 
 def test_idx_is_read_no_further_than_its_header_says(tmp_path):
@@ -213,6 +258,16 @@ def test_one_strange_line_costs_the_gallery_no_other(tmp_path):
     assert [entry.word for entry in recorder.entries()] == ["1", "3"]
 
 
+def test_the_gallery_shows_what_the_library_reads(tmp_path):
+    """JSON in UTF-16 is neither's; a file of nothing but ends of lines takes no minute."""
+    recorder = Recorder(tmp_path)
+    recorder.path.write_bytes('{"drawing": [[[1], [1]]], "word": "1"}'.encode("utf-16") + b"\n" * 2_000_000)
+    begin = time.process_time()
+    assert recorder.entries() == () and time.process_time() - begin < 5
+    with pytest.raises(InputError, match="not UTF-8"):
+        list(read_drawings(recorder.path))
+
+
 def test_an_import_of_too_many_points_adds_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(share, "MAX_POINTS", 5)
     (tmp_path / "a.ndjson").write_text('{"drawing": [[[1, 2, 3], [1, 2, 3]]]}\n' * 2)
@@ -263,8 +318,13 @@ def test_nobody_waits_at_a_pipe(tmp_path):
         os.mkfifo(tmp_path / name)
     for name in (runs.CONFIG, runs.METRICS):
         os.mkfifo(tmp_path / name)
+    (tmp_path / "classes" / "7").mkdir(parents=True)
+    os.mkfifo(tmp_path / "classes" / "7" / "a.png")
     program = """
+        from digitjax.data import parse_spec
+        from digitjax.data.images import image_records
         folder = Path(sys.argv[1])
+        said(image_records, parse_spec(f"images:{folder / 'classes'}"))
         said(lambda: list(strokes.read_drawings(folder / "a.ndjson")))
         for spec in ("strokes:a.ndjson", "images:a.npz", "unipen:a.dat", "unipen:", "images:"):
             kind, _, name = spec.partition(":")
@@ -278,7 +338,7 @@ def test_nobody_waits_at_a_pipe(tmp_path):
         said(runs.latest_run, folder)
     """
     said = run(program, tmp_path)
-    assert [line.partition(" ")[0] for line in said] == ["refused"] * 10 + ["returned"] * 3
+    assert [line.partition(" ")[0] for line in said] == ["refused"] * 11 + ["returned"] * 3
 
 
 @pytest.mark.slow
@@ -299,7 +359,7 @@ def test_memory_is_bounded(tmp_path, name):
             path.write_bytes(gzip.compress(struct.pack(">IIII", 0x803, 1, 2, 2) + bytes(1 << 28), 1))
             read, says = f"read_idx(Path({str(path)!r}), 3)", "refused .*is too long"
         case "npz":
-            size = 1 << 30
+            size = 1 << 29
             archive(path, npy("|u1", f"({size >> 20}, 1024, 1024)", bytes(size)), None, zipfile.ZIP_DEFLATED)
             read, says = f"load('images:{path}')", "refused .*grows more than"
         case "points":  # one stroke of a billion points, as far as a line reaches

@@ -113,3 +113,15 @@ def test_a_record_of_somebody_elses_is_printed_whatever_it_holds(tmp_path):
     manifest.write(run / "7", step=7, contents=("params",), record=record, config=run / runs.CONFIG)
     text = info._checkpoint_text(info._checkpoint(run))
     assert text == "cnn-0: step 7, parameters alone, 0 parameters, [1]"
+
+
+def test_a_configuration_that_no_network_can_have_is_a_broken_checkpoint_though_its_manifest_agrees(tmp_path):
+    run = tmp_path / "cnn-0"
+    (run / "7").mkdir(parents=True)
+    runs.write_config(run, TrainConfig())
+    config = run / runs.CONFIG
+    config.write_text(config.read_text().replace('"members": 1', '"members": 1000000000'))
+    record = {"parameters": 10**4000, "accuracy": 1e300}
+    manifest.write(run / "7", step=7, contents=("params",), record=record, config=config)
+    assert "cnn-0: broken, " in (text := info._checkpoint_text(info._checkpoint(run))) and "members" in text
+    assert len(text) < 400

@@ -93,6 +93,7 @@ def test_a_question_for_help_is_no_spec(asked, capfd, words):
         ("--model.geometry mnist", ["mnist", "mnist28"]),
         ("--data", ["--data", "spec"]),
         ("cnn cnn", ["cnn"]),
+        ("cnn-drawn", ["drawn/train.ndjson.gz, which is not there", "data split", "--data strokes:FILE"]),
     ],
 )
 def test_bad_usage_is_one_sentence_and_writes_nothing(checkpoints, capfd, words, said):

@@ -178,6 +178,7 @@ def _checkpoint(run: Path) -> dict:
     try:
         step = runs.best_step(run)
         record = manifest.verify(step, run / runs.CONFIG).record
+        runs.read_config(run)
     except Exception as error:
         return {"run": run.name, "error": _why(error)}
     return {
@@ -185,9 +186,13 @@ def _checkpoint(run: Path) -> dict:
         "step": int(step.name),
         "state": _state_of(run),
         "validation": runs.validation_text(record),
-        "parameters": parameters if isinstance(parameters := record.get("parameters"), int) else None,
+        "parameters": _count(record.get("parameters")),
         "date": str(record.get("date"))[:32],
     }
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 10**15 else None
 
 
 def _state_of(run: Path) -> str:

@@ -18,6 +18,7 @@ from digitjax import claim, compiled, processes, runs, steering
 from digitjax.config import TrainConfig
 from digitjax.data import registry
 from digitjax.data.mnist_files import asking_early
+from digitjax.data.spec import parse_spec
 from digitjax.errors import InputError
 from digitjax.presets.registry import PRESETS, about, preset
 from digitjax.progress import say
@@ -202,6 +203,12 @@ def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
             f"--model.members {config.model.members} is what `digitjax sweep` makes of networks that were "
             "trained one by one: leave it out"
         )
+    for text in set(config.data) & set(preset(config.preset).data):
+        if (path := parse_spec(text).path) and not Path(path).exists():
+            raise InputError(
+                f"{config.preset} learns from {path}, which is not there: "
+                f"make it with `digitjax data split`, or give --data strokes:FILE"
+            )
     return config
 
 

@@ -5,7 +5,9 @@ each some of its lines; a gzip file has to be read from its beginning, so by one
 `scale` and is imported where it is used; importing this module imports tensorflow_datasets.
 """
 
+import contextlib
 import importlib.util
+import logging
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -140,6 +142,18 @@ def prepare_with_beam(path: Path, options: str = "", shards: int | None = None) 
     return folder
 
 
+@contextlib.contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Keeps what is logged to itself."""
+    named = logging.getLogger(logger)
+    level = named.level
+    named.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        named.setLevel(level)
+
+
 def run_pipeline(path: Path, folder: Path, options: str, shards: int | None) -> None:
     """Lets Beam write the records below `folder`.
 
@@ -147,13 +161,16 @@ def run_pipeline(path: Path, folder: Path, options: str, shards: int | None) -> 
         InputError: the options are none, or a line of the file is refused.
         DigitjaxError: the pipeline failed.
     """
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions  # pyright: ignore[reportMissingImports]
+    with _quiet(""):  # it warns of cloud libraries that are not there
+        from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions  # pyright: ignore[reportMissingImports]
+        from apache_beam.runners.runner import create_runner  # pyright: ignore[reportMissingImports]
 
     try:
         given = PipelineOptions(shlex.split(options))
         runner = given.view_as(StandardOptions).runner or "DirectRunner"
         given.view_as(StandardOptions).runner = runner
-    except (ValueError, SystemExit):
+        create_runner(runner)
+    except (ValueError, SystemExit, ImportError):
         raise InputError(
             f"--beam cannot be {options!r}: give Beam's options, as --runner=DirectRunner"
         ) from None
@@ -164,7 +181,8 @@ def run_pipeline(path: Path, folder: Path, options: str, shards: int | None) -> 
         path=path, pieces=pieces_of(path, PIECE_BYTES), data_dir=folder, file_format="array_record"
     )
     try:
-        with progress_line(f"preparing {path} by Beam's {runner}", None):
+        # What a worker raised is told once, as the sentence it is, and not as a traceback before it.
+        with progress_line(f"preparing {path} by Beam's {runner}", None), _quiet("apache_beam"):
             builder.download_and_prepare(download_config=config)
     except InputError as error:  # as DirectRunner passes it on
         raise InputError(str(error).partition(" [while running")[0]) from None
@@ -172,4 +190,7 @@ def run_pipeline(path: Path, folder: Path, options: str, shards: int | None) -> 
         said = str(error)
         if refused := re.search(r"InputError: (.+?)(?: \[while running|\\n|\n|$)", said):
             raise InputError(refused[1]) from None
-        raise DigitjaxError(f"Beam's {runner} failed ({' '.join(said.split())[:300]}): see its log") from None
+        said = " ".join(said.split())[:300]
+        raise DigitjaxError(
+            f"Beam's {runner} failed ({said}): try --runner=DirectRunner, or see what its workers log"
+        ) from None

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 
 from digitjax.errors import InputError
 
-MAX_BYTES = 2**30
+MAX_BYTES = 2**28
 """Bytes of one file's array at most."""
 REMEDY = "delete it and fetch it again"
 

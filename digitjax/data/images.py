@@ -20,18 +20,22 @@ from digitjax.data.spec import Kind, Source, Spec, together
 from digitjax.data.splits import bucket, in_split, number_of, picture_digests
 from digitjax.errors import InputError
 from digitjax.pictures import read_picture
-from digitjax.strokes import MAX_INFLATION, MAX_WORD
+from digitjax.strokes import MAX_WORD
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 """Files that count as pictures; others in a class's folder are left alone."""
-MAX_BYTES = 2 * 2**30
+MAX_BYTES = 2**30
 """Bytes of all pictures together, unpacked."""
 MAX_SIDE = 4096
 """Pixels of an array's height or width."""
 MAX_PICTURES = 2_000_000
 """Pictures of one source."""
-MIN_BOMB = 64 * 2**20
-"""Bytes up to which an array may grow by any factor when it is unpacked, above them by `MAX_INFLATION`."""
+MIN_BOMB, MAX_INFLATION = 64 * 2**20, 100
+"""Bytes up to which an array may grow by any factor when it is unpacked, and by what factor above them."""
+MNIST_BYTES = 28 * 28
+"""What a picture of any size is in memory, at least, once it is as the network takes it."""
+MAX_ENTRIES = 1000
+"""Arrays in an archive, which is read for two."""
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 """What the standard library raises on archives that are not as they should be."""
@@ -99,6 +103,8 @@ def _key(path: Path) -> str:
 
 
 def _file_sha256(file: Path) -> str:
+    if file.exists() and not file.is_file():  # a pipe would keep whoever opens it waiting
+        raise InputError(f"{file} is no file: write the picture to one first")
     try:
         return sha256(file)
     except OSError as error:
@@ -150,6 +156,8 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
                 inside, word = [entry], ""
             elif len(entry.name) > MAX_WORD:
                 raise InputError(f"the name of {entry.path} is longer than {MAX_WORD} characters: rename it")
+            elif not _is_text(entry.name):
+                raise InputError(f"the name of {entry.path!r} is not UTF-8: rename it")
             else:
                 inside, word = os.scandir(entry.path), entry.name
             for file in inside:
@@ -168,8 +176,14 @@ def _read_npz(path: Path) -> Iterator[tuple[np.ndarray, str | None]]:
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path} is no file: give an .npz file with x and y")
+        _require_few_entries(path)
         with zipfile.ZipFile(path) as archive:
             x, y = _array(path, archive, "x"), _array(path, archive, "y")
+            unpacked = len(x) * MNIST_BYTES if x.ndim else 0
+            if unpacked > max(MIN_BOMB, MAX_INFLATION * path.stat().st_size):
+                raise InputError(
+                    f"{path} holds {len(x)} pictures in {path.stat().st_size} bytes: give pictures of digits"
+                )
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: give an .npz file with x and y") from None
     except _DAMAGED as error:
@@ -196,15 +210,35 @@ def _read_npz(path: Path) -> Iterator[tuple[np.ndarray, str | None]]:
         yield picture, _word(path, label)
 
 
+def _require_few_entries(path: Path) -> None:
+    """`zipfile` reads the whole directory of an archive: first what its end says of its length.
+
+    PKWARE, APPNOTE.TXT 6.3.10, 4.3.16: the end of the directory, and in it the number of entries.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2**16 - 22))
+        tail = file.read()
+    at = tail.rfind(b"PK\5\6")
+    if 0 <= at <= len(tail) - 12 and int.from_bytes(tail[at + 10 : at + 12], "little") > MAX_ENTRIES:
+        raise InputError(f"{path} holds more than {MAX_ENTRIES} arrays: give x and y")
+
+
+def _is_text(word: str) -> bool:
+    """Whether it can be written as UTF-8; a file's name may be any bytes."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _word(path: Path, label: int | str) -> str | None:
     if isinstance(label, int):
         return None if label < 0 else str(label)
     if len(label) > MAX_WORD:
         raise InputError(f"y of {path} holds a word of {len(label)} characters: give at most {MAX_WORD}")
-    try:
-        label.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"y of {path} holds half of a surrogate pair: give whole characters") from None
+    if not _is_text(label):
+        raise InputError(f"y of {path} holds half of a surrogate pair: give whole characters")
     return label or None
 
 
