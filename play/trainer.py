@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ COMMAND = ("-m", "digitjax", "train")
 """What Python is given to train."""
 SAVED = (130, 143, -2, -15)
 """How a trainer ends that has saved, or was asked to end."""
+OPTION = re.compile(r"--(?:optim|model)\.([a-z-]+)")
+"""What stands on the Train screen under a name without dashes."""
 AGAIN_SECONDS = 3.0
 """How long after being asked to end a trainer that still starts is asked again: an import may swallow it."""
 
@@ -132,4 +135,5 @@ def _ended(code: int | None, log: Path) -> str:
     said = next(
         (line.removeprefix("digitjax: ") for line in reversed(lines) if line.startswith("digitjax: ")), ""
     )
+    said = OPTION.sub(lambda option: option[1].replace("-", " "), said)
     return said[:300] or f"The training ended with exit code {code}: {log} says why."

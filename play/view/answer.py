@@ -77,7 +77,7 @@ def probabilities_block(rect: Rect, bars: tuple[float, ...], best: int | None, t
             inner = inner.below(height)
         left, right = round(painter.text_size * 1.4), round(painter.text_size * 3.2)
         rows = inner.rows(10, painter.px(2))
-        if rows[0].h < 0.8 * painter.text_size and inner.w > 18 * painter.text_size:
+        if rows[0].h < 0.8 * painter.text_size and inner.w > 12 * painter.text_size:
             halves = inner.columns(2, painter.px(16))  # two columns of five, as the text would be too small
             rows = tuple(row for half in halves for row in half.rows(5, painter.px(2)))
         for digit, row in enumerate(rows):

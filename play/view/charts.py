@@ -99,9 +99,9 @@ def confusion(painter: Painter, rect: Rect, table: Sequence[Sequence[int]]) -> N
         for j, count in enumerate(row):
             place = Rect(x0 + (j + 1) * cell, y0 + (i + 1) * cell, cell, cell).inset(max(1, cell // 16))
             color = palette.raised
-            if i == j:
+            if i == j and count:
                 color = mix(palette.surface, palette.accent, 0.35)
-            elif count and worst:
+            elif i != j and count and worst:
                 color = mix(palette.raised, palette.second, 0.25 + 0.75 * math.sqrt(count / worst))
             painter.fill(place, color)
             if i != j and count and cell >= 1.1 * painter.text_size:

@@ -28,7 +28,7 @@ WORDS = {
 ASKED = {"pause": "starting, then paused", "stop": "being stopped"}
 """While it starts."""
 WAITING = {
-    "curves": "Press Start: loss and accuracy appear here while the network learns.",
+    "curves": "Loss and accuracy appear here while a network learns.",
     "digits": "After the first epoch: how well each digit is read, and what is taken for what.",
     "hardest": "After the first epoch: the held-out digits that the network finds hardest.",
     "runs": "No run yet.",

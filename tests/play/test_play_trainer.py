@@ -66,13 +66,15 @@ def test_a_trainer_that_dies_is_said_in_a_sentence_and_the_window_goes_on(checkp
     programs = {
         "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
         "refused": "import sys; print('digitjax: no room: make some', file=sys.stderr); sys.exit(1)",
+        "diverged": "import sys; sys.exit('digitjax: the loss is nan: give a lower --optim.learning-rate')",
     }
     for name, program in programs.items():
         monkeypatch.setattr(trainer, "COMMAND", ("-c", program))
         one = runner.Runner(tmp_path / "user")
         one.do(Start(Recipe(preset=name)))
         seen = events_until(one, is_status("failed"))[-1]
-        assert {"killed": "signal 9", "refused": "no room: make some"}[name] in seen.text
+        words = {"killed": "signal 9", "refused": "no room: make some", "diverged": "a lower learning rate"}
+        assert words[name] in seen.text and "--" not in seen.text
         one.do(effects.Steer(str(checkpoints / "none"), "pause"))
         (notice,) = events_until(one, lambda event: isinstance(event, Notice))
         assert "Nobody trains" in notice.text
