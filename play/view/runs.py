@@ -7,6 +7,9 @@ from play.state import PlayState
 from play.view import parts
 from play.view.painter import Block, Painter
 
+LABELS = ("In use", "Shown", "Copy", "Sure?")
+"""The buttons' longest, for columns that run through all cards."""
+
 
 def controls(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) -> list[Control]:
     """Whose answer is on the canvas, whose curves are shown, and what can be done with its folder."""
@@ -43,7 +46,7 @@ def controls(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) -> l
         ),
     )
     _, below = _places(layout, rect)
-    places = below.labelled([one.label for one in buttons], max(2, round(4 * layout.unit)))
+    places = below.labelled(LABELS, max(2, round(4 * layout.unit)))
     return [one._replace(rect=place, plate=True) for one, place in zip(buttons, places, strict=True)]
 
 

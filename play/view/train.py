@@ -299,7 +299,7 @@ def _digits_block(run: RunSeen, rect: Rect) -> Block:
         series = [[epoch.digits[digit] or 0.0 for epoch in epochs] for digit in range(10)]
         low = max(0.0, math.floor(min(min(values) for values in series) * 20) / 20 - 0.01)
         for digit, row in enumerate(upper.rows(10, painter.px(2))):
-            name, number = round(painter.text_size * 1.2), round(painter.text_size * 3.4)
+            name, number = round(painter.text_size * 1.2), round(painter.text_size * 4)
             painter.text(str(digit), row._replace(w=name), palette.text, bold=True)
             line = Rect(row.x + name, row.y, max(0, row.w - name - number), row.h)
             charts.sparkline(painter, line, series[digit], low, palette.accent)
@@ -316,14 +316,15 @@ def _digits_block(run: RunSeen, rect: Rect) -> Block:
 
 def _heading_block(state: PlayState, heading: Rect, scrolls: bool) -> Block:
     texts = {
-        "runs": (f"{len(state.listed)} runs", ""),
+        "runs": (f"{len(state.listed)} run{'' if len(state.listed) == 1 else 's'}",),
         "hardest": ("What it is ✗ what the network said", "Is ✗ said"),
     }[state.studio.tab]
     room = 2 * heading.h + heading.h // 3 if scrolls else 0
 
     def paint(painter: Painter, rect: Rect) -> None:
         painter.fill(rect, painter.palette.ground)
-        parts.note(painter, [text for text in texts if text], rect, painter.palette.muted, size=0.9)
+        fits = text_width(texts[0], round(0.9 * painter.text_size)) <= rect.w
+        painter.text(texts[0 if fits else -1], rect, painter.palette.muted, size=0.9)
 
     return Block(heading._replace(w=max(0, heading.w - room)), texts, paint)
 
