@@ -81,7 +81,7 @@ def update(state: PlayState, event: Event) -> PlayState:
         case Press(action):  # by a pointer: the keyboard's focus stays on nothing else
             return press(state if state.focus == action else state._replace(focus=None), action)
         case Focus(control):
-            return state._replace(focus=control)
+            return state._replace(focus=control, hover=None)  # or the resting pointer's is spoken of
         case Hover(control):
             return state._replace(hover=control)
         case Scroll(rows):

@@ -277,6 +277,7 @@ def test_a_press_takes_the_focus_away_from_what_was_not_pressed():
     assert after(Press("undo"), state=focused).focus is None
     assert after(Press("theme"), state=focused).focus == "theme"
     assert after(KeyPress("return"), state=focused).focus == "theme"
+    assert after(Hover("undo"), Focus("theme")).hover is None, "what Tab has come to is what is spoken of"
 
 
 def test_nothing_is_drawn_on_the_gallery():
