@@ -61,15 +61,17 @@ class _Lessons:
         say("Warming up: reading the network …")
         from digitjax import compiled
         from digitjax.checkpoint import load_model
+        from digitjax.replay import held_out, replayed
         from digitjax.teach import Teacher
 
         if (folder := compiled.folder()) is not None:  # the second time it is warm within seconds
             compiled.use(folder)
         self._loaded, self._say = load_model(checkpoint), say
         say("Warming up: reading what it is to keep …")
-        replay, held_out = _replay(self._loaded), _held_out(self._loaded, mine)
+        model = self._loaded.config.model
+        replay, kept = replayed(model), held_out(model.geometry) | _mine(mine, model.geometry)
         say("Warming up: compiling …")
-        self._teacher = Teacher(self._loaded.config.model, self._loaded.params, replay, held_out)
+        self._teacher = Teacher(model, self._loaded.params, replay, kept)
 
     def give(self, drawings: list[dict]) -> dict:
         """A lesson; the taught network is written as a run beside the old one."""
@@ -114,42 +116,14 @@ class _Lessons:
         return run
 
 
-def _replay(loaded: Any) -> list:
-    """What comes with the program and, where the network reads its size and it is here, MNIST."""
-    from digitjax.data.batches import Part
-    from digitjax.teach import REPLAYED, store_of
-
-    parts, left, geometry = [], REPLAYED, loaded.model.geometry
-    if loaded.config.model.rejects:
-        parts.append(Part("nondigits", 24, None))
-        left -= 24
-    if geometry == "mnist28" and (mnist := _mnist("train")) is not None:
-        parts.append(Part("mnist", 32, store_of(mnist, geometry)))
-        left -= 32
-    return [Part("synthetic", left, None), *parts]
-
-
-def _held_out(loaded: Any, mine: Path) -> dict:
-    """MNIST's validation split, or synthetic handwriting's; and the user's own drawings that are labelled."""
+def _mine(drawings: Path, geometry: str) -> dict:
+    """The user's own drawings that are labelled, where there are any."""
     from digitjax.data import load, parse_spec
     from digitjax.data.pipeline import to_examples
 
-    geometry = loaded.model.geometry
-    mnist = _mnist("validation") if geometry == "mnist28" else None
-    name = "synthetic" if mnist is None else "MNIST"
-    sets = {name: mnist or load(parse_spec("synthetic@validation"))}
-    if mine.is_file():
+    if drawings.is_file():
         with contextlib.suppress(DigitjaxError):
-            sets["mine"] = load(parse_spec(f"strokes:{mine}"))
-    examples = {name: to_examples(source, geometry) for name, source in sets.items()}
-    return {name: one for name, one in examples.items() if (one.labels < 10).any()}
-
-
-def _mnist(split: str) -> Any:
-    from digitjax.data import load, parse_spec, unavailable
-
-    if unavailable("mnist") is not None:
-        return None
-    with contextlib.suppress(DigitjaxError):
-        return load(parse_spec(f"mnist@{split}"))
-    return None
+            examples = to_examples(load(parse_spec(f"strokes:{drawings}")), geometry)
+            if (examples.labels < 10).any():
+                return {"mine": examples}
+    return {}

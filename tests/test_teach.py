@@ -5,14 +5,20 @@ import numpy as np
 import pytest
 
 from digitjax import teach
-from digitjax.bench.forms_left_out import WAYS, crosses, only, without
-from digitjax.bench.teaching import _drawings, _drawn, _part
+from digitjax.bench import taught_writers
+from digitjax.bench.forms_left_out import LOOP, WAYS, crossings, is_without, loop_area, only, shows, without
+from digitjax.bench.parts import drawings_of, part_of
+from digitjax.bench.taught_writers import LEAST
+from digitjax.bench.teaching import drawn_only, drawn_without
+from digitjax.commands import bench_teaching
 from digitjax.config import ModelConfig
 from digitjax.data.batches import Part
 from digitjax.data.forms import Forms
 from digitjax.data.pipeline import to_examples
 from digitjax.errors import InputError
+from digitjax.evaluate import apply_in_batches
 from digitjax.models import make_model
+from digitjax.replay import replayed
 from digitjax.strokes import Drawing
 
 CONFIG = ModelConfig(kind="mlp", hidden=(32,), dropout=0.0)
@@ -20,7 +26,7 @@ CONFIG = ModelConfig(kind="mlp", hidden=(32,), dropout=0.0)
 
 @pytest.fixture(scope="module")
 def drawn():
-    return _drawn(jax.random.key(5), 600, *without(WAYS["crossed-7"]))
+    return drawn_without([WAYS["crossed-7"]], jax.random.key(5), 600)
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +34,16 @@ def teacher(drawn):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(teach, "STEPS", 20)
         params = make_model(CONFIG).init(jax.random.key(0))
-        held_out = to_examples(_part(drawn, slice(400, None)), "mnist28")
-        store = teach.store_of(_part(drawn, slice(400)), "mnist28")
+        held_out = to_examples(part_of(drawn, slice(400, None)), "mnist28")
+        store = teach.store_of(part_of(drawn, slice(400)), "mnist28")
         yield teach.Teacher(CONFIG, params, [Part("synthetic", teach.REPLAYED, store)], {"kept": held_out})
 
 
 def test_what_is_taught_and_what_is_replayed_is_learnt_and_the_network_stays_as_it_was(teacher, drawn):
     before = jax.tree.map(np.array, teacher._params)
-    lesson = teacher.teach(_drawings(_part(drawn, slice(6))))
+    said = []
+    lesson = teacher.teach(drawings_of(part_of(drawn, slice(6))), lambda *at: said.append(at))
+    assert said == [(10, 20), (20, 20)]
     assert lesson.after["taught"].right > lesson.before["taught"].right
     assert lesson.after["kept"].accuracy > lesson.before["kept"].accuracy + 0.2
     assert lesson.before["taught"].n == 6 and lesson.before["kept"].n == 200
@@ -43,10 +51,10 @@ def test_what_is_taught_and_what_is_replayed_is_learnt_and_the_network_stays_as_
 
 
 def test_lessons_of_any_size_compile_nothing_and_the_same_lesson_teaches_the_same(teacher, drawn):
-    first = teacher.teach(_drawings(_part(drawn, slice(3))))
+    first = teacher.teach(drawings_of(part_of(drawn, slice(3))))
     steps, batches = teacher._step._cache_size(), teacher._assemble._cache_size()
-    teacher.teach(_drawings(_part(drawn, slice(11))))
-    again = teacher.teach(_drawings(_part(drawn, slice(3))))
+    teacher.teach(drawings_of(part_of(drawn, slice(11))))
+    again = teacher.teach(drawings_of(part_of(drawn, slice(3))))
     assert (teacher._step._cache_size(), teacher._assemble._cache_size()) == (steps, batches) == (1, 1)
     jax.tree.map(np.testing.assert_array_equal, first.params, again.params)
     assert first.after == again.after
@@ -59,17 +67,105 @@ def test_a_lesson_is_of_labelled_digits(teacher, words):
         teacher.teach([Drawing((line,), None, word, None, None) for word in words])
 
 
+@pytest.fixture(scope="module")
+def digits(teacher, drawn):
+    """Digits of three writers, one of whom has few."""
+    source = part_of(drawn, slice(200))
+    examples = to_examples(source, "mnist28")
+    writers = np.array(["a"] * 100 + ["b"] * (100 - LEAST + 1) + ["c"] * (LEAST - 1))
+    right = np.arange(200) % 5 > 0
+    right[60:100] = False
+    return taught_writers.Digits(source, examples, writers, right)
+
+
+def test_digits_whose_label_is_doubted_or_whose_writer_is_not_known_take_no_part(teacher, drawn):
+    few = part_of(drawn, slice(8))._replace(
+        writers=("a", None, *"abcabc"), ids=np.arange(8, dtype=np.uint64), words=tuple("01234567")
+    )
+    audit = {(3, int(few.labels[3])): "cut", (4, int(few.labels[4] + 1)): "mislabelled"}
+    found = taught_writers.read_digits(teacher.model, teacher._params, few, audit)
+    assert found.writers.tolist() == ["a", *"acabc"]
+    assert found.source.labels.tolist() == few.labels[[0, 2, 4, 5, 6, 7]].tolist()
+    answers = apply_in_batches(teacher.model, teacher._params, found.examples.images)
+    assert found.right.tolist() == (answers.log_p.argmax(axis=1) == found.source.labels).tolist()
+    with pytest.raises(InputError, match="known writers"):
+        taught_writers.read_digits(teacher.model, teacher._params, few._replace(writers=None), {})
+
+
+def test_the_writers_that_are_read_worst_are_those_of_many_digits(digits):
+    assert taught_writers.worst_writers(digits, 5) == ["a", "b"]
+    assert taught_writers.worst_writers(digits, 1) == ["a"]
+
+
+def test_taught_are_misread_drawings_first_and_the_rest_is_all_else(digits):
+    for name in ("a", "b"):
+        taught, rest = taught_writers.dealt(digits, name, 3)
+        own = np.flatnonzero(digits.writers == name)
+        assert len(taught) == 10 and sorted([*taught, *rest]) == own.tolist()
+    assert not digits.right[taught_writers.dealt(digits, "a", 3)[0]].any(), "a has 48 misread"
+    right = digits._replace(right=np.ones(200, bool))
+    one, other = taught_writers.dealt(right, "a", 0)[0], taught_writers.dealt(right, "a", 1)[0]
+    assert len(one) == len(other) == 10 and set(one) != set(other)
+
+
+def test_a_lesson_of_a_writer_is_measured_on_the_digits_that_it_did_not_teach(teacher, digits):
+    (one,) = taught_writers.measure(teacher, digits, ["b"], 0)
+    taught, rest = taught_writers.dealt(digits, "b", 0)
+    assert one.before == teach.Score(int(digits.right[rest].sum()), len(rest))
+    assert one.after.n == len(rest) and one.corrected == (~digits.right[taught]).sum()
+    assert 0 < one.held_out_before < one.held_out_after <= 1
+
+
+@pytest.mark.parametrize("rejects", [False, True])
+def test_what_is_replayed_fills_its_part_of_a_step(rejects):
+    parts = replayed(ModelConfig(rejects=rejects))
+    assert sum(part.take for part in parts) == teach.REPLAYED
+    assert [part.name for part in parts] == ["synthetic", *["nondigits"] * rejects]
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--writers", "--epochs"])
+def test_a_measurement_of_nothing_is_refused(option):
+    with pytest.raises(InputError, match=f"{option} 0 is out of range"):
+        bench_teaching.run([option, "0"])
+
+
 def test_lines_cross_where_they_cross():
     across, down = np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([[1.0, 0.0], [1.0, 2.0]])
-    assert crosses([across, down]) and not crosses([across, down + np.array([5.0, 0.0])])
-    assert not crosses([np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])])
-    assert crosses([np.array([[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0]])])
+    assert len(crossings([across, down])) and not len(crossings([across, down + np.array([5.0, 0.0])]))
+    assert not len(crossings([np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0]])], 0.1))
+    assert len(crossings([np.array([[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.0, 2.0]])]))
+    short = down[:1], np.array([[1.0, 0.95]])
+    touching = [across, np.concatenate(short)]
+    assert not len(crossings(touching)) and len(crossings(touching, 0.1))
+
+
+def test_a_loop_has_the_area_that_its_line_goes_around():
+    square = np.array([[0.0, 0.0], [4.0, 0.0], [4.0, 1.0], [3.0, 1.0], [3.0, -1.0]])
+    assert loop_area([square]) == pytest.approx(1 / 16)  # one unit square of a drawing four wide
+    assert loop_area([square[:4]]) == 0 == loop_area([square[:2], square[2:]])
+    assert loop_area([np.array([[1.0, 1.0], [1.0, 1.0]])]) == 0
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_is_drawn_of_a_way_shows_it_and_what_is_drawn_without_it_has_nothing_of_it(name):
+    way = WAYS[name]
+    of_way = drawings_of(drawn_only(way, jax.random.key(1), 40))
+    assert {one.word for one in of_way} == {str(way.digit)} and len(of_way) == 40
+    known = drawings_of(drawn_without([way], jax.random.key(2), 400))
+    mine = [list(one.strokes) for one in known if one.word == str(way.digit)]
+    assert len(known) == 400 and 20 <= len(mine) <= 60
+    assert not any(shows(way, one) or len(crossings(one)) for one in mine)
+    assert all(len(one) == 1 for one in mine), "neither bar nor second stroke"
+    for one in of_way:
+        strokes = list(one.strokes)
+        assert shows(way, strokes) and not is_without([way], way.digit, strokes)
+        assert loop_area(strokes) >= LOOP if way.looped else len(strokes) == 2
 
 
 @pytest.mark.parametrize("name", WAYS)
 def test_a_way_of_writing_is_left_out_and_its_digit_is_as_common(name):
     way = WAYS[name]
-    for table, alone in zip(without(way), only(way), strict=True):
+    for table, alone in zip(without([way]), only(way), strict=True):
         digits = table.digit if isinstance(table, Forms) else table.label
         shared = np.bincount(digits, table.weight, 10)
         assert shared == pytest.approx(np.full(10, 0.1), abs=1e-6)

@@ -1,30 +1,32 @@
-"""What ten drawings teach: a network that never saw one way of writing a digit, and is then shown ten of it.
+"""What ten drawings teach: a network that never saw a way of writing a digit, and is then shown ten of it.
 
-The way is left out of the procedural hand, of the training and of the replay alike: the sevens, or the twos,
-whose lines cross themselves (the bar of a 7, the loop of a 2). Taught is what a person would correct: the
-first drawings of that way that are misread. Tested are others, as they come.
+The ways are left out of the procedural hand, of the training and of the replay alike: the sevens with a bar
+and the twos with a loop. Each is a lesson of its own to the same network. Taught is what a person would
+correct: the first drawings of that way that are misread. Tested are others, as they come.
 """
 
-import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Bool
 
-from digitjax.bench.forms_left_out import Way, only, without
+from digitjax.bench.forms_left_out import Strokes, Way, is_without, only, shows, without
+from digitjax.bench.parts import drawings_of, part_of
 from digitjax.config import TrainConfig
 from digitjax.data.batches import Part, Store, make_batches
+from digitjax.data.forms import Forms
 from digitjax.data.pipeline import Examples, to_examples
+from digitjax.data.skeletons import Skeletons
 from digitjax.data.spec import Source
 from digitjax.data.synthetic import sample
 from digitjax.evaluate import answer_digits
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
-from digitjax.strokes import Drawing
 from digitjax.teach import REPLAYED, Teacher, store_of
 from digitjax.train import init_state, make_train_step
-from digitjax.types import Params, Segments
+from digitjax.types import Params
 
 TRAINING, HELD_OUT, TAUGHT, TESTED = 60_000, 10_000, 10, 200
 SEEN = 800
@@ -57,26 +59,33 @@ class Taught(NamedTuple):
         return 1 - self.wrong_after / self.wrong_before if self.wrong_before else 0.0
 
 
-def measure(way: Way, config: TrainConfig, seed: int = 0) -> Taught:
-    """Trains without a way of writing, teaches ten drawings of it, and tests two hundred others."""
+def measure(ways: Sequence[Way], config: TrainConfig, seed: int = 0) -> Iterator[Taught]:
+    """Trains without all of these ways; of each teaches ten drawings and tests two hundred others."""
     keys = jax.random.split(jax.random.key(1000 + seed), 3)
-    known = _drawn(keys[0], TRAINING, *without(way))
-    held_out = to_examples(_drawn(keys[1], HELD_OUT, *without(way)), config.model.geometry)
-    of_way = _drawn(keys[2], TESTED + SEEN, *only(way))
-    test = to_examples(_part(of_way, slice(TESTED)), config.model.geometry)
-    seen = _part(of_way, slice(TESTED, None))
+    known = drawn_without(ways, keys[0], TRAINING)
+    held_out = to_examples(drawn_without(ways, keys[1], HELD_OUT), config.model.geometry)
     store = store_of(known, config.model.geometry)
     params = _train(config, store)
     teacher = Teacher(config.model, params, [Part("synthetic", REPLAYED, store)], {"held out": held_out})
-    before = float(_misread(config, params, test).mean())
-    misread = _misread(config, params, to_examples(seen, config.model.geometry))
+    for way in ways:
+        yield _taught(teacher, params, way, drawn_only(way, keys[2], TESTED + SEEN), config.model.geometry)
+
+
+def _taught(teacher: Teacher, params: Params, way: Way, drawn: Source, geometry: str) -> Taught:
+    """A lesson of what a network misreads of a way, and what that changes."""
+    test = to_examples(part_of(drawn, slice(TESTED)), geometry)
+    seen = part_of(drawn, slice(TESTED, None))
+    misread = _misread(teacher, params, to_examples(seen, geometry))
     corrected = np.argsort(~misread, kind="stable")[:TAUGHT]
-    begin = time.monotonic()
-    lesson = teacher.teach(_drawings(_part(seen, corrected)))
-    seconds = time.monotonic() - begin
-    after = float(_misread(config, lesson.params, test).mean())
-    kept = lesson.before["held out"].accuracy, lesson.after["held out"].accuracy
-    return Taught(way.name, before, after, *kept, seconds)
+    lesson = teacher.teach(drawings_of(part_of(seen, corrected)))
+    return Taught(
+        way.name,
+        float(_misread(teacher, params, test).mean()),
+        float(_misread(teacher, lesson.params, test).mean()),
+        lesson.before["held out"].accuracy,
+        lesson.after["held out"].accuracy,
+        lesson.seconds,
+    )
 
 
 def _train(config: TrainConfig, store: Store) -> Params:
@@ -89,37 +98,34 @@ def _train(config: TrainConfig, store: Store) -> Params:
     return jax.block_until_ready(state.params)
 
 
-def _drawn(key: jax.Array, n: int, forms, paths) -> Source:
-    draw = jax.jit(lambda one: sample(one, AT_ONCE, forms, paths))
-    parts = [jax.device_get(draw(jax.random.fold_in(key, i))) for i in range(-(-n // AT_ONCE))]
-    ends = np.concatenate([ink.ends for ink, _ in parts])[:n]
-    mask = np.concatenate([ink.mask for ink, _ in parts])[:n]
-    labels = np.concatenate([digits for _, digits in parts])[:n].astype(np.int8)
-    return Source("synthetic", labels, tuple(map(str, labels.tolist())), ink=Segments(ends, mask))
+def drawn_without(ways: Sequence[Way], key: jax.Array, n: int) -> Source:
+    """`n` procedural digits of which none has anything of these ways."""
+    return _drawn(key, n, without(ways), lambda digit, strokes: is_without(ways, digit, strokes))
 
 
-def _part(source: Source, rows: slice | np.ndarray) -> Source:
-    ink = jax.tree.map(lambda leaf: leaf[rows], source.ink)
-    labels = source.labels[rows]
-    return source._replace(labels=labels, words=tuple(map(str, labels.tolist())), ink=ink)
+def drawn_only(way: Way, key: jax.Array, n: int) -> Source:
+    """`n` procedural digits that are plainly of the way."""
+    return _drawn(key, n, only(way), lambda _, strokes: shows(way, strokes))
 
 
-def _drawings(source: Source) -> list[Drawing]:
-    """As a person would have drawn them: a stroke a chain of pieces."""
-    assert source.ink is not None
-    found = []
-    for ends, mask, word in zip(
-        np.asarray(source.ink.ends), np.asarray(source.ink.mask), source.words, strict=True
-    ):
-        strokes: list[list] = []
-        for x0, y0, x1, y1 in ends[mask].tolist():
-            if not strokes or strokes[-1][-1] != (x0, y0):
-                strokes.append([(x0, y0)])
-            strokes[-1].append((x1, y1))
-        found.append(Drawing(tuple(np.array(stroke) for stroke in strokes), None, word, None, None))
-    return found
+def _drawn(
+    key: jax.Array, n: int, tables: tuple[Forms, Skeletons], keep: Callable[[int, Strokes], bool]
+) -> Source:
+    draw = jax.jit(lambda one: sample(one, min(AT_ONCE, 2 * n), *tables))
+    parts, kept = [], 0
+    while kept < n:
+        ink, digits = jax.device_get(draw(jax.random.fold_in(key, len(parts))))
+        whole = Source("synthetic", digits.astype(np.int8), tuple(map(str, digits.tolist())), ink=ink)
+        rows = [
+            row for row, one in enumerate(drawings_of(whole)) if keep(int(digits[row]), list(one.strokes))
+        ]
+        parts.append(part_of(whole, np.array(rows, int)))
+        kept += len(rows)
+    ink = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:n], *[part.ink for part in parts])
+    labels = np.concatenate([part.labels for part in parts])[:n]
+    return Source("synthetic", labels, tuple(map(str, labels.tolist())), ink=ink)
 
 
-def _misread(config: TrainConfig, params: Params, examples: Examples) -> Bool[np.ndarray, " n"]:
-    answered = answer_digits(make_model(config.model), params, examples)
+def _misread(teacher: Teacher, params: Params, examples: Examples) -> Bool[np.ndarray, " n"]:
+    answered = answer_digits(teacher.model, params, examples)
     return answered.log_p.argmax(axis=1) != answered.labels

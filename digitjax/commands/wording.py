@@ -1,5 +1,8 @@
 """How the commands' tables say numbers and the names of data."""
 
+import statistics
+from collections.abc import Sequence
+
 NONE = "–"
 """What stands where there is no number."""
 
@@ -20,3 +23,9 @@ def short_name(data: str) -> str:
     folder, slash, name = path.replace("\\", "/").rpartition("/")
     name = name.replace(".ndjson.gz", "").replace(".ndjson", "")
     return f"{source}:…/{name}" if colon and slash and folder else data
+
+
+def mean_and_deviation(values: Sequence[float], digits: int) -> str:
+    """`7.5 ± 0.3`, mean and standard deviation; of a single value `7.5`."""
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
