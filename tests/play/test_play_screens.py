@@ -131,6 +131,15 @@ def test_what_is_pointed_at_is_named_with_its_key():
         assert all(far(one, two) > 0.001 for one, two in itertools.combinations(there, 2))
 
 
+def test_a_press_takes_the_focus_away_from_what_was_not_pressed():
+    focused = update(scene("draw"), Focus("theme"))
+    assert update(focused, Press("undo")).focus is None
+    assert update(focused, Press("theme")).focus == "theme"
+    assert update(focused, KeyPress("return")).focus == "theme"
+    pointed = update(update(scene("draw"), Hover("undo")), Focus("theme"))
+    assert pointed.hover is None, "what Tab has come to is what is spoken of"
+
+
 @pytest.mark.parametrize("name", SCENES)
 def test_what_is_disabled_says_why_and_never_what_it_would_do(name):
     state = scene(name, 1280, 800)

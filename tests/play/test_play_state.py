@@ -272,14 +272,6 @@ def test_screens_by_press_and_page_keys():
     assert after(PenDown(1, 1, 0), Press("screen:why"), PenMove(5, 5, 0)).pen_down is False
 
 
-def test_a_press_takes_the_focus_away_from_what_was_not_pressed():
-    focused = after(Focus("theme"))
-    assert after(Press("undo"), state=focused).focus is None
-    assert after(Press("theme"), state=focused).focus == "theme"
-    assert after(KeyPress("return"), state=focused).focus == "theme"
-    assert after(Hover("undo"), Focus("theme")).hover is None, "what Tab has come to is what is spoken of"
-
-
 def test_nothing_is_drawn_on_the_gallery():
     assert after(Press("screen:gallery"), *LINE).strokes == ()
 
