@@ -2,8 +2,9 @@
 
 Strokes are ordered by the middle of their boxes and not by time, so that one that comes late, as the bar
 of a 7, stands where its digit is. A group is a run of at most `MAX_STROKES` of them. A network reads every
-group, and dynamic programming finds the runs that cover each stroke once with the highest sum of scores, as
-in a semi-Markov model (Sarawagi and Cohen, NIPS 2004). Pure NumPy; no pixel and no contour is looked at.
+group, and dynamic programming finds the runs that cover each stroke once with the highest sum of scores, of
+groups and of neighbours, as in a semi-Markov model (Sarawagi and Cohen, NIPS 2004). Pure NumPy; no pixel and
+no contour is looked at.
 """
 
 import math
@@ -17,10 +18,12 @@ MAX_STROKES = 4
 """Strokes of one digit at most."""
 MAX_GAP = 0.3
 """Empty width inside a group at most, in heights of the line."""
-MAX_WIDTH, MAX_DEEP = 1.8, 0.5
-"""Width of a group of several strokes at most, beside twice its depth; and how much depth counts at most."""
-SPARE = 10
-"""Groups of several strokes that are kept, the narrowest and deepest: so many, and one for two strokes."""
+MAX_LOOSE, MAX_DEEP = 1.8, 0.5
+"""How loosely several strokes may hang together (`_loose`); and how much depth counts at most."""
+SPARE = 6
+"""Groups of several strokes that are kept, the least loose: so many, and one for two strokes."""
+MOST = 1.0
+"""Of a width above 0.8, an overlap and uneven feet, in heights of the line, what counts at most."""
 MOST_ODDS = 10.0
 """Log-odds, and negative log-probability, beyond which a network's answer counts no more."""
 UNSAID = 5.0
@@ -28,29 +31,60 @@ UNSAID = 5.0
 
 
 class Weights(NamedTuple):
-    """What each quality of a group is multiplied by in its score. Lengths are in heights of the line.
+    """What each quality of a group, or of two neighbours, is multiplied by. Lengths are in line heights.
 
     Attributes:
-        other: logarithm of the probability of being no digit.
+        other: logarithm of the probability of being no digit, negative.
         sure: logarithm of the likeliest digit's probability.
-        group: one for each group.
         deep: how far its strokes reach into each other, where that is least; 0 to `MAX_DEEP`.
         small: height below 0.8.
         tall: height above 1.2.
+        wide: width above 0.8.
         late: one where strokes of other groups were written between its own.
+        overlap: how far the box of the next group begins before this one's ends.
+        cramped: the square of that.
+        uneven: how much higher or lower the next group's foot is.
+        digit: one, by the likeliest digit: a piece of a digit often looks like a 1, hardly ever like an 8.
+        strokes: strokes beyond the first, by the likeliest digit.
     """
 
     other: float
     sure: float
-    group: float
     deep: float
     small: float
     tall: float
+    wide: float
     late: float
+    overlap: float
+    cramped: float
+    uneven: float
+    digit: tuple[float, ...]
+    strokes: tuple[float, ...]
+
+    def vector(self) -> Float[np.ndarray, " weights"]:
+        """All of them in order, `digit` and `strokes` by digit."""
+        return np.array([*self[:-2], *self.digit, *self.strokes])
 
 
-WEIGHTS = Weights(other=-0.51, sure=2.37, group=-2.89, deep=5.96, small=-6.63, tall=2.16, late=-0.74)
+WEIGHTS = Weights(
+    other=0.76,
+    sure=4.71,
+    deep=4.98,
+    small=-5.67,
+    tall=-0.53,
+    wide=-2.66,
+    late=-1.54,
+    overlap=-6.33,
+    cramped=-4.61,
+    uneven=-5.58,
+    digit=(-1.15, -0.76, -0.33, 0.86, 0.73, -0.12, 0.03, -1.82, 0.30, 0.85),
+    strokes=(1.74, 0.26, -0.74, -0.20, 1.37, 1.35, -2.23, 2.12, -1.16, -1.09),
+)
 """As `python -m digitjax.bench.fit_grouping` printed them for the pen digits and UNIPEN, 2026-11-26."""
+SHAPE = slice(2, 7)
+"""The weights of qualities that the boxes and the order of writing give each group."""
+BESIDE = slice(7, 10)
+"""The weights of qualities of neighbours."""
 
 
 class Groups(NamedTuple):
@@ -61,65 +95,63 @@ class Groups(NamedTuple):
         start: place in `order` of each group's first stroke.
         stop: place behind its last one.
         boxes: left, top, right, bottom of each group in the ink's own unit.
-        shape: the part of each group's score that its strokes' boxes give.
+        shape: qualities of each group that need no reading, as `SHAPE` weighs them.
+        before: of each pair of groups that may be neighbours the left one; pairs are by the right one.
+        after: the right one.
+        beside: qualities of each pair, as `BESIDE` weighs them.
     """
 
     order: Int[np.ndarray, " strokes"]
     start: Int[np.ndarray, " groups"]
     stop: Int[np.ndarray, " groups"]
     boxes: Float[np.ndarray, "groups 4"]
-    shape: Float[np.ndarray, " groups"]
+    shape: Float[np.ndarray, "groups 5"]
+    before: Int[np.ndarray, " pairs"]
+    after: Int[np.ndarray, " pairs"]
+    beside: Float[np.ndarray, "pairs 3"]
 
     def strokes(self, group: int) -> tuple[int, ...]:
         """Indices of a group's strokes in the order of writing."""
         return tuple(sorted(self.order[self.start[group] : self.stop[group]].tolist()))
 
 
-def find_groups(strokes: Sequence[Float[np.ndarray, "_ 2"]], weights: Weights = WEIGHTS) -> Groups:
+class Scores(NamedTuple):
+    """How well groups pass for digits; only differences between whole sums mean something.
+
+    Attributes:
+        groups: of each by itself.
+        pairs: what is added where two are neighbours.
+    """
+
+    groups: Float[np.ndarray, " groups"]
+    pairs: Float[np.ndarray, " pairs"]
+
+
+def find_groups(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> Groups:
     """The groups that may be digits; every stroke alone is one.
 
     Args:
         strokes: (x, y) points of each, at least one point, any unit, y down.
-        weights: of the boxes' qualities.
     """
     if not strokes:
-        nothing = np.zeros(0, np.int64)
-        return Groups(nothing, nothing, nothing, np.zeros((0, 4)), np.zeros(0))
+        none, pairs = np.zeros(0, np.int64), np.zeros((0, 3))
+        return Groups(none, none, none, np.zeros((0, 4)), np.zeros((0, 5)), none, none, pairs)
     boxes = np.array([[*stroke.min(axis=0), *stroke.max(axis=0)] for stroke in strokes], np.float64)
     _, exponent = math.frexp(float(np.abs(boxes).max()))
     unit = np.ldexp(boxes, -exponent)  # so that no sum or difference overflows
     order = np.argsort(unit[:, 0] + unit[:, 2], kind="stable")
     height = line_height(unit)
-    rows = unit[order].tolist()
-    found: list[tuple[float, int, int, tuple[float, float, float, float], float]] = []
-    for start in range(len(rows)):
-        left, top, right, bottom = rows[start]
-        deep = math.inf
-        for stop in range(start + 1, min(start + MAX_STROKES, len(rows)) + 1):
-            loose, reach = -math.inf, 0.0
-            if stop > start + 1:
-                x0, y0, x1, y1 = rows[stop - 1]
-                deep = min(deep, (right - x0) / height, (x1 - left) / height)
-                left, top, right, bottom = min(left, x0), min(top, y0), max(right, x1), max(bottom, y1)
-                reach = min(max(deep, 0.0), MAX_DEEP)
-                loose = (right - left) / height - 2 * reach
-                if deep < -MAX_GAP or loose > MAX_WIDTH:
-                    break
-            times = order[start:stop]
-            high = (bottom - top) / height
-            shape = (
-                weights.group
-                + weights.deep * reach
-                + weights.small * max(0.8 - high, 0.0)
-                + weights.tall * max(high - 1.2, 0.0)
-                + weights.late * float(times.max() - times.min() >= stop - start)
-            )
-            found.append((loose, start, stop, (left, top, right, bottom), shape))
-    most = len(rows) + len(rows) // 2 + SPARE
-    found = sorted(sorted(found)[:most], key=lambda one: one[1:3])
-    _, starts, stops, where, shape = zip(*found, strict=True)
+    runs = _runs(unit[order], order, height)
+    before, after = _pairs(runs.start, runs.stop)
     return Groups(
-        order, np.array(starts), np.array(stops), np.ldexp(np.array(where), exponent), np.array(shape)
+        order,
+        runs.start,
+        runs.stop,
+        np.ldexp(runs.boxes, exponent),
+        _shape(runs, height),
+        before,
+        after,
+        _beside(runs.boxes[before], runs.boxes[after], height),
     )
 
 
@@ -132,40 +164,162 @@ def line_height(boxes: Float[np.ndarray, "strokes 4"]) -> float:
     return float(np.median(heights[heights >= highest / 2]))
 
 
+def qualities(
+    groups: Groups, log_p: Float[np.ndarray, "groups 10"], is_digit: Float[np.ndarray, " groups"] | None
+) -> tuple[Float[np.ndarray, "groups weights"], Float[np.ndarray, "pairs weights"]]:
+    """What `Weights.vector` multiplies, of each group and of each pair.
+
+    Args:
+        groups: from `find_groups`.
+        log_p: log-probabilities of the ten digits, given that it is one.
+        is_digit: log-odds of being a digit; None where the network does not say.
+    """
+    count = len(log_p)
+    odds = np.full(count, UNSAID) if is_digit is None else np.clip(is_digit, -MOST_ODDS, MOST_ODDS)
+    sure = np.maximum(log_p.max(axis=1), -MOST_ODDS)
+    likeliest = np.eye(10)[log_p.argmax(axis=1)]
+    more = likeliest * (groups.stop - groups.start - 1)[:, None]
+    own = np.column_stack(
+        [np.logaddexp(0.0, odds), sure, groups.shape, np.zeros((count, 3)), likeliest, more]
+    )
+    pairs = np.zeros((len(groups.before), own.shape[1]))
+    pairs[:, BESIDE] = groups.beside
+    return own, pairs
+
+
 def score(
     groups: Groups,
     log_p: Float[np.ndarray, "groups 10"],
     is_digit: Float[np.ndarray, " groups"] | None,
     weights: Weights = WEIGHTS,
-) -> Float[np.ndarray, " groups"]:
-    """How well each group passes for one digit; only differences between whole sums mean something.
+) -> Scores:
+    """How well each group passes for one digit, and each pair for neighbours.
 
     Args:
-        groups: from `find_groups` with the same weights.
-        log_p: log-probabilities of the ten digits, given that it is one.
-        is_digit: log-odds of being a digit; None where the network does not say.
-        weights: of the answers' qualities.
+        groups, log_p, is_digit: as for `qualities`.
+        weights: of the qualities.
     """
-    odds = np.full(len(log_p), UNSAID) if is_digit is None else np.clip(is_digit, -MOST_ODDS, MOST_ODDS)
-    sure = np.maximum(log_p.max(axis=1), -MOST_ODDS)
-    return groups.shape + weights.other * -np.logaddexp(0.0, odds) + weights.sure * sure
+    own, pairs = qualities(groups, log_p, is_digit)
+    vector = weights.vector()
+    return Scores(own @ vector, pairs @ vector)
 
 
-def choose(groups: Groups, scores: Float[np.ndarray, " groups"]) -> list[int]:
+def choose(groups: Groups, scores: Scores) -> list[int]:
     """The groups, from left to right, that cover every stroke once with the highest sum of scores.
 
-    Of equal sums the one whose last group is shorter is taken.
+    Of equal sums the one whose last group is shorter is taken, and so on to the left.
     """
-    count = len(groups.order)
-    best, last = np.full(count + 1, -np.inf), np.zeros(count + 1, np.int64)
-    best[0] = 0.0
-    ends = np.lexsort((-groups.start, groups.stop))
-    for group in ends.tolist():
-        start, stop = groups.start[group], groups.stop[group]
-        if best[start] + scores[group] > best[stop]:
-            best[stop], last[stop] = best[start] + scores[group], group
-    chosen, stop = [], count
-    while stop:
-        chosen.append(int(last[stop]))
-        stop = int(groups.start[last[stop]])
+    count, worth = len(groups.order), scores.groups.tolist()
+    best = [own if begin == 0 else -math.inf for own, begin in zip(worth, groups.start.tolist(), strict=True)]
+    left = [-1] * len(best)
+    pairs = zip(groups.before.tolist(), groups.after.tolist(), scores.pairs.tolist(), strict=True)
+    for before, after, beside in pairs:
+        whole = best[before] + beside + worth[after]
+        if whole >= best[after]:
+            best[after], left[after] = whole, before
+    ends = np.flatnonzero(groups.stop == count).tolist()
+    group = max(ends, key=lambda end: (best[end], end), default=-1)
+    chosen = []
+    while group >= 0:
+        chosen.append(group)
+        group = left[group]
     return chosen[::-1]
+
+
+class _Runs(NamedTuple):
+    """Runs of strokes: `start`, `stop` and `boxes` as in `Groups`.
+
+    Attributes:
+        deep: how far the strokes reach into each other, where that is least; below 0 they have a gap.
+        span: strokes written from the run's first to its last.
+        second: height of the second highest stroke, in heights of the line; 0 of a stroke alone.
+    """
+
+    start: Int[np.ndarray, " runs"]
+    stop: Int[np.ndarray, " runs"]
+    boxes: Float[np.ndarray, "runs 4"]
+    deep: Float[np.ndarray, " runs"]
+    span: Int[np.ndarray, " runs"]
+    second: Float[np.ndarray, " runs"]
+
+    def take(self, kept: Int[np.ndarray, " kept"]) -> "_Runs":
+        """Some of them."""
+        return _Runs(*(each[kept] for each in self))
+
+
+def _runs(boxes: Float[np.ndarray, "strokes 4"], times: Int[np.ndarray, " strokes"], height: float) -> _Runs:
+    """The runs that may be digits.
+
+    Args:
+        boxes: of the strokes from left to right.
+        times: places of the strokes in the order of writing.
+        height: of the line's digits.
+    """
+    count = len(boxes)
+    high = (boxes[:, 3] - boxes[:, 1]) / height
+    box, deep, first, last = boxes, np.full(count, MAX_DEEP), times, times
+    highest, second = high, np.zeros(count)
+    found = []
+    for length in range(1, min(MAX_STROKES, count) + 1):
+        if length > 1:
+            new, box = boxes[length - 1 :], box[:-1]
+            deep = np.minimum(deep[:-1], np.minimum(box[:, 2] - new[:, 0], new[:, 2] - box[:, 0]) / height)
+            box = np.concatenate([np.minimum(box[:, :2], new[:, :2]), np.maximum(box[:, 2:], new[:, 2:])], 1)
+            first = np.minimum(first[:-1], times[length - 1 :])
+            last = np.maximum(last[:-1], times[length - 1 :])
+            second = np.maximum(second[:-1], np.minimum(highest[:-1], high[length - 1 :]))
+            highest = np.maximum(highest[:-1], high[length - 1 :])
+        start = np.arange(len(box))
+        found.append(_Runs(start, start + length, box, deep, last - first + 1, second))
+    runs = _Runs(*(np.concatenate(each) for each in zip(*found, strict=True)))
+    loose = _loose(runs, height)
+    possible = np.flatnonzero((runs.deep >= -MAX_GAP) & (loose <= MAX_LOOSE))
+    tightest = possible[np.argsort(loose[possible], kind="stable")][: count + count // 2 + SPARE]
+    return runs.take(tightest[np.lexsort((runs.stop[tightest], runs.start[tightest]))])
+
+
+def _loose(runs: _Runs, height: float) -> Float[np.ndarray, " runs"]:
+    """How loosely a run's strokes hang together; -inf for a stroke alone.
+
+    Its width in heights of the line, less three times its depth; and, as few digits have two high strokes,
+    1.5 times the height of the second highest above one half.
+    """
+    wide = (runs.boxes[:, 2] - runs.boxes[:, 0]) / height
+    loose = wide - 3 * np.maximum(runs.deep, 0.0) + 1.5 * np.maximum(runs.second - 0.5, 0.0)
+    return np.where(runs.stop - runs.start > 1, loose, -np.inf)
+
+
+def _shape(runs: _Runs, height: float) -> Float[np.ndarray, "runs 5"]:
+    """Qualities of runs, as `SHAPE` weighs them."""
+    long = runs.stop - runs.start
+    high = (runs.boxes[:, 3] - runs.boxes[:, 1]) / height
+    wide = (runs.boxes[:, 2] - runs.boxes[:, 0]) / height
+    return np.column_stack(
+        [
+            np.where(long > 1, np.maximum(runs.deep, 0.0), 0.0),
+            np.maximum(0.8 - high, 0.0),
+            np.maximum(high - 1.2, 0.0),
+            np.clip(wide - 0.8, 0.0, MOST),
+            runs.span > long,
+        ]
+    )
+
+
+def _pairs(
+    start: Int[np.ndarray, " groups"], stop: Int[np.ndarray, " groups"]
+) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
+    """The groups that begin where another ends, by the right one, then by the left one."""
+    ends = np.argsort(stop, kind="stable")
+    low, high = np.searchsorted(stop[ends], start, "left"), np.searchsorted(stop[ends], start, "right")
+    after = np.repeat(np.arange(len(start)), high - low)
+    offset = np.arange(len(after)) - np.repeat(np.cumsum(high - low) - (high - low), high - low)
+    return ends[low[after] + offset], after
+
+
+def _beside(
+    left: Float[np.ndarray, "pairs 4"], right: Float[np.ndarray, "pairs 4"], height: float
+) -> Float[np.ndarray, "pairs 3"]:
+    """Qualities of neighbours by their boxes."""
+    overlap = np.clip((left[:, 2] - right[:, 0]) / height, 0.0, MOST)
+    uneven = np.minimum(np.abs(left[:, 3] - right[:, 3]) / height, MOST)
+    return np.column_stack([overlap, overlap**2, uneven])

@@ -1,9 +1,10 @@
 """Whole numbers: a line of drawn digits, grouped and read in one call of the network.
 
-A number is told by its strokes, so two digits that were written in one stroke are not taken apart.
+A number is told by its strokes, so two digits that were written in one stroke are not taken apart. While one
+writes, only the groups that hold the newest stroke change: what the others were read as can be handed on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -21,11 +22,11 @@ from digitjax.types import Logits, Model, Params, Segments
 NOT_A_DIGIT = "not a digit"
 UNREAD = "?"
 """Stands in a number's text for a group that is no digit."""
-SEGMENTS = 64
+SEGMENTS = 48
 """Straight pieces of ink that a group is packed into at most: fewer than a lone drawing's, for speed."""
 PIECES = 16
-"""Straight pieces of a stroke in the mean at most."""
-BATCHES = (8, 12, 16, 20, 24, 28, 32, 40, 64)
+"""Straight pieces of a stroke at most."""
+BATCHES = (4, 8, 12, 16, 20, 24, 28, 32, 40, 64)
 """Groups in one call; shorter calls are padded, so that few shapes are compiled, and longer ones divided."""
 
 
@@ -45,6 +46,10 @@ class Digit(NamedTuple):
     answer: str
     probabilities: Float[np.ndarray, "10"]
     is_digit: float | None
+
+
+Known = Mapping[bytes, Float[np.ndarray, " answers"]]
+"""What a network answered of groups, by their packed ink: ten logits, and perhaps that of being one."""
 
 
 class Number(NamedTuple):
@@ -119,10 +124,28 @@ def read_number(read: Callable[[Segments], Logits], strokes: Sequence[Float[np.n
         InputError: a coordinate is not finite.
         DigitjaxError: the network answers something that is no number.
     """
+    return read_on(read, strokes, {})[0]
+
+
+def read_on(
+    read: Callable[[Segments], Logits], strokes: Sequence[Float[np.ndarray, "_ 2"]], known: Known
+) -> tuple[Number, Known]:
+    """As `read_number`, for a line that grows: groups whose answers are known are not read again.
+
+    Args:
+        read, strokes: as for `read_number`.
+        known: what the same network answered before; {} at first.
+
+    Returns:
+        The number, and what is known of its groups, of no others.
+
+    Raises:
+        InputError, DigitjaxError: as `read_number`.
+    """
     inked = [index for index, stroke in enumerate(strokes) if len(stroke)]
     if not inked:
-        return Number("", ())
-    groups, log_p, is_digits = read_groups(read, [strokes[index] for index in inked])
+        return Number("", ()), {}
+    groups, log_p, is_digits, known = read_groups(read, [strokes[index] for index in inked], known)
     chosen = grouping.choose(groups, grouping.score(groups, log_p, is_digits))
     chances = None if is_digits is None else sigmoid(is_digits)
     digits = []
@@ -133,25 +156,48 @@ def read_number(read: Callable[[Segments], Logits], strokes: Sequence[Float[np.n
         own = tuple(inked[index] for index in groups.strokes(group))
         digits.append(Digit(box, own, answer, np.exp(log_p[group]), is_digit))
     text = "".join(UNREAD if digit.answer == NOT_A_DIGIT else digit.answer for digit in digits)
-    return Number(text, tuple(digits))
+    return Number(text, tuple(digits)), known
+
+
+class Answers(NamedTuple):
+    """What a network answered of the groups that may be digits.
+
+    Attributes:
+        groups: the candidates.
+        log_p: log-probabilities of the ten, given that it is one.
+        is_digit: log-odds of being a digit; None where the network does not say.
+        known: the same answers by the groups' ink.
+    """
+
+    groups: grouping.Groups
+    log_p: Float[np.ndarray, "groups 10"]
+    is_digit: Float[np.ndarray, " groups"] | None
+    known: Known
 
 
 def read_groups(
-    read: Callable[[Segments], Logits], strokes: Sequence[Float[np.ndarray, "_ 2"]]
-) -> tuple[grouping.Groups, Float[np.ndarray, "groups 10"], Float[np.ndarray, " groups"] | None]:
-    """The groups that may be digits; the log-probabilities of the ten and the log-odds of being one, of each.
+    read: Callable[[Segments], Logits], strokes: Sequence[Float[np.ndarray, "_ 2"]], known: Known
+) -> Answers:
+    """Finds the groups of strokes that may be digits, and reads those that are not known yet.
 
     Args:
         read: packed groups, as many as one of `BATCHES`, to logits.
         strokes: (x, y) points of each, at least one, any unit, y down.
+        known: as for `read_on`.
 
     Raises:
         InputError, DigitjaxError: as `read_number`.
     """
     groups, packed = group_ink(strokes)
-    logits = _in_batches(read, packed)
-    is_digit = None if logits.is_digit is None else np.asarray(logits.is_digit, np.float64)
-    return groups, log_softmax(np.asarray(logits.digits)), is_digit
+    sizes = packed.mask.sum(axis=1).tolist()
+    inks = [ends[:size].tobytes() for ends, size in zip(packed.ends, sizes, strict=True)]
+    fresh = [group for group, ink in enumerate(inks) if ink not in known]
+    answers = _in_batches(read, Segments(packed.ends[fresh], packed.mask[fresh])) if fresh else ()
+    news = dict(zip([inks[group] for group in fresh], answers, strict=True))
+    known = {ink: news[ink] if ink in news else known[ink] for ink in inks}
+    table = np.stack([known[ink] for ink in inks])
+    is_digit = table[:, 10].astype(np.float64) if table.shape[1] > 10 else None
+    return Answers(groups, log_softmax(table[:, :10]), is_digit, known)
 
 
 def outcome(number: Number, drawing: Drawing) -> Outcome:
@@ -176,7 +222,7 @@ def total(outcomes: Sequence[Outcome]) -> Score:
 
 
 def group_ink(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> tuple[grouping.Groups, Segments]:
-    """The groups that may be digits, and each one's ink; the strokes are simplified once, all together.
+    """The groups that may be digits, and each one's ink, which depends on nothing but its own strokes.
 
     Args:
         strokes: (x, y) points of each, at least one, any unit, y down.
@@ -184,7 +230,7 @@ def group_ink(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> tuple[grouping.Gro
     Raises:
         InputError: a coordinate is not finite.
     """
-    ends, owner = straight(strokes, PIECES * len(strokes))
+    ends, owner = straight(strokes, PIECES, each=True)
     groups = grouping.find_groups(strokes)
     place = np.empty(len(strokes), np.int64)
     place[groups.order] = np.arange(len(strokes))
@@ -201,8 +247,8 @@ def group_ink(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> tuple[grouping.Gro
     return groups, Segments(packed, mask)
 
 
-def _in_batches(read: Callable[[Segments], Logits], packed: Segments) -> Logits:
-    """The logits of all groups as NumPy's, in as few calls as `BATCHES` allows.
+def _in_batches(read: Callable[[Segments], Logits], packed: Segments) -> Float[np.ndarray, "groups answers"]:
+    """The logits of all groups side by side, in as few calls as `BATCHES` allows.
 
     Raises:
         DigitjaxError: one of them is no number.
@@ -214,8 +260,9 @@ def _in_batches(read: Callable[[Segments], Logits], packed: Segments) -> Logits:
         ends, mask = np.zeros((size, SEGMENTS, 4), np.float32), np.zeros((size, SEGMENTS), bool)
         ends[: count - start], mask[: count - start] = packed.ends[rows], packed.mask[rows]
         parts.append(read(Segments(ends, mask)))
-    whole = jax.tree.map(lambda *each: np.concatenate(each)[:count], *jax.device_get(parts))
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(whole)):
+    digits, is_digit = jax.tree.map(lambda *each: np.concatenate(each)[:count], *jax.device_get(parts))
+    whole = digits if is_digit is None else np.column_stack([digits, is_digit])
+    if not np.isfinite(whole).all():
         raise DigitjaxError(
             "the network answers something that is no number: train it again or take another checkpoint"
         )

@@ -58,8 +58,13 @@ class Pieces(NamedTuple):
     stroke: Int[np.ndarray, " pieces"]
 
 
-def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int) -> Pieces:
+def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int, *, each: bool = False) -> Pieces:
     """What `pack` packs, in float64 and without padding.
+
+    Args:
+        strokes: as for `pack`.
+        max_segments: pieces at most.
+        each: the limit is for every stroke by itself, so that none's pieces depend on the others.
 
     Raises:
         InputError: a coordinate is not finite.
@@ -73,12 +78,14 @@ def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int) -> 
     fresh = first.copy()
     fresh[1:] |= (points[1:] != points[:-1]).any(1)
     points, first, owner = points[fresh], first[fresh], owner[fresh]
-    if first.sum() > max_segments:
+    if not each and first.sum() > max_segments:
         kept = _longest(points, first, max_segments)
         points, first, owner = points[kept], first[kept], owner[kept]
     last = np.append(first[1:], True)
-    if len(points) - np.count_nonzero(first & ~last) > max_segments:
-        kept = _simplify(points, first, max_segments)
+    pools = first if each else np.arange(len(points)) == 0
+    over = _pieces(first, last, pools) > max_segments
+    if over.any():
+        kept = _simplify(points, first, pools, max_segments) | ~over[np.cumsum(pools) - 1]
         points, first, owner = points[kept], first[kept], owner[kept]
         last = np.append(first[1:], True)
     begin = np.flatnonzero(~last | first)
@@ -123,49 +130,66 @@ def _longest(
     return chosen[np.cumsum(first) - 1]
 
 
+def _pieces(
+    first: Bool[np.ndarray, " points"], last: Bool[np.ndarray, " points"], pools: Bool[np.ndarray, " points"]
+) -> Int[np.ndarray, " pools"]:
+    """Straight pieces of each pool of strokes; `pools` marks where one begins."""
+    return np.add.reduceat((~last | first).astype(np.int64), np.flatnonzero(pools))
+
+
 def _simplify(
-    points: Float[np.ndarray, "points 2"], first: Bool[np.ndarray, " points"], max_segments: int
+    points: Float[np.ndarray, "points 2"],
+    first: Bool[np.ndarray, " points"],
+    pools: Bool[np.ndarray, " points"],
+    max_segments: int,
 ) -> Bool[np.ndarray, " points"]:
-    """Ramer-Douglas-Peucker for every tolerance at once, level by level.
+    """Ramer-Douglas-Peucker for every tolerance at once, level by level, of each pool of strokes.
 
     A point's significance is the largest tolerance at which it stays: its distance from the chord
-    that it splits, but never more than that of the point which made the chord. Keeping the most
+    that it splits, but never more than that of the point which made the chord. Keeping a pool's most
     significant ones is the recursion at the smallest tolerance that fits. Chords whose points can no
     longer be among them are left unsplit, so there are at most `max_segments` levels.
     """
-    points = _on_grid(points)
+    points = _on_grid(points, pools)
     starts = np.flatnonzero(first)
     stops = np.append(starts[1:], len(points)) - 1
     kept = np.zeros(len(points), bool)
     kept[starts] = kept[stops] = True
-    room = max_segments - len(starts)
+    pool = np.cumsum(pools) - 1
+    room = max_segments - np.add.reduceat(first.astype(np.int64), np.flatnonzero(pools))
     found, worth = np.zeros(0, np.intp), np.zeros(0)
     left, right, cap = starts, stops, np.full(len(starts), np.inf)
-    while room:
-        open_ = right - left > 1
+    cutoff = np.where(room > 0, 0.0, np.inf)
+    while True:
+        open_ = (right - left > 1) & (cap > cutoff[pool[left]])
         left, right, cap = left[open_], right[open_], cap[open_]
         if not len(left):
             break
         middle, distance = _farthest(points, left, right)
         value = np.minimum(distance, cap)
         found, worth = np.concatenate([found, middle]), np.concatenate([worth, value])
-        cutoff = 0.0
-        if len(worth) >= room:
-            best = np.argsort(-worth, kind="stable")[:room]
-            found, worth = found[best], worth[best]
-            cutoff = worth[-1]
-        go = value > cutoff
-        left, right = np.concatenate([left[go], middle[go]]), np.concatenate([middle[go], right[go]])
-        cap = np.concatenate([value[go], value[go]])
+        best = np.lexsort((-worth, pool[found]))
+        owner = pool[found[best]]
+        rank = np.arange(len(best)) - np.searchsorted(owner, owner)
+        best, rank, owner = best[rank < room[owner]], rank[rank < room[owner]], owner[rank < room[owner]]
+        found, worth = found[best], worth[best]
+        full = rank == room[owner] - 1
+        cutoff[owner[full]] = worth[full]
+        left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
+        cap = np.concatenate([value, value])
     kept[found[worth > 0]] = True
     return kept
 
 
-def _on_grid(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
+def _on_grid(
+    points: Float[np.ndarray, "points 2"], pools: Bool[np.ndarray, " points"]
+) -> Float[np.ndarray, "points 2"]:
     """Whole numbers up to 2^24: moved or resized ink has the same ones, so near-ties fall alike."""
-    low = points.min(0)
-    extent = float((points.max(0) - low).max())
-    return np.round((points - low) * (2.0**24 / extent)) if extent > 0 else points - low
+    starts, pool = np.flatnonzero(pools), np.cumsum(pools) - 1
+    low = np.minimum.reduceat(points, starts)
+    extent = (np.maximum.reduceat(points, starts) - low).max(axis=1)
+    times = 2.0**24 / np.where(extent > 0, extent, 1.0)
+    return np.round((points - low[pool]) * times[pool, None])
 
 
 def _farthest(

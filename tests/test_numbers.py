@@ -15,7 +15,7 @@ from digitjax.data import load, parse_spec
 from digitjax.data import numbers as source
 from digitjax.data.spec import EmptySplit
 from digitjax.errors import DigitjaxError, InputError
-from digitjax.numbers import UNREAD, Number, make_reader, outcome, read_number, total
+from digitjax.numbers import UNREAD, Number, make_reader, outcome, read_number, read_on, total
 from digitjax.strokes import Drawing, from_json, read_drawings, to_json, write_drawings
 from digitjax.types import Logits
 
@@ -139,7 +139,42 @@ def test_many_groups_are_few_calls_of_few_shapes(read):
 
     read_number(counted, written("27"))
     read_number(counted, written("2714012"))
-    assert sizes == [8, 16]
+    assert sizes == [4, 12]
+
+
+def test_a_line_that_grows_is_read_as_at_once_and_only_what_is_new_goes_to_the_network(read):
+    strokes = [*written("4712"), DIGITS["7"][1] + np.array((85 * 3, 0))]  # a bar that comes last
+    sizes, known, every = [], {}, 0
+
+    def counted(packed):
+        sizes.append(int(packed.mask.any(axis=1).sum()))
+        return read(packed)
+
+    for stroke in range(len(strokes)):
+        for points in (0, 1, 2, len(strokes[stroke]) // 2, len(strokes[stroke]), len(strokes[stroke])):
+            ink = [*strokes[:stroke], strokes[stroke][:points]]
+            before = sum(sizes)
+            number, known = read_on(counted, ink, known)
+            alone = read_number(read, ink)
+            assert number.text == alone.text
+            for one, other in zip(number.digits, alone.digits, strict=True):
+                assert (one.strokes, one.box, one.answer) == (other.strokes, other.box, other.answer)
+                np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
+            assert sum(sizes) - before <= 10 and len(known) <= 1.5 * len(ink) + 6
+            every += len(known)
+        assert sum(sizes) - before == 0  # the same ink again
+    assert sum(sizes) < every / 4
+    undone, fewer = read_on(read, strokes[:2], known)
+    assert undone.text == "4" and len(fewer) <= 3
+
+
+def test_digits_may_be_written_in_any_order_and_mended_later(read):
+    strokes = written("2407")
+    for order in ([4, 5, 3, 1, 2, 0], [0, 3, 4, 5, 1, 2], [5, 4, 3, 2, 1, 0], [1, 0, 3, 4, 2, 5]):
+        number = read_number(read, [strokes[i] for i in order])
+        assert number.text == "2407"
+        groups = [tuple(sorted(order[i] for i in digit.strokes)) for digit in number.digits]
+        assert groups == [(0,), (1, 2), (3,), (4, 5)]
 
 
 def test_one_digit_is_read_as_without_number(tmp_path, capsys):
@@ -334,4 +369,5 @@ def test_bench_numbers_reads_what_it_composes(tmp_path, monkeypatch, capsys):
     assert [one["way"] for one in found] == ["spaced", "touching"]
     assert found[0]["exact"]["value"] > 0.8 and found[0]["n"] == 20
     assert 0 < found[0]["line_ms"][0] <= found[0]["line_ms"][1]
+    assert 0 < found[0]["frame_ms"][0] <= found[0]["frame_ms"][1]
     assert cli.main(["bench", "numbers", "--data", "synthetic"]) == 2

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from digitjax.errors import InputError
-from digitjax.segments import pack, pack_all
+from digitjax.segments import pack, pack_all, straight
 
 
 def line(*points: tuple[float, float]) -> np.ndarray:
@@ -64,6 +64,18 @@ def test_long_ink_is_peucker_at_the_smallest_tolerance_that_fits(seed):
     packed = pack(drawn, limit)
     origin = np.concatenate(drawn).min(0)
     np.testing.assert_allclose(packed.ends[packed.mask], expected - np.tile(origin, 2), atol=1e-4)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
+@settings(max_examples=30, deadline=None)
+def test_strokes_each_by_itself_are_packed_as_if_they_were_alone(seed, limit):
+    random = np.random.default_rng(seed)
+    strokes = [random.integers(0, 300, (random.integers(1, 40), 2)).astype(float) for _ in range(4)]
+    corner = np.concatenate(strokes).min(axis=0)
+    found = straight(strokes, limit, each=True)
+    for index, stroke in enumerate(strokes):
+        alone = straight([stroke], limit).ends + np.tile(stroke.min(axis=0) - corner, 2)
+        np.testing.assert_array_equal(found.ends[found.stroke == index], alone)
 
 
 def test_points_on_a_straight_line_go_first():

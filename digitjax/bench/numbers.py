@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +12,9 @@ from digitjax.bench.bootstrap import Estimate, estimate
 from digitjax.data.drawings import writer_of
 from digitjax.data.numbers import GAPS, LENGTH, NUMBERS, Hand, compose_all
 from digitjax.errors import InputError
-from digitjax.numbers import Outcome, make_reader, outcome, read_number
+from digitjax.numbers import Outcome, make_reader, outcome, read_number, read_on
 from digitjax.strokes import Drawing
-from digitjax.types import Model, Params
+from digitjax.types import Logits, Model, Params, Segments
 
 LINE = 10
 """Digits of the lines that are timed."""
@@ -22,6 +22,8 @@ LINES = 500
 """Lines that are timed, of each way of standing."""
 WARM_UPS = 50
 """Lines that are read before."""
+POINTS = 8
+"""Points between two frames in which a line is read while it is written."""
 
 
 class Read(NamedTuple):
@@ -32,8 +34,9 @@ class Read(NamedTuple):
         n: numbers.
         exact: fraction whose text is right.
         grouping: fraction whose strokes are all in the right groups.
-        line_ms: milliseconds of grouping and reading a line of `LINE` digits, median and 99th percentile;
-            None where nobody drew so many.
+        line_ms: milliseconds of grouping and reading a line of `LINE` digits at once, median and 99th
+            percentile; None where nobody drew so many.
+        frame_ms: the same of a frame while its last digit is written, what was read before being known.
     """
 
     way: str
@@ -41,6 +44,7 @@ class Read(NamedTuple):
     exact: Estimate
     grouping: Estimate
     line_ms: tuple[float, float] | None
+    frame_ms: tuple[float, float] | None
 
 
 def measure(
@@ -66,34 +70,53 @@ def measure(
     for way, gaps in GAPS.items():
         drawings = list(compose_all(hands, gaps, count=count))
         outcomes = [outcome(read_number(read, drawing.strokes), drawing) for drawing in drawings]
-        line_ms = None
+        line_ms = frame_ms = None
         if any(len(hand.digits) >= LINE for hand in hands):
             written = list(compose_all(hands, gaps, count=lines + WARM_UPS, length=LINE))
-            line_ms = _times([drawing.strokes for drawing in written], lambda ink: read_number(read, ink))
-        found.append(_read(way, drawings, outcomes, line_ms))
+            line_ms = _spread([_line_time(read, line) for line in written][WARM_UPS:])
+            frame_ms = _spread([ms for line in written[WARM_UPS:] for ms in _frame_times(read, line)])
+        found.append(_read(way, drawings, outcomes)._replace(line_ms=line_ms, frame_ms=frame_ms))
     return found
 
 
-def _read(
-    way: str, drawings: Sequence[Drawing], outcomes: Sequence[Outcome], line_ms: tuple[float, float] | None
-) -> Read:
+def frames(line: Drawing) -> Iterator[list[Float[np.ndarray, "_ 2"]]]:
+    """The strokes of a line before its last digit is begun, then after every `POINTS` points, then all."""
+    places = line.digit_of or (0,)
+    first = places.index(max(places))
+    for stroke in range(first, len(line.strokes)):
+        for points in range(0, len(line.strokes[stroke]), POINTS):
+            yield [*line.strokes[:stroke], line.strokes[stroke][:points]]
+    yield list(line.strokes)
+
+
+def _read(way: str, drawings: Sequence[Drawing], outcomes: Sequence[Outcome]) -> Read:
     """The fractions with their intervals; writers are resampled whole."""
     names = {name: number for number, name in enumerate(sorted({writer_of(one) or "" for one in drawings}))}
     writers = np.array([names[writer_of(one) or ""] for one in drawings])
     nothing = np.zeros(len(drawings), np.int64)
     exact = estimate(nothing, np.array([one.exact for one in outcomes]), writers).accuracy
     grouped = estimate(nothing, np.array([bool(one.grouped) for one in outcomes]), writers).accuracy
-    return Read(way, len(drawings), exact, grouped, line_ms)
+    return Read(way, len(drawings), exact, grouped, None, None)
 
 
-def _times(
-    inks: Sequence[Sequence[Float[np.ndarray, "_ 2"]]], read: Callable[[Sequence[np.ndarray]], object]
-) -> tuple[float, float]:
-    """Median and 99th percentile of one call, in milliseconds, after the first `WARM_UPS`."""
-    taken = []
-    for ink in inks:
+def _line_time(read: Callable[[Segments], Logits], line: Drawing) -> float:
+    """Milliseconds of reading a line at once."""
+    begin = time.perf_counter()
+    read_number(read, line.strokes)
+    return (time.perf_counter() - begin) * 1e3
+
+
+def _frame_times(read: Callable[[Segments], Logits], line: Drawing) -> list[float]:
+    """Milliseconds of each frame of `frames` but the first, in which all is new."""
+    taken, known = [], {}
+    for ink in frames(line):
         begin = time.perf_counter()
-        read(ink)
+        _, known = read_on(read, ink, known)
         taken.append((time.perf_counter() - begin) * 1e3)
-    median, most = np.quantile(taken[WARM_UPS:], (0.5, 0.99))
+    return taken[1:]
+
+
+def _spread(taken: Sequence[float]) -> tuple[float, float]:
+    """Median and 99th percentile."""
+    median, most = np.quantile(taken, (0.5, 0.99))
     return float(median), float(most)

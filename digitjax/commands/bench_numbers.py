@@ -16,8 +16,9 @@ from digitjax.strokes import read_drawings
 
 DESCRIPTION = f"""\
 Composes {NUMBERS:,} numbers of {LENGTH} digits of one writer each, once with gaps and once touching, groups
-their strokes and reads them; then times lines of {LINE} digits. In brackets is the 95 % interval of a
-bootstrap over writers.
+their strokes and reads them; then times lines of {LINE} digits: read at once, and in each frame while the
+last digit is written. Times are medians and 99th percentiles; in brackets is the 95 % interval of a bootstrap
+over writers.
 
   digitjax bench numbers --data strokes:people.ndjson.gz@test
 """
@@ -49,16 +50,20 @@ def show(found: Sequence[Read], console: Console) -> None:
     """Prints a table, a row a way of standing."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("numbers")
-    for name in ("n", "exact", "grouping", f"{LINE} digits, median", "99th percentile"):
+    for name in ("n", "exact", "grouping", f"{LINE} digits at once", "a frame while written"):
         table.add_column(name, justify="right")
     for one in found:
-        times = ("–", "–") if one.line_ms is None else tuple(f"{ms:.1f} ms" for ms in one.line_ms)
+        times = (_milliseconds(one.line_ms), _milliseconds(one.frame_ms))
         table.add_row(one.way, f"{one.n:,}", _percent(one.exact), _percent(one.grouping), *times)
     console.print(table)
 
 
 def _to_json(one: Read) -> dict:
     return one._asdict() | {"exact": one.exact._asdict(), "grouping": one.grouping._asdict()}
+
+
+def _milliseconds(times: tuple[float, float] | None) -> str:
+    return "–" if times is None else f"{times[0]:.1f} ms, {times[1]:.1f} ms"
 
 
 def _percent(one: Estimate) -> str:
