@@ -67,18 +67,18 @@ class Weights(NamedTuple):
 
 
 WEIGHTS = Weights(
-    other=0.76,
-    sure=4.71,
-    deep=4.98,
-    small=-5.67,
-    tall=-0.53,
-    wide=-2.66,
-    late=-1.54,
-    overlap=-6.33,
-    cramped=-4.61,
-    uneven=-5.58,
-    digit=(-1.15, -0.76, -0.33, 0.86, 0.73, -0.12, 0.03, -1.82, 0.30, 0.85),
-    strokes=(1.74, 0.26, -0.74, -0.20, 1.37, 1.35, -2.23, 2.12, -1.16, -1.09),
+    other=0.69,
+    sure=4.24,
+    deep=5.15,
+    small=-5.10,
+    tall=-0.68,
+    wide=-2.31,
+    late=-0.97,
+    overlap=-4.29,
+    cramped=-5.21,
+    uneven=-6.04,
+    digit=(-0.35, -0.65, -0.12, 0.80, 1.24, -0.21, 0.87, -2.09, 0.47, 3.01),
+    strokes=(1.10, 0.19, -0.66, -0.85, 0.90, 1.68, -2.62, 1.05, 0.05, -3.81),
 )
 """As `python -m digitjax.bench.fit_grouping` printed them for the pen digits and UNIPEN, 2026-11-26."""
 SHAPE = slice(2, 7)

@@ -168,13 +168,15 @@ def _simplify(
         middle, distance = _farthest(points, left, right)
         value = np.minimum(distance, cap)
         found, worth = np.concatenate([found, middle]), np.concatenate([worth, value])
-        best = np.lexsort((-worth, pool[found]))
-        owner = pool[found[best]]
-        rank = np.arange(len(best)) - np.searchsorted(owner, owner)
-        best, rank, owner = best[rank < room[owner]], rank[rank < room[owner]], owner[rank < room[owner]]
-        found, worth = found[best], worth[best]
-        full = rank == room[owner] - 1
-        cutoff[owner[full]] = worth[full]
+        if (np.bincount(pool[found], minlength=len(room)) >= room).any():
+            best = np.lexsort((-worth, pool[found]))
+            owner = pool[found[best]]
+            rank = np.arange(len(best)) - np.searchsorted(owner, owner)
+            fits = rank < room[owner]
+            best, rank, owner = best[fits], rank[fits], owner[fits]
+            found, worth = found[best], worth[best]
+            full = rank == room[owner] - 1
+            cutoff[owner[full]] = worth[full]
         left, right = np.concatenate([left, middle]), np.concatenate([middle, right])
         cap = np.concatenate([value, value])
     kept[found[worth > 0]] = True

@@ -3,7 +3,7 @@
 Composes numbers of each file's training writers and maximises the likelihood of their true groups among all
 ways of sharing out the strokes (Sarawagi and Cohen, NIPS 2004). So that the weights learn how people write
 and not how the composer measures, a third of the numbers overlap by more than those that are measured, and in
-a tenth of all the digits are written in any order. Prints the weights; takes about a minute a file.
+a tenth of all the digits are written in any order. Prints the weights; takes a few minutes.
 """
 
 import functools

@@ -7,11 +7,13 @@ import threading
 import time
 import types
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from digitjax import manifest, runs
 from digitjax.errors import InputError
+from digitjax.types import Logits
 from play import checkpoints as listing
 from play import launch, loading, wire, worker
 
@@ -293,6 +295,27 @@ def test_a_run_whose_only_step_lost_a_file_is_damaged_not_unfinished(checkpoints
     max((p for p in step.rglob("*") if p.is_file()), key=lambda path: path.stat().st_size).unlink()
     (error,) = (model.error for model in listing.list_models() if model.name == "cnn-1")
     assert "damaged" in error and "missing" in error
+
+
+def test_of_a_number_that_grows_only_new_strokes_are_read_and_by_another_network_all():
+    reader, read = FakeReader(), []
+
+    def number(params, packed):
+        read.append(int(packed.mask.any(axis=1).sum()))
+        return Logits(jnp.eye(10)[jnp.full(len(packed.mask), params)])
+
+    reader.number = number  # pyright: ignore
+    process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
+    sent = []
+    process._send = lambda header, *arrays: sent.append(header["text"])  # pyright: ignore
+    process._settled.add(reader)
+    header = {"kind": "ink", "revision": 5, "off": [], "why": False, "number": True}
+    strokes = [np.array([[200.0 * place, 50.0], [200.0 * place + 60, 250.0 - place]]) for place in range(3)]
+    for params, count in ((1, 2), (1, 3), (1, 3), (2, 3)):
+        if not process._slots or process._slots[0].loaded.params != params:
+            process._slots = {0: loading.Slot(types.SimpleNamespace(params=params), reader, False)}
+        process._serve(header, [np.concatenate(strokes[:count]), np.full(count, 2)])
+    assert sent == ["11", "111", "111", "222"] and read == [2, 1, 3]
 
 
 @pytest.mark.slow
