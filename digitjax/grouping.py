@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from digitjax.errors import InputError
+
 MAX_STROKES = 4
 """Strokes of one digit at most."""
 MAX_GAP = 0.3
@@ -132,11 +134,16 @@ def find_groups(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> Groups:
 
     Args:
         strokes: (x, y) points of each, at least one point, any unit, y down.
+
+    Raises:
+        InputError: a coordinate is not finite.
     """
     if not strokes:
         none, pairs = np.zeros(0, np.int64), np.zeros((0, 3))
         return Groups(none, none, none, np.zeros((0, 4)), np.zeros((0, 5)), none, none, pairs)
     boxes = np.array([[*stroke.min(axis=0), *stroke.max(axis=0)] for stroke in strokes], np.float64)
+    if not np.isfinite(boxes).all():
+        raise InputError("a coordinate of the ink is not finite: give finite numbers")
     _, exponent = math.frexp(float(np.abs(boxes).max()))
     unit = np.ldexp(boxes, -exponent)  # so that no sum or difference overflows
     order = np.argsort(unit[:, 0] + unit[:, 2], kind="stable")

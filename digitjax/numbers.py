@@ -48,8 +48,8 @@ class Digit(NamedTuple):
     is_digit: float | None
 
 
-Known = Mapping[bytes, Float[np.ndarray, " answers"]]
-"""What a network answered of groups, by their packed ink: ten logits, and perhaps that of being one."""
+Known = Mapping[tuple[bytes, ...], Float[np.ndarray, " answers"]]
+"""What a network answered of groups, by their strokes' points: ten logits, and perhaps that of being one."""
 
 
 class Number(NamedTuple):
@@ -166,7 +166,7 @@ class Answers(NamedTuple):
         groups: the candidates.
         log_p: log-probabilities of the ten, given that it is one.
         is_digit: log-odds of being a digit; None where the network does not say.
-        known: the same answers by the groups' ink.
+        known: the same answers by the groups' strokes.
     """
 
     groups: grouping.Groups
@@ -188,11 +188,11 @@ def read_groups(
     Raises:
         InputError, DigitjaxError: as `read_number`.
     """
-    groups, packed = group_ink(strokes)
-    sizes = packed.mask.sum(axis=1).tolist()
-    inks = [ends[:size].tobytes() for ends, size in zip(packed.ends, sizes, strict=True)]
+    groups = grouping.find_groups(strokes)
+    points = [stroke.tobytes() for stroke in strokes]
+    inks = [tuple(points[stroke] for stroke in groups.strokes(group)) for group in range(len(groups.start))]
     fresh = [group for group, ink in enumerate(inks) if ink not in known]
-    answers = _in_batches(read, Segments(packed.ends[fresh], packed.mask[fresh])) if fresh else ()
+    answers = _in_batches(read, pack_groups(strokes, groups, fresh)) if fresh else ()
     news = dict(zip([inks[group] for group in fresh], answers, strict=True))
     known = {ink: news[ink] if ink in news else known[ink] for ink in inks}
     table = np.stack([known[ink] for ink in inks])
@@ -221,30 +221,37 @@ def total(outcomes: Sequence[Outcome]) -> Score:
     return Score(exact, sum(known) / len(known) if known else None, len(outcomes))
 
 
-def group_ink(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> tuple[grouping.Groups, Segments]:
-    """The groups that may be digits, and each one's ink, which depends on nothing but its own strokes.
+def pack_groups(
+    strokes: Sequence[Float[np.ndarray, "_ 2"]], groups: grouping.Groups, chosen: Sequence[int]
+) -> Segments:
+    """The ink of some groups, which depends on nothing but their own strokes; each stroke is simplified once.
 
     Args:
         strokes: (x, y) points of each, at least one, any unit, y down.
+        groups: the candidates.
+        chosen: which of them, at least one.
 
     Raises:
         InputError: a coordinate is not finite.
     """
-    ends, owner = straight(strokes, PIECES, each=True)
-    groups = grouping.find_groups(strokes)
+    start, stop = groups.start[chosen], groups.stop[chosen]
     place = np.empty(len(strokes), np.int64)
     place[groups.order] = np.arange(len(strokes))
+    used = ((start[:, None] <= place) & (place < stop[:, None])).any(axis=0).tolist()
+    inked = [stroke if use else stroke[:0] for stroke, use in zip(strokes, used, strict=True)]
+    ends, owner = straight(inked, PIECES, each=True)
     by_place = np.argsort(place[owner], kind="stable")
     edges = np.searchsorted(place[owner][by_place], np.arange(len(strokes) + 1))
-    first, count = edges[groups.start], edges[groups.stop] - edges[groups.start]
+    first, count = edges[start], edges[stop] - edges[start]
     rows = np.arange(SEGMENTS)
     mask = rows < count[:, None]
     ink = ends[by_place][np.minimum(first[:, None] + rows, len(ends) - 1)]
     corners = np.where(mask[:, :, None], np.minimum(ink[:, :, :2], ink[:, :, 2:]), np.inf).min(axis=1)
     packed = np.where(mask[:, :, None], ink - np.tile(corners, 2)[:, None], 0.0).astype(np.float32)
-    for group in np.flatnonzero(count > SEGMENTS).tolist():
-        packed[group], mask[group] = pack([strokes[index] for index in groups.strokes(group)], SEGMENTS)
-    return groups, Segments(packed, mask)
+    for row in np.flatnonzero(count > SEGMENTS).tolist():
+        own = [strokes[stroke] for stroke in groups.strokes(chosen[row])]
+        packed[row], mask[row] = pack(own, SEGMENTS)
+    return Segments(packed, mask)
 
 
 def _in_batches(read: Callable[[Segments], Logits], packed: Segments) -> Float[np.ndarray, "groups answers"]:

@@ -50,7 +50,7 @@ def show(found: Sequence[Read], console: Console) -> None:
     """Prints a table, a row a way of standing."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("numbers")
-    for name in ("n", "exact", "grouping", f"{LINE} digits at once", "a frame while written"):
+    for name in ("n", "exact", "grouping", f"{LINE} digits, ms", "a frame, ms"):
         table.add_column(name, justify="right")
     for one in found:
         times = (_milliseconds(one.line_ms), _milliseconds(one.frame_ms))
@@ -63,7 +63,7 @@ def _to_json(one: Read) -> dict:
 
 
 def _milliseconds(times: tuple[float, float] | None) -> str:
-    return "–" if times is None else f"{times[0]:.1f} ms, {times[1]:.1f} ms"
+    return "–" if times is None else f"{times[0]:.1f}, {times[1]:.1f}"
 
 
 def _percent(one: Estimate) -> str:
