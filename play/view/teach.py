@@ -1,7 +1,7 @@
 """Teach: drawings that a person labels become a lesson; before and after, keep or roll back."""
 
 from play.events import LessonTaught
-from play.layout import Control, Layout, Rect
+from play.layout import NOTHING, Control, Layout, Rect
 from play.lesson import Lesson
 from play.places import gap_of
 from play.score import fitted
@@ -19,6 +19,13 @@ SAID = {
     "teaching": ("It is learning …",),
     "failed": ("The teacher has ended.",),
 }
+EMPTY = "Draw, then press its digit first"
+WAITING = {
+    "": "There is no network to teach",
+    "warming": "One moment: its teacher warms up",
+    "teaching": "One moment: it is learning",
+}
+"""Why a lesson cannot be taught yet, by the teacher's state."""
 LOADING = ("The network is loading; draw already.", "Loading.")
 
 
@@ -48,6 +55,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             on=state.labelled == word,
             enabled=bool(state.strokes),
             plate=True,
+            why=NOTHING,
         )
         for word, rect in zip("0123456789", _label_places(layout, labels), strict=True)
     ]
@@ -63,9 +71,14 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
         count = len(lesson.items)
         ready = lesson.status == "ready" and count > 0
         label = f"Teach {count}" if count else "Teach"
-        found.append(Control("teach:go", two[0], label, enabled=ready, tip="Teach it these drawings"))
+        why = WAITING.get(lesson.status, EMPTY) if count else EMPTY
+        tip = "Teach it these drawings"
+        found.append(Control("teach:go", two[0], label, enabled=ready, tip=tip, why=why))
     able = bool(lesson.items) and lesson.status != "teaching"
-    found.append(Control("teach:forget", two[1], "Not that", enabled=able, tip="Take the last one out"))
+    why = WAITING["teaching"] if lesson.items else EMPTY
+    found.append(
+        Control("teach:forget", two[1], "Not that", enabled=able, tip="Take the last one out", why=why)
+    )
     return tuple(found)
 
 
