@@ -191,6 +191,10 @@ class Saver:
     def _raise(self) -> None:
         if self._error is not None:
             error, self._error = self._error, None
+            if isinstance(error, FileNotFoundError):
+                raise DigitjaxError(
+                    f"{self._run} is not there any more, it was deleted or moved meanwhile: train anew"
+                ) from error
             raise DigitjaxError(
                 f"checkpoint in {self._run} cannot be written ({_reason(error)}): make room or make the "
                 f"folder writable, then add --resume"

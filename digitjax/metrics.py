@@ -110,7 +110,7 @@ class MetricsFile:
 
 def _is_line(line: object) -> bool:
     """Whether all that is ever read of a line is there, and numbers; those of an epoch may be unknown."""
-    if not isinstance(line, dict) or type(line.get("step")) is not int:
+    if not isinstance(line, dict) or type(line.get("step")) is not int or not 0 <= line["step"] < 2**31:
         return False
     is_epoch, sets = "epoch" in line, line.get("validation", {})
     if not isinstance(sets, dict) or not all(isinstance(result, dict) for result in sets.values()):

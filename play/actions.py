@@ -72,7 +72,7 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
             return state._replace(gallery=state.gallery._replace(files=None))
         if state.fullscreen:
             return press(state, "fullscreen")
-        return state._replace(focus=None, screen="draw")
+        return press(state, "screen:draw")._replace(focus=None)
     if event.ctrl and event.key == "z":
         return press(state, "redo" if event.shift else "undo")
     if event.ctrl and event.key == "q":

@@ -138,6 +138,7 @@ class Studio(NamedTuple):
     answers: path of the run that is to answer for the canvas as soon as it has a step; "" for none.
     asked: what the run was asked for while it starts: "pause", "stop" or "".
     confirm: path of the run whose deletion waits for a second press.
+    confirmed: time from which that press counts: not the second of a double click.
     first: row at the top of the list of runs, or of the hardest digits.
     """
 
@@ -148,6 +149,7 @@ class Studio(NamedTuple):
     answers: str = ""
     asked: str = ""
     confirm: str = ""
+    confirmed: float = 0.0
     first: int = 0
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ SAVED = (130, 143, -2, -15)
 """How a trainer ends that has saved, or was asked to end."""
 OPTION = re.compile(r"--(?:optim|model)\.([a-z-]+)")
 """What stands on the Train screen under a name without dashes."""
+FULL = 2**20
+"""Bytes of room at which a trainer that could not even say why has ended because the disk is full."""
 AGAIN_SECONDS = 3.0
 """How long after being asked to end a trainer that still starts is asked again: an import may swallow it."""
 
@@ -136,4 +139,6 @@ def _ended(code: int | None, log: Path) -> str:
         (line.removeprefix("digitjax: ") for line in reversed(lines) if line.startswith("digitjax: ")), ""
     )
     said = OPTION.sub(lambda option: option[1].replace("-", " "), said)
+    if not said and shutil.disk_usage(log.parent).free < FULL:
+        return "The disk is full: make room, then Go on resumes the training where it was last saved."
     return said[:300] or f"The training ended with exit code {code}: {log} says why."

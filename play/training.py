@@ -18,6 +18,10 @@ def opened(state: PlayState) -> PlayState:
     return with_effect(state, Watch("" if run is None else run.path))
 
 
+UNSURE = 0.6
+"""Seconds in which a second press on Bin is that of a double click, or was meant for a row that has moved."""
+
+
 def press(state: PlayState, name: str, argument: str) -> PlayState:
     """A control was activated; nonsense changes nothing."""
     studio = state.studio
@@ -119,8 +123,10 @@ def _bin(state: PlayState, name: str) -> PlayState:
     if why := studios.stays(state.studio, name, chosen.path):
         return say(state, f"{why}.")
     if state.studio.confirm != chosen.path:
-        state = _with(state, state.studio._replace(confirm=chosen.path))
-        return say(state, f"Press once more to put {name} into the bin.")
+        sure = state.studio._replace(confirm=chosen.path, confirmed=state.time + UNSURE)
+        return say(_with(state, sure), f"Press once more to put {name} into the bin.")
+    if state.time < state.studio.confirmed:
+        return state
     return with_effect(_with(state, state.studio._replace(confirm="")), BinRun(chosen.path))
 
 

@@ -21,6 +21,15 @@ def opened(state: PlayState) -> PlayState:
     return with_effect(state._replace(timeline=line), Film(model.path))
 
 
+def grown(state: PlayState, step: int | None) -> PlayState:
+    """The run in use has a newer step: the steps are loaded once more, the slider stays where it is."""
+    line = state.timeline
+    if not line.whole or any(frame.step == step for frame in line.frames):
+        return state
+    state = with_effect(state, Film(line.path))
+    return state if line.at is None else with_effect(state, ShowStep(line.frames[line.shown].step))
+
+
 def left(state: PlayState) -> PlayState:
     """The newest step answers again, and all of the drawing is there."""
     state = whole(state)
@@ -58,7 +67,9 @@ def listed(state: PlayState, event: FramesListed) -> PlayState:
     line = state.timeline
     if event.path != line.path:
         return state
-    if event.whole and not line.whole:  # ask what all of them say
+    if line.whole and not event.whole and len(event.frames) <= len(line.frames):  # they are here already
+        return state
+    if event.whole and (not line.whole or event.frames != line.frames):  # ask what all of them say
         state = state._replace(revision=state.revision + 1)
     return state._replace(timeline=line._replace(frames=event.frames, whole=event.whole, said_ink=None))
 

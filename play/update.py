@@ -208,8 +208,9 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
         state = await_run(state, slot, "")
     if slot == 0:
         state = state._replace(problem="", missing=False)
-        if state.screen == "time" and info.path != state.timeline.path:
-            state = travel.opened(state)
+        if state.screen == "time":
+            same = info.path == state.timeline.path
+            state = travel.grown(state, info.step) if same else travel.opened(state)
         if state.screen == "teach" and not state.lesson.status:
             state = teaching.opened(state)
     else:

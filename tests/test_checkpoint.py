@@ -319,6 +319,14 @@ def test_params_that_are_no_numbers_are_refused(tmp_path, state):
         checkpoint.load_state(run / str(int(state.step)), jax.eval_shape(lambda: state))
 
 
+def test_a_run_that_is_deleted_while_it_is_trained_is_said_to_be_gone(tmp_path, state):
+    run = tmp_path / "cnn-0"
+    run.mkdir()
+    with pytest.raises(DigitjaxError, match="cnn-0 is not there any more"), checkpoint.Saver(run) as saver:
+        shutil.rmtree(run)
+        saver.save(state, {}, full=True, keep_params=True)
+
+
 def test_an_export_names_no_folder_of_its_maker(run, tmp_path):
     specs = ("strokes:/home/ann/pens.ndjson.gz=16", "mnist=2")
     config = dataclasses.replace(CONFIG, data=specs, start="/home/ann/runs/cnn-0")

@@ -211,6 +211,7 @@ STEP = {"step": 10, "loss": 1.0, "accuracy": 0.5, "seconds": 1.0}
         '{"step": 20, "loss": 1.0}',
         '{"step": 20, "loss": null, "accuracy": 0.5}',
         '{"step": true, "loss": 1.0, "accuracy": 0.5}',
+        '{"step": 2147483648, "loss": 1.0, "accuracy": 0.5}',
         '{"step": 20, "loss": 1.0, "accuracy": 0.5, "seconds": "now"}',
         '{"step": 20, "epoch": 1}',
         '{"step": 20, "epoch": 1, "train_loss": 1, "train_accuracy": 1, "validation": {"mnist": 3}}',

@@ -132,7 +132,7 @@ def prepare(spec: Spec) -> Path:
     hands = hands_of(read_drawings(path), spec.split)
     if not any(len(hand.digits) >= LENGTH for hand in hands):
         raise EmptySplit(
-            f"nobody drew {LENGTH} digits in {spec._replace(weight=1.0)}: give more drawings, or the whole"
+            f"nobody drew {LENGTH} digits in {spec._replace(weight=1.0)}: give more drawings of one writer"
         )
 
     def write(unfinished: Path) -> None:

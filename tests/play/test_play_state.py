@@ -43,6 +43,7 @@ from play.events import (
 from play.screens import SCREENS
 from play.state import PENS, PlayState
 from play.update import update
+from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import MODEL, answer
 
 
@@ -331,6 +332,14 @@ def test_escape_closes_help_then_full_screen_then_goes_back_to_drawing():
     state = after(KeyPress("escape"), state=state)
     assert not state.fullscreen and state.screen == "why"
     assert after(KeyPress("escape"), state=state).screen == "draw"
+
+
+def test_escape_leaves_a_screen_as_its_tab_would():
+    """So that a number does not come to lie on the canvas of one digit."""
+    for screen in SCREENS:
+        state = after(Press(f"screen:{screen}"), *strokes_events(FOUR))
+        by_key = after(KeyPress("escape"), state=state)
+        assert by_key == after(Press("screen:draw"), state=state)._replace(focus=None), screen
 
 
 def test_focus_and_return_press_the_control():

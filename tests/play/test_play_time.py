@@ -12,7 +12,7 @@ from digitjax.checkpoint import Saver, load_model, load_params
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.loop import fresh_state
 from play import launch, loading, timeline, wire, worker
-from play.answers import Filmed, FramesListed, ModelReady
+from play.answers import Filmed, FramesListed, KeptStep, ModelReady
 from play.effects import Film, ShowStep
 from play.events import Focus, KeyPress, PenDown, PenUp, Press
 from play.ink import Stroke
@@ -113,6 +113,32 @@ def test_another_network_brings_its_own_steps():
     assert state.effects == (Film(SMALL.path),) and state.timeline.frames == ()
     late = FramesListed(CNN.path, scene("time").timeline.frames, True)
     assert update(state, late).timeline.frames == ()
+
+
+def test_a_newer_step_joins_the_others_and_the_slider_stays():
+    state = update(scene("time"), Press("slide:frame=0"))._replace(effects=())
+    newer = CNN._replace(step=99_999)
+    state = update(state, ModelReady(newer))
+    assert state.effects == (Film(newer.path), ShowStep(0))
+    frames = state.timeline.frames
+    state = update(state, FramesListed(newer.path, frames[:2], False))
+    assert state.timeline.frames == frames, "those that come again take none away"
+    before = state.revision
+    state = update(state, FramesListed(newer.path, (*frames, KeptStep(99_999)), True))
+    assert state.timeline.frames[-1].step == 99_999 and state.timeline.shown == 0
+    assert state.revision > before, "all of them are asked anew"
+    shown = CNN._replace(step=frames[0].step)
+    assert update(state._replace(effects=()), ModelReady(shown)).effects == (), "one that the slider chose"
+
+
+def test_escape_leaves_the_time_machine_as_a_tab_does():
+    state = update(update(scene("time"), Press("slide:frame=0")), Press("slide:part=0.5"))
+    assert state.timeline.ink is not None
+    by_key, by_tab = (
+        update(state._replace(effects=()), e) for e in (KeyPress("escape"), Press("screen:draw"))
+    )
+    assert by_key.screen == "draw" and by_key.strokes == by_tab.strokes == scene("time").strokes
+    assert by_key.effects == by_tab.effects and ShowStep(None) in by_key.effects
 
 
 def test_answers_of_all_steps_are_for_their_ink_alone():

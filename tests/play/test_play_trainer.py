@@ -213,3 +213,13 @@ def test_a_training_is_started_steered_paused_stopped_and_gone_on_with(checkpoin
     process.wait()
     events_until(other, is_status("stopped"))
     other.close()
+
+
+def test_a_trainer_whose_log_had_no_room_is_said_to_have_filled_the_disk(tmp_path, monkeypatch):
+    log = tmp_path / trainer.LOG
+    log.write_text("")
+    assert "exit code 1" in trainer._ended(1, log)
+    monkeypatch.setattr(trainer.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 0}))
+    assert "disk is full: make room" in trainer._ended(1, log)
+    log.write_text("digitjax: the loss is nan at step 3: train anew\n")
+    assert trainer._ended(1, log).startswith("the loss is nan")

@@ -14,7 +14,7 @@ from digitjax.presets.registry import PRESETS, preset
 from play import effects, studio, trace, watching
 from play.answers import ModelInfo, ModelReady, ModelsListed
 from play.effects import LoadModel, Start, Steer, Watch
-from play.events import Press, Traced
+from play.events import Press, Tick, Traced
 from play.layout import arrange
 from play.studio import Recipe, RunSeen
 from play.update import update
@@ -163,6 +163,8 @@ def test_deleting_asks_twice_and_never_takes_what_is_trained():
     state = scene("train-runs")._replace(effects=())
     once = update(state, Press("bin:cnn-10"))
     assert once.effects == () and "once more" in once.notice
+    assert asked(once, Press("bin:cnn-10")) == (), "the second of a double click"
+    once = update(once, Tick(once.time + 1.0))
     assert asked(once, Press("bin:cnn-10")) == (effects.BinRun("/runs/cnn-10"),)
     for other in ("bin:cnn-9", "copy:cnn-9", "watch:cnn-9", "model:cnn-9"):
         between = update(once, Press(other))._replace(effects=())
