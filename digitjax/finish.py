@@ -15,7 +15,8 @@ from digitjax.data.pipeline import Examples, whole_test_split
 from digitjax.errors import InputError
 from digitjax.evaluate import Evaluation, apply_in_batches, score
 from digitjax.metrics import read_metrics
-from digitjax.progress import duration, quoted, say, this_python
+from digitjax.paths import quoted
+from digitjax.progress import duration, say, this_python
 from digitjax.report import Measured, write_report
 
 LEARNT = 0.15

@@ -22,8 +22,9 @@ from digitjax.interrupt import Interrupted, StopRequest
 from digitjax.metrics import MetricsFile, is_kept, is_logged
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer, with_hyperparams
+from digitjax.paths import quoted
 from digitjax.processes import first_then_others
-from digitjax.progress import TrainingProgress, quoted, say, this_python
+from digitjax.progress import TrainingProgress, say, this_python
 from digitjax.provenance import about
 from digitjax.restore import restore
 from digitjax.steering import LOOK_SECONDS, PAUSE, RESUME, STOP, Steering

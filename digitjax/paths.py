@@ -4,6 +4,8 @@ An empty variable counts as unset. Nothing is created here.
 """
 
 import os
+import shlex
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -37,6 +39,13 @@ def checkpoints_dir() -> Path:
 def offline() -> bool:
     """Whether `DIGITJAX_OFFLINE` forbids the network; "0" and nothing do not."""
     return os.environ.get("DIGITJAX_OFFLINE", "").strip() not in ("", "0")
+
+
+def quoted(path: Path) -> str:
+    """A path as one word of a command line."""
+    if sys.platform == "win32":
+        return f'"{path}"' if " " in str(path) else str(path)
+    return shlex.quote(str(path))
 
 
 def _from_environment(variable: str) -> Path | None:

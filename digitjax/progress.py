@@ -1,6 +1,5 @@
 """What a person sees of a training on standard error: a bar on a terminal, plain lines elsewhere."""
 
-import shlex
 import shutil
 import sys
 import time
@@ -9,6 +8,8 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from digitjax.paths import quoted
 
 _PLAIN_EVERY = 30.0
 
@@ -114,13 +115,6 @@ def this_python() -> str:
         return "python"
     program = Path(sys.executable)
     return quoted(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
-
-
-def quoted(path: Path) -> str:
-    """A path as one word of a command line."""
-    if sys.platform == "win32":
-        return f'"{path}"' if " " in str(path) else str(path)
-    return shlex.quote(str(path))
 
 
 def duration(seconds: float) -> str:

@@ -8,8 +8,9 @@ from digitjax import runs
 from digitjax.checkpoint import clear_unfinished, load_state
 from digitjax.errors import InputError
 from digitjax.manifest import ConfigChanged
+from digitjax.paths import quoted
 from digitjax.processes import agree
-from digitjax.progress import quoted, say
+from digitjax.progress import say
 from digitjax.types import TrainState
 
 

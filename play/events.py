@@ -230,9 +230,10 @@ class Card(NamedTuple):
 
 
 class ScoreSaved(NamedTuple):
-    """The drawings of a score are in this file."""
+    """The drawings of a score are in this file; or `error` says why they are in none."""
 
     path: str
+    error: str = ""
 
 
 class ScoresListed(NamedTuple):

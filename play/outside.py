@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from play import effects, scores
-from play.events import Event, FilesListed, Notice, Recorded, RecordsListed
+from play.events import Event, FilesListed, Notice, Recorded, RecordsListed, ScoreSaved
 from play.gallery import EXPORTS, IMPORTS
 from play.record import Recorder, RecordError
 from play.runner import Runner
@@ -73,7 +73,7 @@ class Outside:
             case effects.ListFiles():
                 return lambda: _files(recorder)
             case effects.SaveScore(records):
-                return lambda: [scores.save(recorder.folder, records)]
+                return lambda: [_scored(recorder, records)]
             case effects.ListScores():
                 return lambda: [scores.last_card(recorder.folder)]
             case effects.SaveSettings(settings):
@@ -131,6 +131,13 @@ def _recorded(recorder: Recorder, effect: effects.Record) -> list[Event]:
         return [Recorded(effect.word, recorder.append(effect))]
     except RecordError as error:
         return [Recorded(effect.word, 0, str(error))]
+
+
+def _scored(recorder: Recorder, records: tuple[effects.Record, ...]) -> Event:
+    try:
+        return scores.save(recorder.folder, records)
+    except RecordError as error:
+        return ScoreSaved("", str(error))
 
 
 def _relabel(recorder: Recorder, key: str, word: str) -> list[Event]:

@@ -7,6 +7,7 @@ Relabelling and deleting write the file anew and put it in the old one's place. 
 
 import contextlib
 import datetime
+import errno
 import hashlib
 import json
 import os
@@ -131,7 +132,7 @@ class Recorder:
             return
         with open(self.path, "rb") as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_BYTES), b"")):
-                record = _parsed(line)
+                record = parsed(line)
                 if record is not None:
                     with contextlib.suppress(InputError):
                         from_json(record)
@@ -144,7 +145,7 @@ class Recorder:
                 self._append(b"")  # or the end of a torn line would become one for good
                 lines = self.path.read_bytes().split(b"\n")[:-1]
             for number, line in enumerate(lines):
-                record = _parsed(line)
+                record = parsed(line)
                 if record is None or _key(record, line) != key:
                     lines[number] = line + b"\n"
                     continue
@@ -200,10 +201,16 @@ class Recorder:
             yield
         except OSError as error:
             reason = error.strerror or str(error)
-            begin, able = ("Not saved: ", "writable") if verb == "written" else ("", "readable")
+            begin, what = ("Not saved: ", remedy(error)) if verb == "written" else ("", "make it readable")
             raise RecordError(
-                f"{begin}{self.path} cannot be {verb} ({reason}): make it {able} or give --user-dir."
+                f"{begin}{self.path} cannot be {verb} ({reason}): {what} or give --user-dir."
             ) from error
+
+
+def remedy(error: OSError) -> str:
+    """What helps where a file cannot be written."""
+    full = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows has no quota of this name
+    return "make room" if error.errno in full else "make it writable"
 
 
 def to_json(record: Record, key: str) -> dict:
@@ -240,11 +247,11 @@ def entry_of(number: int, record: dict) -> RecordEntry:
     return RecordEntry(
         record["key"],
         number,
-        _shown(record.get("word"), 64),
-        _shown(record.get("said"), 64),
+        shown(record.get("word"), 64),
+        shown(record.get("said"), 64),
         _fitted(strokes),
-        _shown(record.get("model"), 200),
-        _shown(record.get("date"), 16).replace("T", " "),
+        shown(record.get("model"), 200),
+        shown(record.get("date"), 16).replace("T", " "),
     )
 
 
@@ -263,7 +270,8 @@ def _fitted(strokes: list) -> tuple:
     return tuple(tuple(((x - x0) / extent, (y - y0) / extent) for x, y in points) for points in strokes)
 
 
-def _shown(value: object, length: int) -> str:
+def shown(value: object, length: int) -> str:
+    """A value of somebody's file as text that can be painted and written; "" for what is no text."""
     text = str(value) if isinstance(value, str | int | float) else ""
     return text[:length].encode("utf-8", "replace").decode()
 
@@ -292,7 +300,8 @@ def _is_torn(path: Path) -> bool:
         return file.read(1) != b"\n"
 
 
-def _parsed(line: bytes) -> dict | None:
+def parsed(line: bytes) -> dict | None:
+    """The JSON object of a line, in UTF-8 and with no constants that JSON has not; None where it is none."""
     if not line.strip():
         return None
     try:
@@ -321,7 +330,7 @@ def _mend(descriptor: int) -> int:
         tail = tail + block if cut < 0 else block[cut + 1 :]
     if not tail:
         return count
-    if _parsed(tail) is not None:
+    if parsed(tail) is not None:
         os.write(descriptor, b"\n")
         return count + 1
     os.ftruncate(descriptor, size - len(tail))

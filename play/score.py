@@ -19,12 +19,16 @@ class Score(NamedTuple):
     taken: those that were written.
     last: the card of the time before.
     saved: the file of these drawings, "" where they are not saved yet.
+    error: why they could not be saved.
+    sure: what has been pressed once and would lose them: "again" or "close".
     """
 
     order: tuple[str, ...] = ()
     taken: tuple[Taken, ...] = ()
     last: Card | None = None
     saved: str = ""
+    error: str = ""
+    sure: str = ""
 
     @property
     def asked(self) -> str:
@@ -35,6 +39,11 @@ class Score(NamedTuple):
     def card(self) -> Card | None:
         """The card, once all are written."""
         return card_of(self.taken) if self.order and not self.asked else None
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether all are written and in no file."""
+        return bool(self.order) and not self.asked and not self.saved
 
 
 def order(seed: int) -> tuple[str, ...]:
@@ -99,5 +108,5 @@ def fitted(ink: Ink) -> tuple[tuple[tuple[float, float], ...], ...]:
 
 
 def saved(score: Score, event: ScoreSaved) -> Score:
-    """The score after its file was written."""
-    return score._replace(saved=event.path) if score.card is not None else score
+    """The score after its file was written, or could not be."""
+    return score._replace(saved=event.path, error=event.error, sure="") if score.unsaved else score

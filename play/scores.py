@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import uuid
@@ -11,11 +12,16 @@ from digitjax.errors import InputError
 from play import score
 from play.effects import Record
 from play.events import Card, ScoreSaved, ScoresListed, Taken
-from play.record import RecordError, to_json
+from play.record import RecordError, parsed, remedy, shown, to_json
+from play.verdict import NOT_A_DIGIT
 
 FOLDER = "scores"
 MAX_SEEN = 1000
 """Files that are looked at."""
+MAX_LINES = 1000
+"""Lines of a file at most."""
+MAX_SECONDS = 86400.0
+"""What the writing of one digit may have taken."""
 
 
 def save(folder: Path, records: tuple[Record, ...]) -> ScoreSaved:
@@ -35,14 +41,20 @@ def save(folder: Path, records: tuple[Record, ...]) -> ScoreSaved:
             path = target / f"{name}-{number}.ndjson"
         part = path.with_suffix(".part")
         lines = (json.dumps(to_json(one, uuid.uuid4().hex), allow_nan=False) + "\n" for one in records)
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise RecordError(
-            f"Not saved: {target} cannot be written ({error.strerror}): make it writable or give --user-dir."
+            f"Not saved ({error.strerror or error}): {target} cannot be written, {remedy(error)} or give "
+            "--user-dir."
         ) from error
     return ScoreSaved(str(path))
 
@@ -51,7 +63,8 @@ def last_card(folder: Path) -> ScoresListed:
     """The card of the newest file that can be read."""
     names: list[str] = []
     with contextlib.suppress(OSError), os.scandir(folder / FOLDER) as entries:
-        names = sorted((e.name for e in entries if e.name.endswith(".ndjson")), reverse=True)[:MAX_SEEN]
+        found = (entry.name for entry in entries if entry.name.endswith(".ndjson") and entry.is_file())
+        names = sorted(found, reverse=True)[:MAX_SEEN]  # a pipe would keep whoever opens it waiting
     for name in names:
         with contextlib.suppress(OSError, InputError):
             if (card := _card(folder / FOLDER / name)) is not None:
@@ -60,21 +73,34 @@ def last_card(folder: Path) -> ScoresListed:
 
 
 def _card(path: Path) -> Card | None:
-    from digitjax.strokes import MAX_LINE_BYTES, from_json
+    """The card of a file; lines that are none of ours are passed over."""
+    from digitjax.strokes import MAX_LINE_BYTES
 
-    taken = []
     with open(path, "rb") as file:
-        for line in iter(lambda: file.readline(MAX_LINE_BYTES), b""):
-            try:
-                values = json.loads(line)
-                from_json(values)
-                word, said = str(values["word"]), str(values["said"])[:64]
-                probability = float(values["probabilities"][int(word)])
-                stamps = [time for stroke in values["drawing"] for time in stroke[2]]
-                took = (stamps[-1] - stamps[0]) / 1000 if stamps else 0.0
-                taken.append(Taken(word, said, probability, took, (), str(values.get("model", ""))[:200]))
-            except (InputError, ValueError, TypeError, LookupError, RecursionError, OverflowError):
-                return None
-            if len(taken) > 1000:
-                return None
-    return score.card_of(tuple(taken), path.stem[:10]) if taken else None
+        lines = itertools.islice(iter(lambda: file.readline(MAX_LINE_BYTES), b""), MAX_LINES)
+        taken = tuple(one for one in map(_taken, lines) if one is not None)
+    return score.card_of(taken, shown(path.stem, 10)) if taken else None
+
+
+def _taken(line: bytes) -> Taken | None:
+    from digitjax.strokes import from_json
+
+    values = parsed(line)
+    if values is None:
+        return None
+    word, said, probabilities = (values.get(name) for name in ("word", "said", "probabilities"))
+    if word not in score.DIGITS or said not in (*score.DIGITS, NOT_A_DIGIT):
+        return None
+    if not isinstance(probabilities, list) or len(probabilities) != len(score.DIGITS):
+        return None
+    if not all(type(part) in (int, float) and 0 <= part <= 1 for part in probabilities):
+        return None
+    try:
+        from_json(values)
+        stamps = [time for stroke in values["drawing"] for time in (stroke[2] if len(stroke) > 2 else ())]
+        took = (stamps[-1] - stamps[0]) / 1000 if stamps else 0.0
+    except (InputError, ValueError, TypeError, LookupError, OverflowError):
+        return None
+    if not 0 <= took <= MAX_SECONDS:
+        return None
+    return Taken(word, said, float(probabilities[int(word)]), took, (), shown(values.get("model"), 200))

@@ -3,7 +3,7 @@
 from play import score as scores
 from play.drawing import pen_up, replace_ink
 from play.effects import ListScores, Record, SaveScore
-from play.events import ScoresListed, Taken
+from play.events import ScoreSaved, ScoresListed, Taken
 from play.score import Score
 from play.state import PlayState, say, with_effect
 
@@ -16,17 +16,47 @@ def opened(state: PlayState) -> PlayState:
 def press(state: PlayState, what: str) -> PlayState:
     """A button was pressed; nonsense changes nothing."""
     score = state.score
-    if what == "begin":
-        order = scores.order(round(state.time * 1000) + state.revision)
-        last = score.card or score.last
-        return replace_ink(pen_up(state), ())._replace(score=Score(order, last=last))
+    if what == "again" and score.card is not None:
+        return _begun(state) if score.sure == "again" or not score.unsaved else warned(state, "again")
+    if what in ("begin", "next", "save") and score.error:
+        return _saving(state._replace(score=score._replace(error="", sure="")))
+    if what == "begin" and not score.order:  # Enter comes as this: once too often, it leaves the card
+        return _begun(state)
     if what == "stop" and score.asked:
-        return replace_ink(pen_up(state), ())._replace(score=Score(last=score.last))
+        return _blank(state, Score(last=score.last))
     if what == "back" and score.asked and score.taken:
-        return replace_ink(pen_up(state), ())._replace(score=score._replace(taken=score.taken[:-1]))
+        return _blank(state, score._replace(taken=score.taken[:-1]))
     if what == "next" and score.asked:
         return _next(pen_up(state))
     return state
+
+
+def saved(state: PlayState, event: ScoreSaved) -> PlayState:
+    """The file was written, or could not be."""
+    state = state._replace(score=scores.saved(state.score, event))
+    return say(state, event.error) if event.error else state
+
+
+def warned(state: PlayState, what: str) -> PlayState:
+    """What would lose the drawings was pressed for the first time: "again" or "close"."""
+    verb = "close the window" if what == "close" else "press it"
+    text = f"These {len(state.score.taken)} drawings are not saved: {verb} again to lose them."
+    return say(state._replace(score=state.score._replace(sure=what)), text)
+
+
+def _begun(state: PlayState) -> PlayState:
+    score, order = state.score, scores.order(round(state.time * 1000) + state.revision)
+    return _blank(state._replace(focus=None), Score(order, last=score.card or score.last))
+
+
+def _blank(state: PlayState, score: Score) -> PlayState:
+    """Another digit is asked for: what was said is of the one before."""
+    return replace_ink(pen_up(state), ())._replace(score=score, notice="")
+
+
+def _saving(state: PlayState) -> PlayState:
+    records = (one.record for one in state.score.taken)
+    return with_effect(state, SaveScore(tuple(record for record in records if record is not None)))
 
 
 def listed(state: PlayState, event: ScoresListed) -> PlayState:
@@ -54,8 +84,5 @@ def _next(state: PlayState) -> PlayState:
         name,
         record,
     )
-    score = score._replace(taken=(*score.taken, taken))
-    state = replace_ink(state._replace(score=score), ())
-    if score.asked:
-        return state
-    return with_effect(state, SaveScore(tuple(one.record for one in score.taken if one.record is not None)))
+    state = _blank(state, score._replace(taken=(*score.taken, taken)))
+    return state if state.score.asked else _saving(state)

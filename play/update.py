@@ -3,7 +3,6 @@
 import math
 
 from play import gallery as galleries
-from play import score as scores
 from play import scoring, teaching, training, travel, verdict
 from play.actions import key, press, scroll
 from play.answers import (
@@ -77,7 +76,7 @@ def update(state: PlayState, event: Event) -> PlayState:
         case NumberRead():
             return _number(state, event)
         case KeyPress():
-            return key(state, event)
+            return _may_close(state, key(state, event))
         case Press(action):  # by a pointer: the keyboard's focus stays on nothing else
             return press(state if state.focus == action else state._replace(focus=None), action)
         case Focus(control):
@@ -127,7 +126,7 @@ def update(state: PlayState, event: Event) -> PlayState:
         case Filmed():
             return travel.filmed(state, event)
         case ScoreSaved():
-            return state._replace(score=scores.saved(state.score, event))
+            return scoring.saved(state, event)
         case ScoresListed():
             return scoring.listed(state, event)
         case TeacherReady():
@@ -144,8 +143,15 @@ def update(state: PlayState, event: Event) -> PlayState:
         case Notice(text):
             return say(state, text)
         case Closed():
-            return pen_up(state)._replace(closing=True)
+            return _may_close(state, pen_up(state)._replace(closing=True))
     return state
+
+
+def _may_close(before: PlayState, after: PlayState) -> PlayState:
+    """Drawings that are in no file are not lost by closing once."""
+    if not after.closing or not after.score.unsaved or after.score.sure == "close":
+        return after
+    return scoring.warned(press(before, "screen:score"), "close")
 
 
 def _pen_up(state: PlayState) -> PlayState:

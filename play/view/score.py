@@ -1,5 +1,8 @@
 """Score my hand: writes twenty digits on request, then says how they were read."""
 
+from pathlib import Path
+
+from digitjax.paths import quoted
 from play import score as scores
 from play.events import Card, Taken
 from play.layout import Control, Layout, Rect
@@ -31,12 +34,19 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
 
 
 def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
-    """Begin, next, one back, stop."""
+    """Begin, next, one back, stop; on the card once more, and where it is not saved, another try."""
     _, _, places = _places(state, layout)
     score = state.score
+    if not score.order:
+        return (Control("score:begin", places[0], "Begin", tip="Write twenty digits"),)
     if not score.asked:
-        label = "Once more" if score.card is not None else "Begin"
-        return (Control("score:begin", places[0], label, tip="Write twenty digits"),)
+        label, tip = "Once more", "Write twenty digits"
+        if score.sure == "again":
+            label, tip = "Really lose them", "These drawings are not saved"
+        again = Control("score:again", places[-1], label, tip=tip)
+        if not score.error:
+            return (again,)
+        return Control("score:save", places[0], "Save", "", "Enter", tip="Try again to save them"), again
     ready = bool(state.strokes)
     return (
         Control(
@@ -65,7 +75,8 @@ def _places(state: PlayState, layout: Layout) -> tuple[Rect, Rect, tuple[Rect, .
     panel, gap = layout.panel, gap_of(layout)
     button = round(layout.text * 2.6)
     rest = panel.top(max(0, panel.h - button - gap))
-    buttons = panel.below(rest.h + gap).columns(3 if state.score.asked else 1, gap)
+    count = 3 if state.score.asked else 2 if state.score.error else 1
+    buttons = panel.below(rest.h + gap).columns(count, gap)
     if panel.w > 1.15 * panel.h:
         upper, lower = rest.columns(2, gap)
     else:
@@ -145,6 +156,9 @@ def _card_block(score: Score, card: Card, rect: Rect) -> Block:
         line = round(painter.text_size * 2.4)
         text = f"{card.right} of {card.of} read"
         painter.text(text, inner.top(line), palette.text, size=1.9, bold=True, smallest=0.4)
+        if score.error:
+            texts = (score.error, score.error.partition(":")[0], "Not saved")
+            line += parts.note(painter, texts, inner.below(line), palette.second, size=0.95) + painter.px(4)
         used = line + _lines(painter, inner.below(line), card, others=False)
         rest = inner.below(used + painter.px(4))
         if score.last is not None and rest.h > 0:
@@ -155,11 +169,11 @@ def _card_block(score: Score, card: Card, rect: Rect) -> Block:
         if score.saved:
             name = score.saved.replace("\\", "/").rsplit("/", 2)
             short = "/".join(name[-2:])
-            command = f"digitjax bench drawn --data strokes:{score.saved}"
+            command = f"digitjax bench drawn --data strokes:{quoted(Path(score.saved))}"
             texts = (f"Score them again: {command}", f"Saved: {score.saved}", f"Saved: {short}", short)
             parts.note(painter, texts, rest, palette.muted, size=0.8)
 
-    return Block(rect, ("card", card, score.last, score.saved), paint)
+    return Block(rect, ("card", card, score.last, score.saved, score.error), paint)
 
 
 def _lines(painter: Painter, rect: Rect, card: Card, *, others: bool) -> int:

@@ -163,7 +163,7 @@ events = st.one_of(
     st.just(RunsChanged()),
     st.builds(TeacherReady, st.just(MODEL.path), st.sampled_from(["", "It ended."])),
     st.builds(LessonTaught, st.just("/x"), st.just("x"), st.just((("taught", 0, 0, 0),)), st.floats(0, 9)),
-    st.builds(ScoreSaved, st.just("/x")),
+    st.builds(ScoreSaved, st.sampled_from(["", "/x"]), st.sampled_from(["", "full"])),
     st.builds(ScoresListed, st.none() | st.just(Card(1, 2, (("3", "5"),), (1.0, "3"), (0.1, "3"), "x", "y"))),
     st.builds(FramesListed, st.just(MODEL.path), st.lists(frame, max_size=3).map(tuple), st.booleans()),
     st.builds(Filmed, st.just(MODEL.path), st.integers(0, 60), st.lists(said, max_size=3).map(tuple)),

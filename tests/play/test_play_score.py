@@ -1,8 +1,11 @@
 """Score my hand: what is asked for, what the card says, and the file that it leaves."""
 
 import collections
+import errno
 import itertools
 import json
+import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,11 @@ import pytest
 
 from digitjax.strokes import read_drawings
 from play import effects, score, scores
-from play.events import Card, KeyPress, Notice, Press, ScoresListed, Taken
+from play.events import Card, Closed, Focus, KeyPress, Press, ScoreSaved, ScoresListed, Taken
+from play.layout import arrange
 from play.outside import Outside
 from play.update import update
+from play.view.frame import controls_of
 from tests.play.drawings import FOUR, strokes_events
 from tests.play.looking import texts_on
 from tests.play.made_up import answer
@@ -74,7 +79,7 @@ def test_the_card_is_what_was_written_and_read():
     assert card.worst[1] == "4" and card.slowest[0] > 0 and card.model == "cnn-7/9360"
     saves = [effect for effect in state.effects if isinstance(effect, effects.SaveScore)]
     assert [one.word for one in saves[0].records] == list(state.score.order)
-    again = update(state, Press("score:begin"))
+    again = update(update(state, ScoreSaved("/x")), Press("score:again"))
     assert again.score.last == card and again.score.taken == ()
 
 
@@ -118,7 +123,7 @@ def test_the_file_is_a_data_spec_and_gives_the_card_again(tmp_path):
     assert listed.last.worst[0] == pytest.approx(card.worst[0], abs=1e-4)
 
 
-def test_a_full_disk_and_a_stranger_s_file_are_no_obstacle(tmp_path):
+def test_a_folder_that_is_none_and_a_stranger_s_file_are_no_obstacle(tmp_path):
     folder = tmp_path / scores.FOLDER
     folder.mkdir()
     good = {"word": "3", "said": "3", "drawing": [[[0, 1], [0, 1], [0, 9]]], "probabilities": [0.1] * 10}
@@ -132,7 +137,124 @@ def test_a_full_disk_and_a_stranger_s_file_are_no_obstacle(tmp_path):
     blocked.write_text("")
     outside = Outside(blocked)
     outside.do(save)
-    (notice,) = (event for event in outside.poll(wait=True) if isinstance(event, Notice))
-    assert "Not saved" in notice.text
+    (failed,) = (event for event in outside.poll(wait=True) if isinstance(event, ScoreSaved))
+    assert failed.error.startswith("Not saved (") and failed.path == ""
     outside.close()
-    assert update(state, notice).score.card == state.score.card
+    assert update(state, failed).score.card == state.score.card
+
+
+GOOD = {"word": "3", "said": "8", "drawing": [[[0, 1], [0, 1], [0, 9]]], "probabilities": [0.1] * 10}
+
+
+def _line(**changes) -> bytes:
+    return json.dumps(GOOD | changes).encode() + b"\n"
+
+
+WRONG = {
+    "a NaN": _line(probabilities=[float("nan")] * 10),
+    "an infinity that JSON has": _line(probabilities=["P"] * 10).replace(b'"P"', b"1e999"),
+    "a word below 0": _line(word="-1"),
+    "a word above 9": _line(word="10"),
+    "a probability above 1": _line(probabilities=[7.0] * 10),
+    "a probability as text": _line(probabilities=["0.1"] * 10),
+    "too few probabilities": _line(probabilities=[0.1] * 4),
+    "a time of 1e300": _line(drawing=[[[0, 1], [0, 1], [0, 1e300]]]),
+    "a time that is no float": _line(drawing=[[[0, 1], [0, 1], [0, 10**400]]]),
+    "an answer that is none": _line(said="\0"),
+    "no UTF-8": _line(source="P").replace(b"P", b"\xff"),
+    "UTF-16": json.dumps(GOOD).encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_a_line_that_is_none_of_ours_is_passed_over(tmp_path, wrong):
+    folder = tmp_path / scores.FOLDER
+    folder.mkdir()
+    (folder / "1.ndjson").write_bytes(_line())
+    (folder / "zzz.ndjson").write_bytes(wrong)
+    mine = Card(0, 1, (("3", "8"),), (0.009, "3"), (0.1, "3"), "1", "")
+    assert scores.last_card(tmp_path) == ScoresListed(mine)
+    (folder / "zzz.ndjson").write_bytes(wrong.rstrip(b"\n") + b"\n" + _line())
+    listed = scores.last_card(tmp_path)
+    assert listed == ScoresListed(mine._replace(date="zzz"))
+    assert any("0 of 1" in text for text in texts_on(update(scene("score-nothing"), listed)))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_among_the_scores_is_not_opened(tmp_path):
+    (tmp_path / scores.FOLDER).mkdir()
+    os.mkfifo(tmp_path / scores.FOLDER / "zzz.ndjson")
+    assert scores.last_card(tmp_path) == ScoresListed(None)
+
+
+def _saves(state) -> list[effects.SaveScore]:
+    return [effect for effect in state.effects if isinstance(effect, effects.SaveScore)]
+
+
+def test_on_a_full_disk_the_card_says_so_and_keeps_the_drawings_for_another_try(tmp_path, monkeypatch):
+    state = a_score(scene("score-nothing"))
+    (save,) = _saves(state)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    outside = Outside(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        outside.do(save)
+        (failed,) = outside.poll(wait=True)
+    assert isinstance(failed, ScoreSaved)
+    assert list((tmp_path / scores.FOLDER).iterdir()) == [], "no .part stays"
+    state = update(state._replace(effects=()), failed)
+    assert any("No space left on device" in text and "make room" in text for text in texts_on(state))
+    actions = [control.action for control in controls_of(state, arrange(state))]
+    assert {"score:save", "score:again"} <= set(actions)
+    for again in (Press("score:save"), KeyPress("return")):
+        retried = update(state, again)
+        assert _saves(retried) == [save] and retried.score.card == state.score.card
+    outside.do(_saves(retried)[0])
+    (saved,) = outside.poll(wait=True)
+    outside.close()
+    assert isinstance(saved, ScoreSaved)
+    assert len(list(read_drawings(Path(saved.path)))) == 20
+    assert not any("Not saved" in text for text in texts_on(update(retried._replace(notice=""), saved)))
+
+
+@pytest.mark.parametrize(
+    ("screen", "event"),
+    [
+        ("score", Press("score:again")),
+        ("score", Closed()),
+        ("draw", Closed()),
+        ("draw", KeyPress("q", ctrl=True)),
+    ],
+)
+def test_drawings_that_are_in_no_file_go_at_the_second_press_only(screen, event):
+    state = update(a_score(scene("score-nothing")), ScoreSaved("", "Not saved (full): make room."))
+    once = update(update(state, Press(f"screen:{screen}")), event)
+    assert once.score.taken == state.score.taken and not once.closing and once.screen == "score"
+    assert "not saved" in once.notice
+    twice = update(once, event)
+    assert twice.closing or twice.score.taken == ()
+    kept = update(state, ScoreSaved("/x"))
+    assert update(kept, event).closing or update(kept, event).score.taken == ()
+
+
+def test_an_enter_too_many_leaves_the_card_and_the_status_is_of_the_digit_asked_for():
+    state = update(a_score(scene("score-nothing")), ScoreSaved("/x"))
+    assert update(state, KeyPress("return")).score == state.score
+    begun = update(update(state, Focus("score:again")), KeyPress("return"))
+    assert begun.score.asked and begun.score.taken == ()
+    early = update(begun, KeyPress("return"))
+    assert early.notice == f"Write a {early.score.asked} first."
+    after = update(written(early), KeyPress("return"))
+    assert len(after.score.taken) == 1 and after.notice == ""
+    assert update(early, Press("score:stop")).notice == ""
+
+
+def test_the_command_can_be_copied_where_the_folder_has_a_space():
+    path = "/home/a b/scores/1.ndjson"
+    state = scene("score", 2400, 1600)
+    state = state._replace(score=state.score._replace(saved=path))
+    command = next(text for text in texts_on(state) if "digitjax bench drawn" in text)
+    assert shlex.split(command)[-1] == f"strokes:{path}"
