@@ -46,7 +46,9 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
         again = Control("score:again", places[-1], label, tip=tip)
         if not score.error:
             return (again,)
-        return Control("score:save", places[0], "Save", "", "Enter", tip="Try again to save them"), again
+        return Control(
+            "score:save", places[0], "Save again", "", "Enter", tip="Another try to save these drawings"
+        ), again
     ready = bool(state.strokes)
     return (
         Control(
