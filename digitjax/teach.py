@@ -108,12 +108,18 @@ class Teacher:
         self._before = {name: self._score(params, one) for name, one in self._held_out.items()}
         self._learn(_blank(), 2)
 
-    def teach(self, drawings: Sequence[Drawing], at: Callable[[int, int], object] | None = None) -> Lesson:
+    def teach(
+        self,
+        drawings: Sequence[Drawing],
+        at: Callable[[int, int], object] | None = None,
+        beside: Mapping[str, Examples] | None = None,
+    ) -> Lesson:
         """A lesson of drawings whose words are digits; the network as it was given stays as it is.
 
         Args:
             drawings: what is taught.
             at: is told, after every tenth step, how many are done, and of how many.
+            beside: what else is measured before and after this lesson, by name.
 
         Raises:
             InputError: there is no drawing, or one without a digit for its word.
@@ -125,9 +131,10 @@ class Teacher:
         taught = Source("taught", labels, tuple(str(n) for n in labels), ink=pack_all(drawings))
         mine = to_examples(taught, self._config.model.geometry)
         before = {"taught": self._score(self._params, mine), **self._before}
+        before |= {name: self._score(self._params, one) for name, one in (beside or {}).items()}
         params = self._learn(taught, STEPS, at)
-        after = {"taught": self._score(params, mine)}
-        after |= {name: self._score(params, one) for name, one in self._held_out.items()}
+        measured = {"taught": mine, **self._held_out, **(beside or {})}
+        after = {name: self._score(params, one) for name, one in measured.items()}
         return Lesson(params, before, after, time.monotonic() - begin)
 
     def _learn(self, taught: Source, steps: int, at: Callable[[int, int], object] | None = None) -> Params:

@@ -16,6 +16,8 @@ class Lesson(NamedTuple):
     path: of the network that is taught.
     doing: what its teacher does just now, or why there is none; "" where nothing is to be said.
     taught: what came of it, until it is kept or rolled back.
+    warm: whether there is a teacher for `path`, waiting for a lesson or giving one.
+    sent: the items of the lesson that is being taught, or was.
     """
 
     items: tuple[tuple[str, Ink], ...] = ()
@@ -23,3 +25,5 @@ class Lesson(NamedTuple):
     path: str = ""
     doing: str = ""
     taught: LessonTaught | None = None
+    warm: bool = False
+    sent: tuple[tuple[str, Ink], ...] = ()

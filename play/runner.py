@@ -25,6 +25,7 @@ from play.events import (
     TeacherReady,
     Traced,
 )
+from play.ink import Ink
 from play.launch import Link, start_process
 from play.trainer import Trainer
 
@@ -32,6 +33,7 @@ LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0
 """How often the watched run is looked at, and how often its lock is where its trainer is not ours; also how
 often the list of runs is."""
 BIN = ".bin"
+TEACHER_GONE = "The process that teaches has ended: press Again."
 
 
 class Runner:
@@ -69,8 +71,8 @@ class Runner:
                 self._put(lambda: self._bin(Path(path)))
             case effects.WarmTeacher(path):
                 self._put(lambda: self._warm(path))
-            case effects.Teach(_, items):
-                self._put(lambda: self._teach(items))
+            case effects.Teach(path, items):
+                self._put(lambda: self._teach(path, items))
             case effects.Trace(digit):
                 self._put(lambda: self._trace(digit))
             case _:
@@ -248,15 +250,24 @@ class Runner:
             from play import teacher
 
             mine = str((self._folder / "drawings.ndjson").absolute())
-            self._teacher = path, start_process(teacher.main, path, mine, name="teacher")
+            try:
+                self._teacher = path, start_process(teacher.main, path, mine, name="teacher")
+            except OSError as error:
+                text = f"No process can be started to teach ({error.strerror or error}): press Again."
+                self._events.put(TeacherReady(path, text))
 
-    def _teach(self, items: tuple) -> None:
-        if self._teacher is not None:
-            drawings = [
-                {"word": word, "drawing": [[*map(list, zip(*stroke.points, strict=True))] for stroke in ink]}
-                for word, ink in items
-            ]
+    def _teach(self, path: str, items: tuple) -> None:
+        if self._teacher is None or self._teacher[0] != path:
+            self._events.put(TeacherReady(path, TEACHER_GONE))
+            return
+        drawings = [{"word": word, "drawing": _columns(ink)} for word, ink in items]
+        try:
             self._teacher[1].requests.send_bytes(wire.pack({"drawings": drawings}))
+        except OSError:  # it has ended, and may have said why
+            self._hear()
+            if self._teacher is not None:
+                self._warm("")
+                self._events.put(TeacherReady(path, TEACHER_GONE))
 
     def _hear(self) -> None:
         """What the teacher says."""
@@ -268,14 +279,17 @@ class Runner:
                 header, _ = wire.unpack(link.answers.recv_bytes())
                 if header["kind"] == "ready":
                     self._events.put(TeacherReady(header["path"], header["error"]))
+                    if header["error"]:  # it ends with this: what its pipe says next is no news
+                        self._warm("")
+                        return
                 elif header["kind"] == "at":
                     self._events.put(TeacherAt(header["path"], header["doing"]))
                 else:
                     rows = tuple(tuple(row) for row in header["rows"])
                     self._events.put(LessonTaught(header["path"], header["name"], rows, header["seconds"]))
         except (EOFError, OSError):
-            self._teacher = None
-            self._events.put(TeacherReady(path, "The process that teaches has ended: press Again."))
+            self._warm("")
+            self._events.put(TeacherReady(path, TEACHER_GONE))
 
     def _trace(self, digit: studio.HardDigit) -> None:
         import numpy as np
@@ -296,6 +310,13 @@ def _same_network(command: list[str], start: Path) -> list[str]:
     given += ["--model.hidden", *map(str, model.hidden), "--model.activation", model.activation]
     given += ["--model.dropout", str(model.dropout), "--model.geometry", model.geometry]
     return [*kept, *given, "--model.rejects" if model.rejects else "--model.no-rejects"]
+
+
+def _columns(ink: Ink) -> list[list[list[float]]]:
+    """The ink as `play.record.to_json` keeps it, without times: a drawing is known again by its points."""
+    return [
+        [[round(x, 2) for x, _ in stroke.points], [round(y, 2) for _, y in stroke.points]] for stroke in ink
+    ]
 
 
 def free(path: Path) -> Path:

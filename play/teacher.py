@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import datetime
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -66,10 +67,10 @@ class _Lessons:
 
         if (folder := compiled.folder()) is not None:  # the second time it is warm within seconds
             compiled.use(folder)
-        self._loaded, self._say = load_model(checkpoint), say
+        self._loaded, self._mine, self._say = load_model(checkpoint), mine, say
         say("Warming up: reading what it is to keep …")
         model = self._loaded.config.model
-        replay, kept = replayed(model), held_out(model.geometry) | _mine(mine, model.geometry)
+        replay, kept = replayed(model), held_out(model.geometry)
         say("Warming up: compiling …")
         self._teacher = Teacher(model, self._loaded.params, replay, kept)
 
@@ -77,7 +78,9 @@ class _Lessons:
         """A lesson; the taught network is written as a run beside the old one."""
         from digitjax.strokes import from_json
 
-        lesson = self._teacher.teach([from_json(one) for one in drawings], self._at)
+        taught = [from_json(one) for one in drawings]
+        mine = _mine(self._mine, self._loaded.config.model.geometry, taught)
+        lesson = self._teacher.teach(taught, self._at, mine)
         try:
             run = self._write(lesson)
         except OSError as error:
@@ -92,17 +95,27 @@ class _Lessons:
         self._say(f"It is learning: {100 * step // steps} % …")
 
     def _write(self, lesson: Any) -> Path:
+        from digitjax import paths
+        from play.runner import free
+
+        run = free(paths.checkpoints_dir() / f"{self._loaded.run.name.removesuffix('-taught')}-taught")
+        run.mkdir(parents=True)
+        try:
+            self._fill(run, lesson)
+        except Exception:  # a full disk, say: half a run is no run
+            shutil.rmtree(run, ignore_errors=True)
+            raise
+        return run
+
+    def _fill(self, run: Path, lesson: Any) -> None:
         import jax.numpy as jnp
 
-        from digitjax import paths, runs
+        from digitjax import runs
         from digitjax.checkpoint import Saver
         from digitjax.loop import fresh_state
         from digitjax.teach import STEPS
-        from play.runner import free
 
         loaded = self._loaded
-        run = free(paths.checkpoints_dir() / f"{loaded.run.name.removesuffix('-taught')}-taught")
-        run.mkdir(parents=True)
         config = dataclasses.replace(loaded.config, start=str(loaded.run / str(loaded.step)))
         date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         runs.write_config(run, config, data=list(loaded.config.data), date=date)
@@ -113,17 +126,28 @@ class _Lessons:
         record = {"date": date, "accuracy": held_out.accuracy, "loss": None, "score": held_out.accuracy}
         with Saver(run) as saver:
             saver.save(state, record, full=False, keep_params=True)
-        return run
 
 
-def _mine(drawings: Path, geometry: str) -> dict:
-    """The user's own drawings that are labelled, where there are any."""
+def _mine(drawings: Path, geometry: str, taught: list) -> dict:
+    """The user's own labelled digits as they are on the disk now, without those taught; {} for none."""
     from digitjax.data import load, parse_spec
     from digitjax.data.pipeline import to_examples
+    from digitjax.data.splits import ink_digest, number_of
 
     if drawings.is_file():
         with contextlib.suppress(DigitjaxError):
             examples = to_examples(load(parse_spec(f"strokes:{drawings}")), geometry)
-            if (examples.labels < 10).any():
-                return {"mine": examples}
+            known = {number_of(ink_digest(one.strokes)) for one in taught}
+            ids = () if examples.ids is None else examples.ids.tolist()
+            chosen = [i for i, number in enumerate(ids) if number not in known and examples.labels[i] < 10]
+            if chosen:
+                return {
+                    "mine": examples._replace(
+                        images=examples.images[chosen],
+                        labels=examples.labels[chosen],
+                        words=tuple(examples.words[i] for i in chosen),
+                        writers=None,
+                        ids=None,
+                    )
+                }
     return {}

@@ -10,17 +10,29 @@ from play.state import PlayState, await_run, say, with_effect
 
 def opened(state: PlayState) -> PlayState:
     """A teacher for the network in use is made ready."""
-    model, lesson = state.models[0], state.lesson
-    if model is None or lesson.taught is not None:
+    model = state.models[0]
+    if model is None or state.lesson.taught is not None:
         return state
-    lesson = lesson._replace(status="warming", path=model.path, doing="")
-    return with_effect(state._replace(lesson=lesson), WarmTeacher(model.path))
+    return _warming(state, model.path)
+
+
+def followed(state: PlayState) -> PlayState:
+    """Another network may answer than before: it is the one to be taught, once no lesson is in the way."""
+    model, lesson = state.models[0], state.lesson
+    if state.screen != "teach" or model is None or state.awaited[0] or lesson.status == "teaching":
+        return state
+    return state if lesson.status and lesson.path == model.path else opened(state)
+
+
+def _warming(state: PlayState, path: str) -> PlayState:
+    lesson = state.lesson._replace(status="warming", path=path, doing="", warm=False)
+    return with_effect(state._replace(lesson=lesson), WarmTeacher(path))
 
 
 def left(state: PlayState) -> PlayState:
     """The teacher goes; the lesson stays as it is."""
     status = state.lesson.status if state.lesson.taught is not None else ""
-    lesson = state.lesson._replace(status=status, doing="")
+    lesson = state.lesson._replace(status=status, doing="", warm=False)
     return with_effect(state._replace(lesson=lesson), WarmTeacher(""))
 
 
@@ -39,7 +51,7 @@ def press(state: PlayState, what: str) -> PlayState:
     """A control was activated; nonsense changes nothing."""
     lesson = state.lesson
     if what == "go" and lesson.items and lesson.status == "ready":
-        state = pen_up(state)._replace(lesson=lesson._replace(status="teaching", doing=""))
+        state = pen_up(state)._replace(lesson=lesson._replace(status="teaching", doing="", sent=lesson.items))
         return with_effect(state, Teach(lesson.path, lesson.items))
     if what == "forget" and lesson.items and lesson.status != "teaching":
         return state._replace(lesson=lesson._replace(items=lesson.items[:-1]))
@@ -48,12 +60,14 @@ def press(state: PlayState, what: str) -> PlayState:
     if lesson.taught is None:
         return state
     if what == "keep":
-        kept = Lesson(path=lesson.taught.path, status="warming")
-        state = say(state._replace(lesson=kept), f"Kept as {lesson.taught.name}.")
-        return with_effect(state, WarmTeacher(lesson.taught.path))
+        waiting = tuple(item for item in lesson.items if item not in lesson.sent)
+        state = say(state._replace(lesson=Lesson(waiting)), f"Kept as {lesson.taught.name}.")
+        return _warming(state, lesson.taught.path)
     if what == "back":
         old = lesson.path
         state = state._replace(lesson=lesson._replace(taught=None, status="ready"))
+        if not lesson.warm:  # it went when the screen was left
+            state = _warming(state, old)
         state = with_effect(await_run(state, 0, old), LoadModel(old, 0))
         return say(with_effect(state, BinRun(lesson.taught.path)), "Rolled back: the network is as it was.")
     return state
@@ -62,11 +76,17 @@ def press(state: PlayState, what: str) -> PlayState:
 def ready(state: PlayState, event: TeacherReady) -> PlayState:
     """The teacher is warm, or cannot be."""
     lesson = state.lesson
-    if event.path != lesson.path or lesson.status not in ("warming", "teaching", "failed"):
+    if event.path != lesson.path or lesson.status not in ("warming", "ready", "teaching", "taught"):
         return state
-    status = "failed" if event.error else "ready"
-    state = state._replace(lesson=lesson._replace(status=status, doing=event.error))
-    return say(state, event.error) if event.error else state
+    lesson = lesson._replace(warm=not event.error)
+    if lesson.status == "taught":  # nothing is lost: it is needed again after Keep or Roll back
+        return state._replace(lesson=lesson)
+    if event.error:
+        lesson = lesson._replace(status="failed", doing=event.error)
+        return say(state._replace(lesson=lesson), event.error)
+    if lesson.status == "warming":
+        lesson = lesson._replace(status="ready", doing="")
+    return state._replace(lesson=lesson)
 
 
 def at(state: PlayState, event: TeacherAt) -> PlayState:

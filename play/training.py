@@ -7,6 +7,7 @@ from play.events import Traced
 from play.ink import Stroke
 from play.state import PlayState, await_run, say, with_effect
 from play.studio import RunSeen, Studio
+from play.verdict import with_article
 
 NEW = "new"
 """In the place of the path of a run that was started and is not known yet."""
@@ -67,7 +68,7 @@ def traced(state: PlayState, event: Traced) -> PlayState:
     if not event.strokes:
         return say(state, "Nothing could be traced in that picture.")
     ink = tuple(Stroke(points, (state.time,) * len(points)) for points in event.strokes)
-    said = f"It is a {event.label}; this network said {event.said}. Traced from the picture."
+    said = f"It is {with_article(str(event.label))}; this network said {event.said}. Traced from the picture."
     return say(replace_ink(pen_up(state), ink), said)
 
 

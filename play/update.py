@@ -100,7 +100,7 @@ def update(state: PlayState, event: Event) -> PlayState:
             if slot:
                 return set_slot(say(state, message), 1, None)._replace(second_problem=message)
             if state.models[0] is not None:
-                return say(state, message)
+                return teaching.followed(say(state, message))
             return state._replace(problem=message, missing=missing)
         case ModelsListed(models):
             return state._replace(listed=models)
@@ -217,8 +217,7 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
         if state.screen == "time":
             same = info.path == state.timeline.path
             state = travel.grown(state, info.step) if same else travel.opened(state)
-        if state.screen == "teach" and not state.lesson.status:
-            state = teaching.opened(state)
+        state = teaching.followed(state)
     else:
         state = state._replace(second_problem="")
     if (

@@ -20,6 +20,11 @@ PATIENCE = 0.25
 """Seconds for which another digit must have led to take over with less."""
 
 
+def with_article(word: str) -> str:
+    """ "a 7", "an 8"."""
+    return f"{'an' if word == '8' else 'a'} {word}"
+
+
 class Shown(NamedTuple):
     """The answer on the screen.
 

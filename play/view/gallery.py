@@ -11,7 +11,7 @@ from play.gallery import EXPORTS, IMPORTS
 from play.layout import Control, Layout, Rect
 from play.places import Listing, gallery_places, gap_of, scroll_controls
 from play.state import PlayState
-from play.verdict import NOT_A_DIGIT, OTHER_WORD
+from play.verdict import NOT_A_DIGIT, OTHER_WORD, with_article
 from play.view import parts
 from play.view.painter import Block, Painter, text_width
 from play.view.screen import Screen
@@ -73,7 +73,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
         text = "Not a digit" if word == OTHER_WORD else word
         on = chosen is not None and chosen.word == word
         key = "N" if word == OTHER_WORD else word
-        tip = f"It is {'no digit' if word == OTHER_WORD else f'a {word}'}"
+        tip = f"It is {'no digit' if word == OTHER_WORD else with_article(word)}"
         label = Control(f"label:{word}", rect, text, "", key, on=on, plate=True, tip=tip, why=UNCHOSEN)
         found.append(label._replace(enabled=chosen is not None))
     sure = chosen is not None and state.gallery.confirm == chosen.key

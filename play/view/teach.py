@@ -1,5 +1,7 @@
 """Teach: drawings that a person labels become a lesson; before and after, keep or roll back."""
 
+from pathlib import PurePath
+
 from play.events import LessonTaught
 from play.layout import NOTHING, Control, Layout, Rect
 from play.lesson import Lesson
@@ -124,14 +126,18 @@ def _lesson_block(lesson: Lesson, rect: Rect, loading: bool) -> Block:
         texts = (f"{count} in the lesson. Ten of a kind are plenty.", f"{count} in the lesson.")
     if lesson.doing:
         texts = (lesson.doing, *texts)
+    name = PurePath(lesson.path).name if lesson.status else ""
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
         parts.card(painter, rect)
         inner = rect.inset(painter.px(12))
+        line = round(painter.text_size * 1.2)
+        if name:
+            painter.text(f"Network: {name}", inner.top(line), palette.text, size=0.95, smallest=0.5)
+            inner = inner.below(line + painter.px(2))
         used = parts.note(painter, texts, inner, palette.muted, size=0.95)
         area = inner.below(used + painter.px(6))
-        line = round(painter.text_size * 1.2)
         columns = 5
         side = min(area.w // columns, round(painter.text_size * 4)) - painter.px(4)
         rows = max(0, area.h // (side + line + painter.px(4)))
@@ -142,7 +148,7 @@ def _lesson_block(lesson: Lesson, rect: Rect, loading: bool) -> Block:
             painter.surface.blit(picture, (x, y))
             painter.text(word, Rect(x, y + side, side, line), palette.text, size=0.85, align="centre")
 
-    return Block(rect, ("lesson", lesson.items, texts), paint)
+    return Block(rect, ("lesson", lesson.items, name, texts), paint)
 
 
 def _taught_block(taught: LessonTaught, rect: Rect) -> Block:

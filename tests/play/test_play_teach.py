@@ -1,11 +1,15 @@
 """Teach: a lesson is what a person has labelled; it is kept, or rolled back with one key."""
 
+import errno
+import os
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from digitjax import runs
+from digitjax import runs, strokes
+from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 from digitjax.runs import SHIPPED
 from play import effects, runner, teacher
@@ -13,6 +17,7 @@ from play.answers import ModelReady
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
 from play.events import KeyPress, LessonTaught, Press, TeacherAt, TeacherReady
 from play.layout import arrange
+from play.record import Recorder
 from play.state import PlayState
 from play.update import update
 from play.view import teach
@@ -107,6 +112,79 @@ def test_a_network_that_is_gone_is_named_with_the_remedy(tmp_path):
     assert shown(state)[0] == str(caught.value) == state.notice
     again = events_of(state, Press("teach:again"))
     assert "Warming up …" in shown(again) and again.lesson.doing == ""
+
+
+def test_rolled_back_on_a_second_visit_there_is_a_teacher_again():
+    visit = events_of(scene("teach"), Press("screen:draw"), Press("screen:teach"))._replace(effects=())
+    back = events_of(visit, KeyPress("r"))
+    assert back.lesson.status == "warming" and WarmTeacher(CNN.path) in back.effects
+    assert events_of(back, Press("teach:go")).lesson.status == "warming"
+    going = events_of(back, TeacherReady(CNN.path), Press("teach:go"))
+    assert going.lesson.status == "teaching" and going.effects[-1] == Teach(CNN.path, going.lesson.items)
+    died = events_of(scene("teach"), TeacherReady(CNN.path, "It has ended."), KeyPress("r"))
+    assert died.lesson.status == "warming" and WarmTeacher(CNN.path) in died.effects
+
+
+def test_a_lesson_without_a_teacher_is_answered(tmp_path):
+    one = runner.Runner(tmp_path)
+    one.do(effects.Teach("/runs/cnn-7", ()))
+    one.close()
+    (said,) = one.poll()
+    assert isinstance(said, TeacherReady) and said.path == "/runs/cnn-7" and "press Again" in said.error
+
+
+def test_the_reason_why_a_lesson_failed_stays_and_leaves_no_folder(tmp_path, monkeypatch):
+    def full(run, *_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run / "config.json"))
+
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setattr(runs, "write_config", full)
+    lessons: Any = object.__new__(teacher._Lessons)
+    lessons._loaded = SimpleNamespace(run=tmp_path / "default", step=3, config=TrainConfig())
+    with pytest.raises(OSError, match="No space left"):
+        lessons._write(None)
+    assert list(tmp_path.iterdir()) == []
+
+    state = events_of(scene("teach-lesson"), Press("teach:go"))
+    reason = events_of(state, TeacherReady(CNN.path, "No space left on device: make room."))
+    ended = events_of(reason, TeacherReady(CNN.path, runner.TEACHER_GONE))
+    assert shown(ended)[0] == "No space left on device: make room." == ended.notice
+
+
+def test_the_network_that_answers_is_the_one_that_is_taught():
+    other = CNN._replace(name="cnn-8", path="/runs/cnn-8")
+    state = scene("teach-lesson")._replace(effects=())
+    changed = events_of(state, ModelReady(other))
+    assert changed.lesson.path == other.path and changed.effects == (WarmTeacher(other.path),)
+    assert changed.lesson.status == "warming" and changed.lesson.items == state.lesson.items
+    card = teach.blocks(changed, arrange(changed))[2]
+    assert "cnn-8" in card.key  # pyright: ignore
+    assert events_of(changed, TeacherReady(CNN.path)).lesson.status == "warming", "the old one's"
+    for busy in (events_of(state, Press("teach:go")), scene("teach")):
+        assert events_of(busy, ModelReady(other)).lesson == busy.lesson
+    rolled = events_of(scene("teach"), KeyPress("r"))
+    late = CNN._replace(path=TAUGHT.path)
+    assert events_of(rolled, ModelReady(late), ModelReady(CNN)).lesson == rolled.lesson
+
+
+def test_what_is_labelled_while_keep_waits_is_of_the_next_lesson():
+    state = events_of(scene("teach"), Press("clear"), *strokes_events(DIGITS["4"]), KeyPress("4"))
+    kept = events_of(state, KeyPress("k"))
+    assert kept.lesson.items == (("4", state.strokes),)
+
+
+def test_my_drawings_are_those_on_the_disk_without_those_taught(tmp_path):
+    state = events_of(scene("teach-begin"), *strokes_events(DIGITS["7"]), KeyPress("7"), Press("clear"))
+    state = events_of(state, *strokes_events(DIGITS["2"]), KeyPress("2"))
+    recorder = Recorder(tmp_path)
+    for word, ink in state.lesson.items:
+        recorder.append(Record(word, ink, "", "", (), None))
+    first = [strokes.from_json({"drawing": runner._columns(state.lesson.items[0][1]), "word": "7"})]
+    mine = teacher._mine(recorder.path, "mnist28", first)["mine"]
+    assert mine.labels.tolist() == [2] and len(mine.images) == 1
+    assert teacher._mine(recorder.path, "mnist28", [])["mine"].labels.tolist() == [7, 2]
+    both = [strokes.from_json({"drawing": runner._columns(ink)}) for _, ink in state.lesson.items]
+    assert teacher._mine(recorder.path, "mnist28", both) == {}
 
 
 @pytest.mark.slow
