@@ -105,7 +105,7 @@ class Trainer:
 def _launch(arguments: list[str], log: Path) -> subprocess.Popen:
     """Starts the process, nicer than this one, its words in a log."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kind: dict = {"start_new_session": True}
+    kind: dict = {"start_new_session": True, "preexec_fn": _hear_ctrl_c}
     if sys.platform == "win32":
         kind = {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP}
     with log.open("wb") as file:  # a pipe would end the trainer with the window
@@ -121,6 +121,11 @@ def _launch(arguments: list[str], log: Path) -> subprocess.Popen:
             own = os.getpriority(os.PRIO_PROCESS, 0)
             os.setpriority(os.PRIO_PROCESS, process.pid, min(own + NICE, 19))
     return process
+
+
+def _hear_ctrl_c() -> None:
+    """In the child: a shell that starts the window in the background has made it, and so this, deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _ended(code: int | None, log: Path) -> str:
