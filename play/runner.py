@@ -27,7 +27,7 @@ from play.events import (
 )
 from play.ink import Ink
 from play.launch import Link, start_process
-from play.trainer import Trainer
+from play.trainer import Trainer, let_trainers_hear
 
 LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0
 """How often the watched run is looked at, and how often its lock is where its trainer is not ours; also how
@@ -43,6 +43,7 @@ class Runner:
         """Args:
         folder: the user's own, for the trainer's log.
         """
+        let_trainers_hear()
         self._folder = folder
         self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -102,10 +103,21 @@ class Trainer:
         return opened and claim.is_held(self.run)
 
 
+def let_trainers_hear() -> None:
+    """Called in the main thread, before any is started: lets them end by the signal of Ctrl-C.
+
+    A shell that starts the window in the background makes it, and all that it starts, deaf to that signal.
+    A handler that does nothing keeps the window deaf, and is not handed down.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: None)
+
+
 def _launch(arguments: list[str], log: Path) -> subprocess.Popen:
     """Starts the process, nicer than this one, its words in a log."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kind: dict = {"start_new_session": True, "preexec_fn": _hear_ctrl_c}
+    kind: dict = {"start_new_session": True}
     if sys.platform == "win32":
         kind = {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP}
     with log.open("wb") as file:  # a pipe would end the trainer with the window
@@ -121,11 +133,6 @@ def _launch(arguments: list[str], log: Path) -> subprocess.Popen:
             own = os.getpriority(os.PRIO_PROCESS, 0)
             os.setpriority(os.PRIO_PROCESS, process.pid, min(own + NICE, 19))
     return process
-
-
-def _hear_ctrl_c() -> None:
-    """In the child: a shell that starts the window in the background has made it, and so this, deaf to it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _ended(code: int | None, log: Path) -> str:
