@@ -6,6 +6,7 @@ from play.effects import ListScores, Record, SaveScore
 from play.events import ScoreSaved, ScoresListed, Taken
 from play.score import Score
 from play.state import PlayState, say, with_effect
+from play.verdict import with_article
 
 
 def opened(state: PlayState) -> PlayState:
@@ -67,7 +68,7 @@ def listed(state: PlayState, event: ScoresListed) -> PlayState:
 def _next(state: PlayState) -> PlayState:
     score, answer, model = state.score, state.answers[0], state.models[0]
     if not state.strokes:
-        return say(state, f"Write a {score.asked} first.")
+        return say(state, f"Write {with_article(score.asked)} first.")
     if model is None:
         return say(state, "No network reads this: choose one in Models first.")
     if answer is None or answer.revision != state.revision:

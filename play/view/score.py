@@ -9,7 +9,7 @@ from play.layout import Control, Layout, Rect
 from play.places import gap_of
 from play.score import DIGITS, TIMES, Score
 from play.state import PlayState
-from play.verdict import NOT_A_DIGIT
+from play.verdict import NOT_A_DIGIT, with_article
 from play.view import charts, parts
 from play.view.painter import Block, Painter
 from play.view.screen import Screen
@@ -59,7 +59,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             "Enter",
             enabled=ready,
             tip="It is written: the next one",
-            why=f"Write a {score.asked} first",
+            why=f"Write {with_article(score.asked)} first",
         ),
         Control(
             "score:back",
@@ -120,7 +120,7 @@ def _asked_block(score: Score, rect: Rect) -> Block:
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
         parts.card(painter, rect)
-        inner = parts.heading(painter, "Write a", rect.inset(painter.px(14)))
+        inner = parts.heading(painter, "Write", rect.inset(painter.px(14)))
         painter.digit(score.asked, inner.inset(painter.px(6)), palette.accent)
 
     return Block(rect, ("asked", score.asked, len(score.taken)), paint)

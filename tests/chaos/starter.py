@@ -10,11 +10,17 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 
 from digitjax import manifest, metrics, runs
 from digitjax.checkpoint import load_model, load_state
 from digitjax.loop import fresh_state
 
+MARKS = [
+    pytest.mark.chaos,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="signals and /proc are Linux's"),
+]
+"""Of every test in this folder."""
 REPO = Path(__file__).resolve().parents[2]
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 SMALL = [

@@ -20,6 +20,7 @@ from digitjax.strokes import read_drawings
 from play import record
 from play.record import Recorder
 from tests.chaos.starter import (
+    MARKS,
     REPO,
     SMALL,
     Starter,
@@ -31,10 +32,7 @@ from tests.chaos.starter import (
 )
 from tests.recorder import drawing
 
-pytestmark = [
-    pytest.mark.chaos,
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="signals and /proc are Linux's"),
-]
+pytestmark = MARKS
 
 
 def kill_trainings(starter: Starter, whole: Path, folder: Path, kills: int) -> tuple[int, int, int]:

@@ -18,6 +18,7 @@ from digitjax.checkpoint import load_model
 from digitjax.strokes import read_drawings
 from play.record import Recorder, RecordError
 from tests.chaos.starter import (
+    MARKS,
     REPO,
     SMALL,
     assert_same_run,
@@ -26,10 +27,7 @@ from tests.chaos.starter import (
 )
 from tests.recorder import drawing
 
-pytestmark = [
-    pytest.mark.chaos,
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="signals and /proc are Linux's"),
-]
+pytestmark = MARKS
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from digitjax.config import ModelConfig, TrainConfig
 from play.answers import Answered, DigitRead, Explained, FeatureMap, ModelInfo, NumberRead
 from play.events import FoundFile, RecordEntry
 from play.ink import bounds
@@ -11,6 +12,14 @@ from play.state import PlayState
 from play.studio import EpochSeen, HardDigit, RunSeen
 from tests.play.drawings import DIGITS, dense, image_of, rendered
 
+TINY = TrainConfig(
+    data=("digits8x8",),
+    epochs=2,
+    epoch_examples=384,
+    batch_size=32,
+    model=ModelConfig(kind="mlp", hidden=(8,), geometry="uci8"),
+)
+"""A training of 24 steps."""
 CNN = ModelInfo("cnn-7", "/runs/cnn-7", 9360, 0.9951, "2026-11-21 05:00", 98_827)
 SMALL = ModelInfo("digits8x8-0", "/runs/digits8x8-0", 1200, 0.9778, "2026-11-20 17:12", 24_330, "uci8")
 BROKEN = ModelInfo(

@@ -246,7 +246,8 @@ def test_an_enter_too_many_leaves_the_card_and_the_status_is_of_the_digit_asked_
     begun = update(update(state, Focus("score:again")), KeyPress("return"))
     assert begun.score.asked and begun.score.taken == ()
     early = update(begun, KeyPress("return"))
-    assert early.notice == f"Write a {early.score.asked} first."
+    assert early.notice.replace("an 8", "a 8") == f"Write a {early.score.asked} first."
+    assert "a 8" not in early.notice
     after = update(written(early), KeyPress("return"))
     assert len(after.score.taken) == 1 and after.notice == ""
     assert update(early, Press("score:stop")).notice == ""

@@ -8,20 +8,13 @@ from pathlib import Path
 import pytest
 
 from digitjax import claim, manifest, runs, steering
-from digitjax.config import ModelConfig, TrainConfig
 from play import effects, runner, trainer, watching
 from play.effects import Start, Steer, Watch
 from play.events import HardListed, Notice, RunsChanged
 from play.studio import Recipe, RunSeen
+from tests.play.made_up import TINY
 
 REPO = Path(__file__).parents[2]
-CONFIG = TrainConfig(
-    data=("digits8x8",),
-    epochs=2,
-    epoch_examples=384,
-    batch_size=32,
-    model=ModelConfig(kind="mlp", hidden=(8,), geometry="uci8"),
-)
 SLOW = """
 import sys, time
 from pathlib import Path
@@ -132,7 +125,7 @@ def test_the_network_that_comes_along_has_finished():
 def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_path):
     run = checkpoints / "cnn-0"
     run.mkdir()
-    runs.write_config(run, CONFIG)
+    runs.write_config(run, TINY)
     one = runner.Runner(tmp_path / "user")
     for _ in range(2):
         one.do(effects.CopyRun(str(run)))
@@ -146,7 +139,7 @@ def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_pa
         assert words in events_until(one, lambda event: True)[0].text
     one.do(effects.BinRun(str(run)))
     events_until(one, lambda event: isinstance(event, RunsChanged))
-    assert not run.exists() and runs.read_config(checkpoints / runner.BIN / "cnn-0") == CONFIG
+    assert not run.exists() and runs.read_config(checkpoints / runner.BIN / "cnn-0") == TINY
     one.close()
 
 
@@ -163,7 +156,7 @@ def test_the_list_of_runs_is_read_anew_when_a_manifest_comes(checkpoints, tmp_pa
     run = checkpoints / "cnn-0"
     step = run / runs.HISTORY / "8"
     step.mkdir(parents=True)
-    runs.write_config(run, CONFIG)
+    runs.write_config(run, TINY)
     one = runner.Runner(tmp_path / "user")
     one.do(effects.FollowRuns(True))
     time.sleep(0.5)

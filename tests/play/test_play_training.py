@@ -3,13 +3,12 @@
 import itertools
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from digitjax import manifest, metrics, runs, steering
-from digitjax.config import ModelConfig, TrainConfig
+from digitjax.config import TrainConfig
 from digitjax.presets.registry import PRESETS, preset
 from play import effects, studio, trace, watching
 from play.answers import ModelInfo, ModelReady, ModelsListed
@@ -21,18 +20,8 @@ from play.update import update
 from play.view.frame import controls_of
 from tests.play.drawings import DIGITS
 from tests.play.looking import texts_on
-from tests.play.made_up import CNN, SMALL, hard_digits, run_seen
+from tests.play.made_up import CNN, SMALL, TINY, hard_digits, run_seen
 from tests.play.scenes import scene
-
-REPO = Path(__file__).parents[2]
-CONFIG = TrainConfig(
-    data=("digits8x8",),
-    epochs=2,
-    epoch_examples=384,
-    batch_size=32,
-    model=ModelConfig(kind="mlp", hidden=(8,), geometry="uci8"),
-)
-
 
 # Recipes
 
@@ -190,7 +179,7 @@ def test_a_run_is_read_bit_by_bit_and_again_where_it_was_cut_back(tmp_path):
     watch = watching.RunWatch(run)
     assert watch.look(True).status == "starting" and watch.look(False).status == "gone"
     run.mkdir()
-    runs.write_config(run, CONFIG)
+    runs.write_config(run, TINY)
     assert watch.look(True).status == "starting"
     file = metrics.MetricsFile(run / runs.METRICS, 0)
     for line in lines(2, 9):
