@@ -51,6 +51,8 @@ class TrainingProgress:
     def __enter__(self) -> "TrainingProgress":
         if self._bar:
             self._bar.start()
+        else:
+            say("waiting for the first step, which may be compiled")
         return self
 
     def __exit__(

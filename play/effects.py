@@ -129,6 +129,16 @@ class BinRun(NamedTuple):
     path: str
 
 
+class ListBin(NamedTuple):
+    """Look into the bin."""
+
+
+class PutBack(NamedTuple):
+    """Move a run out of the bin, beside the other runs."""
+
+    path: str
+
+
 class Trace(NamedTuple):
     """Make ink of a picture."""
 
@@ -194,6 +204,8 @@ Effect = (
     | FollowRuns
     | CopyRun
     | BinRun
+    | ListBin
+    | PutBack
     | Trace
     | Film
     | ShowStep

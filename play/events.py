@@ -276,6 +276,12 @@ class RunsChanged(NamedTuple):
     """A run has come, gone, finished or has a new step: the list of runs is to be read anew."""
 
 
+class BinListed(NamedTuple):
+    """The paths of the runs in the bin, the last that came there first."""
+
+    paths: tuple[str, ...]
+
+
 class Notice(NamedTuple):
     """One sentence for the person in front of the screen."""
 
@@ -313,6 +319,7 @@ Event = (
     | HardListed
     | Traced
     | RunsChanged
+    | BinListed
     | TeacherReady
     | TeacherAt
     | LessonTaught

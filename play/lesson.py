@@ -18,6 +18,7 @@ class Lesson(NamedTuple):
     taught: what came of it, until it is kept or rolled back.
     warm: whether there is a teacher for `path`, waiting for a lesson or giving one.
     sent: the items of the lesson that is being taught, or was.
+    late: the screen was left while it was being taught; it may have come to its end just then.
     """
 
     items: tuple[tuple[str, Ink], ...] = ()
@@ -27,3 +28,4 @@ class Lesson(NamedTuple):
     taught: LessonTaught | None = None
     warm: bool = False
     sent: tuple[tuple[str, Ink], ...] = ()
+    late: bool = False

@@ -121,7 +121,8 @@ def train_list(state: PlayState, body: Rect, layout: Layout) -> Listing | None:
     """The list of the chosen tab, if it has one: runs, or the hardest digits."""
     studio, text = state.studio, layout.text
     if studio.tab == "runs":
-        return listing(body, layout, round(text * 4.6), 1, len(state.listed), studio.first)
+        count = len(studio.binned) if studio.in_bin else len(state.listed)
+        return listing(body, layout, round(text * 4.6), 1, count, studio.first)
     if studio.tab == "hardest":
         times = max(2, round(2 * layout.unit))  # of the image's 28 pixels
         cell = 28 * times + round(12 * layout.unit) + round(text * 1.3)

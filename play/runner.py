@@ -4,6 +4,7 @@ A trainer goes on when the window is closed or dies, and the window when it does
 done in one thread.
 """
 
+import contextlib
 import os
 import queue
 import shutil
@@ -16,6 +17,7 @@ from digitjax import claim, paths, runs, steering
 from digitjax.errors import DigitjaxError, InputError
 from play import effects, studio, watching, wire
 from play.events import (
+    BinListed,
     Event,
     HardListed,
     LessonTaught,
@@ -70,6 +72,10 @@ class Runner:
                 self._put(lambda: self._copy(Path(path)))
             case effects.BinRun(path):
                 self._put(lambda: self._bin(Path(path)))
+            case effects.ListBin():
+                self._put(self._list_bin)
+            case effects.PutBack(path):
+                self._put(lambda: self._put_back(Path(path)))
             case effects.WarmTeacher(path):
                 self._put(lambda: self._warm(path))
             case effects.Teach(path, items):
@@ -159,6 +165,8 @@ class Runner:
         else:
             trainer.look()
             seen = watch.look(alive, trainer.ended, trainer.since if trainer.alive else 0)
+            if seen.status == "starting":
+                seen = seen._replace(doing=trainer.doing)
         if self._last is not None and self._last.status != "finished" == seen.status:
             self._events.put(RunsChanged())
         if seen != self._last:
@@ -230,12 +238,28 @@ class Runner:
             raise InputError(f"{run.name} is being trained: stop it first")
         folder = run.parent / BIN
         folder.mkdir(exist_ok=True)
-        target = free(folder / run.name)
-        run.rename(target)
+        run.rename(free(folder / run.name))
         if self._watch is not None and self._watch.path == run:
             self._watch = None
-        self._say(f"{run.name} is in the bin: {target}")
+        self._say(f"{run.name} is in the bin; Train has it under Runs, Bin.")
         self._events.put(RunsChanged())
+        self._list_bin()
+
+    def _list_bin(self) -> None:
+        found = runs.list_runs(paths.checkpoints_dir() / BIN)
+        found.sort(key=lambda run: run.stat().st_ctime_ns, reverse=True)
+        self._events.put(BinListed(tuple(map(str, found))))
+
+    def _put_back(self, run: Path) -> None:
+        _require_there(run)
+        folder = paths.checkpoints_dir()
+        if run.parent.resolve() != (folder / BIN).resolve() or run.is_symlink():
+            raise InputError(f"{run} is no run in the bin: it stays as it is")
+        target = free(folder / run.name)
+        run.rename(target)
+        self._say(f"{target.name} is back among the runs.")
+        self._events.put(RunsChanged())
+        self._list_bin()
 
     # Teaching
 
@@ -243,10 +267,16 @@ class Runner:
         if self._teacher is not None:
             _, link = self._teacher
             self._teacher = None
-            for end in (link.requests, link.answers):
-                end.close()
             link.process.kill()
             link.process.join()
+            with contextlib.suppress(EOFError, OSError):  # a lesson that is taught is not lost on the way
+                while link.answers.poll(0):
+                    header, _ = wire.unpack(link.answers.recv_bytes())
+                    if header["kind"] == "taught":
+                        self._tell(header)
+            for end in (link.requests, link.answers):
+                end.close()
+            _remove_parts(paths.checkpoints_dir(), link.process.pid)
         if path:
             from play import teacher
 
@@ -278,19 +308,26 @@ class Runner:
         try:
             while link.answers.poll(0):
                 header, _ = wire.unpack(link.answers.recv_bytes())
-                if header["kind"] == "ready":
-                    self._events.put(TeacherReady(header["path"], header["error"]))
-                    if header["error"]:  # it ends with this: what its pipe says next is no news
-                        self._warm("")
-                        return
-                elif header["kind"] == "at":
-                    self._events.put(TeacherAt(header["path"], header["doing"]))
-                else:
-                    rows = tuple(tuple(row) for row in header["rows"])
-                    self._events.put(LessonTaught(header["path"], header["name"], rows, header["seconds"]))
+                self._tell(header)
+                if (
+                    header["kind"] == "ready" and header["error"]
+                ):  # it ends: what its pipe says next is no news
+                    self._warm("")
+                    return
         except (EOFError, OSError):
             self._warm("")
             self._events.put(TeacherReady(path, TEACHER_GONE))
+
+    def _tell(self, header: dict) -> None:
+        """One message of the teacher, as an event."""
+        match header["kind"]:
+            case "ready":
+                self._events.put(TeacherReady(header["path"], header["error"]))
+            case "at":
+                self._events.put(TeacherAt(header["path"], header["doing"]))
+            case "taught":
+                rows = tuple(tuple(row) for row in header["rows"])
+                self._events.put(LessonTaught(header["path"], header["name"], rows, header["seconds"]))
 
     def _trace(self, digit: studio.HardDigit) -> None:
         import numpy as np
@@ -318,6 +355,14 @@ def _columns(ink: Ink) -> list[list[list[float]]]:
     return [
         [[round(x, 2) for x, _ in stroke.points], [round(y, 2) for _, y in stroke.points]] for stroke in ink
     ]
+
+
+def _remove_parts(folder: Path, process: int | None) -> None:
+    """Removes the run that a teacher had not written to its end."""
+    from play.teacher import PART
+
+    for part in folder.glob(PART.format(name="*", process=process)):
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def free(path: Path) -> Path:

@@ -21,6 +21,7 @@ class Score(NamedTuple):
     saved: the file of these drawings, "" where they are not saved yet.
     error: why they could not be saved.
     sure: what has been pressed once and would lose them: "again" or "close".
+    leaving: the window closes as soon as they are saved.
     """
 
     order: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Score(NamedTuple):
     saved: str = ""
     error: str = ""
     sure: str = ""
+    leaving: bool = False
 
     @property
     def asked(self) -> str:
@@ -37,13 +39,13 @@ class Score(NamedTuple):
 
     @property
     def card(self) -> Card | None:
-        """The card, once all are written."""
+        """The card, once all are written, or those before Stop."""
         return card_of(self.taken) if self.order and not self.asked else None
 
     @property
     def unsaved(self) -> bool:
-        """Whether all are written and in no file."""
-        return bool(self.order) and not self.asked and not self.saved
+        """Whether some are written and in no file."""
+        return bool(self.taken) and not self.saved
 
 
 def order(seed: int) -> tuple[str, ...]:
@@ -109,4 +111,6 @@ def fitted(ink: Ink) -> tuple[tuple[tuple[float, float], ...], ...]:
 
 def saved(score: Score, event: ScoreSaved) -> Score:
     """The score after its file was written, or could not be."""
-    return score._replace(saved=event.path, error=event.error, sure="") if score.unsaved else score
+    if not score.unsaved:
+        return score
+    return score._replace(saved=event.path, error=event.error, sure="", leaving=False)

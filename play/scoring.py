@@ -24,7 +24,7 @@ def press(state: PlayState, what: str) -> PlayState:
     if what == "begin" and not score.order:  # Enter comes as this: once too often, it leaves the card
         return _begun(state)
     if what == "stop" and score.asked:
-        return _blank(state, Score(last=score.last))
+        return stopped(state) if score.taken else _blank(state, Score(last=score.last))
     if what == "back" and score.asked and score.taken:
         return _blank(state, score._replace(taken=score.taken[:-1]))
     if what == "next" and score.asked:
@@ -34,8 +34,22 @@ def press(state: PlayState, what: str) -> PlayState:
 
 def saved(state: PlayState, event: ScoreSaved) -> PlayState:
     """The file was written, or could not be."""
-    state = state._replace(score=scores.saved(state.score, event))
+    leaves = state.score.leaving and not event.error
+    state = state._replace(score=scores.saved(state.score, event), closing=state.closing or leaves)
     return say(state, event.error) if event.error else state
+
+
+def stopped(state: PlayState) -> PlayState:
+    """No more are asked for: those that are written are saved and have a card; the canvas stays as it is."""
+    score = state.score
+    return _saving(
+        pen_up(state)._replace(score=score._replace(order=score.order[: len(score.taken)]), notice="")
+    )
+
+
+def left(state: PlayState) -> PlayState:
+    """The window is to close amid the digits: it does as soon as those that are written are saved."""
+    return stopped(state._replace(score=state.score._replace(leaving=True)))
 
 
 def warned(state: PlayState, what: str) -> PlayState:

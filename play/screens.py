@@ -75,7 +75,7 @@ SCREENS = {
         "Score my hand",
         "Twenty digits are asked for; then a card says which were read, and how it was the last time.",
         short="Score",
-        keys=(("Enter", "it is written: the next one"),),
+        keys=(("Enter", "it is written: the next one"), ("Enter", "try again to save")),
     ),
     "gallery": About(
         "Gallery",

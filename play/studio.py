@@ -97,6 +97,7 @@ class RunSeen(NamedTuple):
         left: seconds that are left at that rate.
         learning_rate: the schedule's height now.
         changed: steps at which something was changed.
+        doing: while it starts, what its trainer does, in its own words; "" where nobody knows.
     """
 
     path: str
@@ -112,6 +113,7 @@ class RunSeen(NamedTuple):
     left: float | None = None
     learning_rate: float = 0.0
     changed: tuple[int, ...] = ()
+    doing: str = ""
 
     @property
     def lives(self) -> bool:
@@ -140,6 +142,8 @@ class Studio(NamedTuple):
     confirm: path of the run whose deletion waits for a second press.
     confirmed: time from which that press counts: not the second of a double click.
     first: row at the top of the list of runs, or of the hardest digits.
+    binned: paths of the runs in the bin, the last that came there first.
+    in_bin: those are listed, not the others.
     """
 
     tab: str = "recipe"
@@ -151,6 +155,8 @@ class Studio(NamedTuple):
     confirm: str = ""
     confirmed: float = 0.0
     first: int = 0
+    binned: tuple[str, ...] = ()
+    in_bin: bool = False
 
 
 def stays(studio: Studio, name: str, path: str) -> str:

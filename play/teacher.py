@@ -19,6 +19,8 @@ from digitjax.errors import DigitjaxError, InputError
 from play import wire
 
 NICE = 10
+PART = ".{name}.{process}.part"
+"""The folder of a run that is being written: who ends a teacher before it has, removes what is left."""
 
 
 def main(requests: Connection, answers: Connection, checkpoint: str, mine: str) -> None:
@@ -99,11 +101,13 @@ class _Lessons:
         from play.runner import free
 
         run = free(paths.checkpoints_dir() / f"{self._loaded.run.name.removesuffix('-taught')}-taught")
-        run.mkdir(parents=True)
+        part = run.with_name(PART.format(name=run.name, process=os.getpid()))
+        part.mkdir(parents=True)
         try:
-            self._fill(run, lesson)
+            self._fill(part, lesson)
+            part.rename(run)
         except Exception:  # a full disk, say: half a run is no run
-            shutil.rmtree(run, ignore_errors=True)
+            shutil.rmtree(part, ignore_errors=True)
             raise
         return run
 

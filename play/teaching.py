@@ -25,14 +25,17 @@ def followed(state: PlayState) -> PlayState:
 
 
 def _warming(state: PlayState, path: str) -> PlayState:
-    lesson = state.lesson._replace(status="warming", path=path, doing="", warm=False)
+    lesson = state.lesson
+    late = lesson.late and path == lesson.path
+    lesson = lesson._replace(status="warming", path=path, doing="", warm=False, late=late)
     return with_effect(state._replace(lesson=lesson), WarmTeacher(path))
 
 
 def left(state: PlayState) -> PlayState:
-    """The teacher goes; the lesson stays as it is."""
-    status = state.lesson.status if state.lesson.taught is not None else ""
-    lesson = state.lesson._replace(status=status, doing="", warm=False)
+    """The teacher goes; the lesson stays as it is, and what was taught by now may still be told."""
+    before = state.lesson
+    status, late = (before.status, False) if before.taught is not None else ("", before.status == "teaching")
+    lesson = before._replace(status=status, doing="", warm=False, late=late)
     return with_effect(state._replace(lesson=lesson), WarmTeacher(""))
 
 
@@ -51,8 +54,8 @@ def press(state: PlayState, what: str) -> PlayState:
     """A control was activated; nonsense changes nothing."""
     lesson = state.lesson
     if what == "go" and lesson.items and lesson.status == "ready":
-        state = pen_up(state)._replace(lesson=lesson._replace(status="teaching", doing="", sent=lesson.items))
-        return with_effect(state, Teach(lesson.path, lesson.items))
+        given = lesson._replace(status="teaching", doing="", sent=lesson.items, late=False)
+        return with_effect(pen_up(state)._replace(lesson=given), Teach(lesson.path, lesson.items))
     if what == "forget" and lesson.items and lesson.status != "teaching":
         return state._replace(lesson=lesson._replace(items=lesson.items[:-1]))
     if what == "again" and lesson.status == "failed":
@@ -100,7 +103,9 @@ def at(state: PlayState, event: TeacherAt) -> PlayState:
 def taught(state: PlayState, event: LessonTaught) -> PlayState:
     """The taught network answers, until it is rolled back."""
     lesson = state.lesson
-    if lesson.status != "teaching":
+    if lesson.status != "teaching" and not lesson.late:
         return state
-    state = state._replace(lesson=lesson._replace(status="taught", doing="", taught=event))
+    if lesson.late:
+        state = say(state, f"{event.name} was taught and answers: Teach keeps it or rolls back.")
+    state = state._replace(lesson=lesson._replace(status="taught", doing="", taught=event, late=False))
     return with_effect(await_run(state, 0, event.path), LoadModel(event.path, 0))

@@ -23,6 +23,10 @@ OPTION = re.compile(r"--(?:optim|model)\.([a-z-]+)")
 """What stands on the Train screen under a name without dashes."""
 FULL = 2**20
 """Bytes of room at which a trainer that could not even say why has ended because the disk is full."""
+TAIL = 4096
+"""Bytes at the log's end that are read."""
+SILENT = "loading its program"
+"""What a trainer does that has said nothing yet."""
 AGAIN_SECONDS = 3.0
 """How long after being asked to end a trainer that still starts is asked again: an import may swallow it."""
 
@@ -55,6 +59,12 @@ class Trainer:
     def alive(self) -> bool:
         """Whether its process is there."""
         return self.process.poll() is None
+
+    @property
+    def doing(self) -> str:
+        """What it does just now, in its own words."""
+        own = (line for line in reversed(_tail(self._log)) if line[:1].islower())  # no library's warning
+        return next(own, SILENT)[:300]
 
     @property
     def ended(self) -> str:
@@ -135,18 +145,23 @@ def _launch(arguments: list[str], log: Path) -> subprocess.Popen:
     return process
 
 
+def _tail(log: Path) -> list[str]:
+    """The last lines of a log; none where it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL))
+            return file.read(TAIL).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
 def _ended(code: int | None, log: Path) -> str:
     """What is to be said of a trainer that has ended; "" for one that lives or was asked to end."""
     if code in (None, 0) or code in SAVED:
         return ""
     if code < 0:
         return f"The training was ended by signal {-code}: Go on resumes it where it was last saved."
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
-            lines = file.read(4096).decode("utf-8", "replace").splitlines()
-    except OSError:
-        lines = []
+    lines = _tail(log)
     said = next(
         (line.removeprefix("digitjax: ") for line in reversed(lines) if line.startswith("digitjax: ")), ""
     )

@@ -1,9 +1,11 @@
 """What the Train screen's controls do, and what its events change. Pure."""
 
+from pathlib import PurePath
+
 from play import studio as studios
 from play.drawing import pen_up, replace_ink
-from play.effects import BinRun, CopyRun, LoadModel, Start, Steer, Trace, Watch
-from play.events import Traced
+from play.effects import BinRun, CopyRun, ListBin, LoadModel, PutBack, Start, Steer, Trace, Watch
+from play.events import BinListed, Traced
 from play.ink import Stroke
 from play.state import PlayState, await_run, say, with_effect
 from play.studio import RunSeen, Studio
@@ -16,7 +18,7 @@ NEW = "new"
 def opened(state: PlayState) -> PlayState:
     """The screen was opened: the run that was watched, or is being trained, is watched."""
     run = state.studio.run
-    return with_effect(state, Watch("" if run is None else run.path))
+    return with_effect(with_effect(state, Watch("" if run is None else run.path)), ListBin())
 
 
 UNSURE = 0.6
@@ -29,7 +31,7 @@ def press(state: PlayState, name: str, argument: str) -> PlayState:
     run = studio.run
     match name:
         case "tab" if argument in studios.TABS:
-            return _with(state, studio._replace(tab=argument, first=0, confirm=""))
+            return _with(state, studio._replace(tab=argument, first=0, confirm="", in_bin=False))
         case "turn" if argument[:-1] in studios.ROWS and argument[-1:] in ("+", "-"):
             turned = studios.turn(studio.recipe, argument[:-1], 1 if argument[-1] == "+" else -1)
             return _with(state, studio._replace(recipe=turned))
@@ -41,6 +43,11 @@ def press(state: PlayState, name: str, argument: str) -> PlayState:
             return _chosen(unsure(state), argument, with_effect=lambda path: CopyRun(path))
         case "bin":
             return _bin(state, argument)
+        case "binned" if studio.binned:
+            return _with(state, studio._replace(in_bin=not studio.in_bin, first=0, confirm=""))
+        case "back":
+            path = next((path for path in studio.binned if PurePath(path).name == argument), "")
+            return with_effect(state, PutBack(path)) if path else state
         case "hard" if argument.isascii() and argument.isdigit() and int(argument) < len(studio.hardest):
             return with_effect(pen_up(state), Trace(studio.hardest[int(argument)]))
         case "answer" if run is not None and run.kept:
@@ -61,6 +68,12 @@ def seen(state: PlayState, event: RunSeen) -> PlayState:
     if event.path == studio.answers and event.kept and not state.awaited[0]:
         state = _answer(_with(state, state.studio._replace(answers="")), event.path)
     return state
+
+
+def binned(state: PlayState, event: BinListed) -> PlayState:
+    """What is in the bin now; an empty one is left."""
+    in_bin = state.studio.in_bin and bool(event.paths)
+    return _with(state, state.studio._replace(binned=event.paths, in_bin=in_bin))
 
 
 def traced(state: PlayState, event: Traced) -> PlayState:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pygame
 
 from play import events
-from play.layout import Control, Layout, Rect, hit, to_canvas
+from play.focus import ARROWS, beside, next_focus
+from play.layout import Control, Layout, hit, to_canvas
 from play.places import Sliding
 
 MOUSE = -1
@@ -186,32 +187,6 @@ def _pointer_of(event: Any) -> int:
     return int(event.finger_id) if event.type in (pygame.FINGERDOWN, pygame.FINGERMOTION) else MOUSE
 
 
-def next_focus(
-    controls: Sequence[Control], focus: str | None, step: int, last: Control | None = None
-) -> str | None:
-    """The control that Tab (step 1) or Shift-Tab (-1) goes to.
-
-    Args:
-        controls: all there are, in their order.
-        focus: the one that has the focus, if one has.
-        step: 1 or -1.
-        last: the one that was pressed or focused last; where it has gone, Tab goes to what is nearest.
-    """
-    names = [control.action for control in controls if control.enabled]
-    if not names:
-        return None
-    start = focus if focus is not None or last is None else last.action
-    if start in names:
-        return names[(names.index(start) + step) % len(names)]
-    if last is None:
-        return names[0 if step > 0 else -1]
-    return min((c for c in controls if c.enabled), key=lambda c: _apart(c.rect, last.rect)).action
-
-
-def _apart(one: Rect, other: Rect) -> float:
-    return math.hypot(one.x + one.w / 2 - other.x - other.w / 2, one.y + one.h / 2 - other.y - other.h / 2)
-
-
 def _last(found: Sequence[events.Event], controls: Sequence[Control]) -> Control | None:
     """The control that these events press or focus."""
     names = {e.action.partition("=")[0] for e in found if isinstance(e, events.Press)}
@@ -327,6 +302,8 @@ def _key(
     if event.key == pygame.K_TAB:
         return (events.Focus(next_focus(controls, focus, -1 if shift else 1, last)),)
     name = KEY_NAMES.get(event.key)
+    if name in ARROWS and (mate := beside(controls, focus, name)) is not None:
+        return (events.Focus(mate),)
     if name is None:
         text = event.unicode
         name = text.lower() if text and text.isprintable() else ""

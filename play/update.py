@@ -19,6 +19,7 @@ from play.answers import (
 from play.drawing import pen_down, pen_dropped, pen_move, pen_up, show
 from play.effects import Import, ListModels
 from play.events import (
+    BinListed,
     Closed,
     Dropped,
     Event,
@@ -135,6 +136,8 @@ def update(state: PlayState, event: Event) -> PlayState:
             return teaching.at(state, event)
         case LessonTaught():
             return teaching.taught(state, event)
+        case BinListed():
+            return training.binned(state, event)
         case RunsChanged():
             return with_effect(state, ListModels())
         case Dropped(path):
@@ -149,8 +152,11 @@ def update(state: PlayState, event: Event) -> PlayState:
 
 def _may_close(before: PlayState, after: PlayState) -> PlayState:
     """Drawings that are in no file are not lost by closing once."""
-    if not after.closing or not after.score.unsaved or after.score.sure == "close":
+    score = after.score
+    if not after.closing or not score.unsaved or score.sure == "close":
         return after
+    if score.asked:
+        return scoring.left(pen_up(before))
     return scoring.warned(press(before, "screen:score"), "close")
 
 

@@ -15,6 +15,7 @@ def clock(monkeypatch):
 
 def test_the_time_left_leaves_the_compiler_out(clock, capsys):
     with progress.TrainingProgress(start=0, total=1000, steps_per_epoch=100, batch_size=32) as shown:
+        assert "waiting for the first step" in capsys.readouterr().err
         clock[0] += 60  # the first step is compiled
         shown.computed(1, 2.3)
         assert shown.images_per_second == 0

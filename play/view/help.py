@@ -17,7 +17,9 @@ CANVAS_KEYS = (
 )
 KEYS = (
     ("Page ↑ ↓", "other screens"),
-    ("Tab  Enter", "next button, press it"),
+    ("Tab", "next group of buttons"),
+    ("← → ↑ ↓", "move inside a group"),
+    ("Enter", "press the button"),
     ("T", "dark or light"),
     ("+  −", "larger, smaller text"),
     ("F11", "full screen"),

@@ -50,9 +50,8 @@ def note(painter: Painter, texts: Sequence[str], rect: Rect, color: Color, size:
 
 
 def percent(probability: float) -> str:
-    """A probability in whole percent; 100 only for what is as good as certain."""
-    known = round(probability, 4)
-    return f"{min(99 if known < 0.9995 else 100, round(100 * known))} %"
+    """A probability in whole percent, 99 at most: no network is certain. As `digitjax.predict` prints it."""
+    return f"{min(99, round(100 * round(probability, 4)))} %"
 
 
 def switch(painter: Painter, rect: Rect, on: bool) -> None:

@@ -1,8 +1,11 @@
 """The list of runs on the Train screen: which one answers, which one is shown, copies, the bin."""
 
+from pathlib import PurePath
+
 from play import studio as studios
 from play.answers import ModelInfo
 from play.layout import Control, Layout, Rect
+from play.places import Listing, gap_of
 from play.state import PlayState
 from play.view import parts
 from play.view.painter import Block, Painter
@@ -67,6 +70,42 @@ def block(state: PlayState, layout: Layout, rect: Rect, info: ModelInfo) -> Bloc
         painter.text(facts, place, palette.muted, size=0.9, align="right", smallest=0.5)
 
     return Block(rect, (info, used), paint)
+
+
+def bin_control(state: PlayState, layout: Layout, listing: Listing) -> Control:
+    """From the runs to those in the bin and back, in the list's heading."""
+    count, heading = len(state.studio.binned), listing.heading
+    right = listing.up.x - (gap_of(layout) if listing.limit else 0)
+    width = min(round(layout.text * 4.4), heading.w // 2)
+    return Control(
+        "binned",
+        Rect(right - width, heading.y, width, heading.h),
+        f"Bin {count}" if count else "Bin",
+        on=state.studio.in_bin,
+        enabled=count > 0,
+        tip="Back to the runs" if state.studio.in_bin else "The runs in the bin, to put them back",
+        why="The bin is empty",
+    )
+
+
+def binned_control(layout: Layout, rect: Rect, path: str) -> Control:
+    """Puts a run back that is in the bin."""
+    _, below = _places(layout, rect)
+    place = below._replace(w=below.w // 2)
+    return Control(
+        f"back:{PurePath(path).name}", place, "Put back", plate=True, tip="Among the other runs again"
+    )
+
+
+def binned_block(layout: Layout, rect: Rect, path: str) -> Block:
+    """The name of a run that is in the bin."""
+    upper, _ = _places(layout, rect)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        parts.card(painter, rect)
+        painter.text(PurePath(path).name, upper, painter.palette.text, bold=True, smallest=0.5)
+
+    return Block(rect, ("binned", path), paint)
 
 
 def _places(layout: Layout, rect: Rect) -> tuple[Rect, Rect]:

@@ -69,7 +69,9 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             tip="Write the last one again",
             why="This is the first one",
         ),
-        Control("score:stop", places[2], "Stop", tip="Throw these away"),
+        Control(
+            "score:stop", places[2], "Stop", tip="Save these, and the card" if score.taken else "Not now"
+        ),
     )
 
 

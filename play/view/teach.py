@@ -114,7 +114,7 @@ def _labels_block(rect: Rect) -> Block:
         parts.card(painter, rect)
         inner = rect.inset(painter.px(8))
         line = min(round(painter.text_size * 1.4), inner.h // 3)
-        painter.text("It is a", inner.top(line), painter.palette.muted, size=0.9, smallest=0.6)
+        painter.text("It is", inner.top(line), painter.palette.muted, size=0.9, smallest=0.6)
 
     return Block(rect, "labels", paint)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from play import studio as studios
 from play.layout import Control, Layout, Rect
-from play.places import gap_of, scroll_controls, train_list, train_places
+from play.places import Listing, gap_of, scroll_controls, train_list, train_places
 from play.state import PlayState
 from play.studio import HardDigit, RunSeen
 from play.view import charts, parts, runs
@@ -48,12 +48,17 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
         case "digits" if run is not None and any(epoch.confusion for epoch in run.epochs):
             found.append(_digits_block(run, places.body))
         case "hardest" | "runs" if (listing := train_list(state, places.body, layout)) and listing.cells:
-            found.append(_heading_block(state, listing.heading, bool(listing.limit)))
+            found.append(_heading_block(state, layout, listing))
             for index, rect in listing.cells:
-                if studio.tab == "runs":
-                    found.append(runs.block(state, layout, rect, state.listed[index]))
-                else:
+                if studio.tab == "hardest":
                     found.append(_hard_block(state, rect, index, studio.hardest[index]))
+                elif studio.in_bin:
+                    found.append(runs.binned_block(layout, rect, studio.binned[index]))
+                else:
+                    found.append(runs.block(state, layout, rect, state.listed[index]))
+        case "runs" if listing := train_list(state, places.body, layout):
+            rest = places.body.below(listing.heading.h + gap_of(layout))
+            found += [_heading_block(state, layout, listing), _waiting_block(rest, WAITING["runs"])]
         case _:
             found.append(_waiting_block(places.body, WAITING[studio.tab]))
     return tuple(found)
@@ -75,10 +80,14 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             found.append(Control(f"turn:{row}+", more, "›", plate=True, tip=f"{about}: the next"))
     listing = train_list(state, places.body, layout)
     found += () if listing is None else scroll_controls(listing)
+    if studio.tab == "runs" and listing is not None:
+        found.append(runs.bin_control(state, layout, listing))
     for index, rect in () if listing is None else listing.cells:
         if studio.tab == "hardest":
             tip = "Put it on the canvas, traced from the picture"
             found.append(Control(f"hard:{index}", rect, "", own=True, tip=tip))
+        elif studio.in_bin:
+            found.append(runs.binned_control(layout, rect, studio.binned[index]))
         else:
             found += runs.controls(state, layout, rect, state.listed[index])
     buttons = _buttons(state)
@@ -203,6 +212,8 @@ def _status_block(studio: studios.Studio, rect: Rect) -> Block:
 
 def _facts(run: RunSeen) -> str:
     """Where the run is, in a line."""
+    if run.doing:
+        return run.doing
     found = [f"step {run.step:,} of {run.total:,}" if run.total and (run.step or run.lives) else ""]
     if run.images_per_second:
         found = [f"{run.images_per_second:,.0f} images/s"]
@@ -314,19 +325,21 @@ def _digits_block(run: RunSeen, rect: Rect) -> Block:
 # Lists
 
 
-def _heading_block(state: PlayState, heading: Rect, scrolls: bool) -> Block:
-    texts = {
-        "runs": (f"{len(state.listed)} run{'' if len(state.listed) == 1 else 's'}",),
-        "hardest": ("What it is ✗ what the network said", "Is ✗ said"),
-    }[state.studio.tab]
-    room = 2 * heading.h + heading.h // 3 if scrolls else 0
+def _heading_block(state: PlayState, layout: Layout, listing: Listing) -> Block:
+    count, heading = len(state.listed), listing.heading
+    if state.studio.tab == "hardest":
+        texts, end = ("What it is ✗ what the network said", "Is ✗ said"), listing.up.x
+    else:
+        texts = (f"{len(state.studio.binned)} in the bin",)
+        texts = texts if state.studio.in_bin else (f"{count} run{'' if count == 1 else 's'}",)
+        end = runs.bin_control(state, layout, listing).rect.x
 
     def paint(painter: Painter, rect: Rect) -> None:
         painter.fill(rect, painter.palette.ground)
         fits = text_width(texts[0], round(0.9 * painter.text_size)) <= rect.w
         painter.text(texts[0 if fits else -1], rect, painter.palette.muted, size=0.9)
 
-    return Block(heading._replace(w=max(0, heading.w - room)), texts, paint)
+    return Block(heading._replace(w=max(0, end - gap_of(layout) - heading.x)), texts, paint)
 
 
 def _hard_block(state: PlayState, rect: Rect, index: int, digit: HardDigit) -> Block:

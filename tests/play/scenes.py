@@ -11,6 +11,7 @@ from play.answers import (
     ModelsListed,
 )
 from play.events import (
+    BinListed,
     Card,
     FilesListed,
     HardListed,
@@ -115,6 +116,12 @@ def _train(tab: str, status: str = "training") -> Callable[[PlayState], PlayStat
     return make
 
 
+def _bin(state: PlayState) -> PlayState:
+    state = _train("runs", "stopped")(state)
+    paths = tuple(f"/runs/.bin/cnn-{number}" for number in range(8))
+    return update(update(state, BinListed(paths)), Press("binned"))
+
+
 def _time(state: PlayState) -> PlayState:
     """The drawing was read as a 9 at first, and is a 4 since step 64."""
     state = update(state, Press("screen:time"))
@@ -212,6 +219,7 @@ SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "train-hardest": ("train", _train("hardest", "paused")),
     "train-runs": ("train", _train("runs", "stopped")),
     "train-nothing": ("train", _train("curves", "")),
+    "train-bin": ("train", _bin),
     "time": ("time", _time),
     "time-part": ("time", _time_part),
     "time-nothing": ("time", lambda state: state),

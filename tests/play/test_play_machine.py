@@ -18,6 +18,7 @@ from play.answers import (
     ModelsListed,
 )
 from play.events import (
+    BinListed,
     Card,
     Closed,
     Dropped,
@@ -80,6 +81,8 @@ actions = st.sampled_from(
         "watch:cnn-7",
         "copy:x",
         "bin:cnn-7",
+        "binned",
+        "back:cnn-7",
         "answer",
         "stage:box",
         "stage:mass",
@@ -161,6 +164,7 @@ events = st.one_of(
     ),
     st.builds(Traced, st.just(3), st.just(4), st.sampled_from([(), (((1.0, 2.0), (3.0, 4.0)),)])),
     st.just(RunsChanged()),
+    st.builds(BinListed, st.sampled_from([(), ("/x/.bin/cnn-7",)])),
     st.builds(TeacherReady, st.just(MODEL.path), st.sampled_from(["", "It ended."])),
     st.builds(LessonTaught, st.just("/x"), st.just("x"), st.just((("taught", 0, 0, 0),)), st.floats(0, 9)),
     st.builds(ScoreSaved, st.sampled_from(["", "/x"]), st.sampled_from(["", "full"])),

@@ -65,7 +65,7 @@ def test_the_next_is_asked_for_when_a_person_says_so_and_an_answer_is_there():
     assert taken.seconds == pytest.approx(state.strokes[-1].times[-1] - state.strokes[0].times[0])
     again = update(after, Press("score:back"))
     assert again.score.asked == first and again.score.taken == ()
-    assert update(after, Press("score:stop")).score.order == ()
+    assert update(state, Press("score:stop")).score.order == (), "nothing was written"
     assert update(after, Press("screen:draw")).score == after.score, "another screen loses nothing"
     missing = update(state._replace(models=(None, None)), Press("score:next"))
     assert missing.score == state.score and "No network" in missing.notice
@@ -218,6 +218,47 @@ def test_on_a_full_disk_the_card_says_so_and_keeps_the_drawings_for_another_try(
     assert isinstance(saved, ScoreSaved)
     assert len(list(read_drawings(Path(saved.path)))) == 20
     assert not any("Not saved" in text for text in texts_on(update(retried._replace(notice=""), saved)))
+
+
+def _some(count: int):
+    """So many digits written, and another one under way."""
+    state = update(scene("score-nothing"), Press("score:begin"))
+    for _ in range(count):
+        state = update(written(state), KeyPress("return"))
+    return written(state)._replace(effects=())
+
+
+def test_stop_saves_what_is_written_and_shows_its_card(tmp_path):
+    state = _some(3)
+    stopped = update(state, Press("score:stop"))
+    (save,) = _saves(stopped)
+    assert [one.word for one in save.records] == [one.word for one in state.score.taken]
+    card = stopped.score.card
+    assert card is not None and (card.right, card.of) == (3, 3) and not stopped.score.asked
+    assert stopped.strokes == state.strokes, "nor is the one that was not handed in lost"
+    outside = Outside(tmp_path)
+    outside.do(save)
+    (saved,) = outside.poll(wait=True)
+    outside.close()
+    assert isinstance(saved, ScoreSaved) and len(list(read_drawings(Path(saved.path)))) == 3
+    assert update(update(stopped, saved), Press("score:again")).score.last == card
+
+
+@pytest.mark.parametrize(("screen", "event"), [("score", Closed()), ("draw", KeyPress("q", ctrl=True))])
+def test_a_window_that_is_closed_amid_the_digits_saves_them_first(screen, event):
+    state = update(_some(3), Press(f"screen:{screen}"))._replace(effects=())
+    leaving = update(state, event)
+    (save,) = _saves(leaving)
+    assert len(save.records) == 3 and not leaving.closing
+    assert update(leaving, ScoreSaved("/x")).closing
+    failed = update(leaving, ScoreSaved("", "Not saved (full): make room."))
+    assert not failed.closing and failed.score.unsaved and "Not saved" in failed.notice
+    assert not update(update(failed, Press("score:save")), ScoreSaved("/x")).closing
+
+
+def test_help_says_that_enter_saves_again():
+    shown = update(scene("score"), Press("help"))
+    assert "try again to save" in texts_on(shown)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 from play.actions import KEYS
 from play.answers import Answered, ModelReady
 from play.events import Focus, Hover, KeyPress, PenDown, PenUp, Press, Scroll, Tick
+from play.focus import ARROWS, beside, next_focus
 from play.layout import arrange
 from play.screens import SCREENS
-from play.translate import next_focus
 from play.update import update
-from play.view import chrome
+from play.view import chrome, parts
 from play.view import help as help_view
 from play.view import painter as painters
 from play.view.frame import Frame, controls_of
@@ -86,11 +86,16 @@ def test_controls_can_be_touched_and_reached_by_tab(name):
             assert rect.x >= 0 and rect.right <= size[0] and rect.y >= 0 and rect.bottom <= size[1]
         for one, other in itertools.combinations(controls, 2):
             assert not one.rect.overlaps(other.rect), (one, other)
-        focus, seen = None, set()
-        for _ in controls:
-            focus = next_focus(controls, focus, 1)
-            seen.add(focus)
+        focus, stops = None, []
+        while (focus := next_focus(controls, focus, 1)) not in stops:
+            stops.append(focus)
+        seen, ways = set(stops), [*stops]
+        while ways:
+            found = {beside(controls, ways[-1], arrow) for arrow in ARROWS} - seen - {None}
+            ways = [*ways[:-1], *found]
+            seen |= found
         assert seen == {control.action for control in controls if control.enabled}
+        assert len(stops) <= 8, "Tab goes from group to group"
 
 
 @pytest.mark.parametrize("screen", ["sees", "why", "models", "gallery"])
@@ -177,6 +182,30 @@ def test_buttons_that_are_alike_have_one_size_of_text(name, monkeypatch):
         assert len(set(sizes.values())) == 1, [control.label for control in row]
 
 
+def test_a_recipe_s_last_row_is_a_few_keys_away():
+    state = scene("train-recipe", 1280, 800)
+    controls, focus = controls_of(state, arrange(state)), None
+    for _ in range(5):
+        focus = next_focus(controls, focus, 1)
+    for arrow in ("down", "down", "right"):
+        focus = beside(controls, focus, arrow)
+    assert focus == "turn:widths+"
+    turned = update(update(state, Focus(focus)), KeyPress("return"))
+    assert turned.studio.recipe.channels != state.studio.recipe.channels and turned.focus == focus
+
+
+def test_no_screen_says_a_8():
+    for name in ("score-asked", "train-hardest", "teach-lesson", "gallery", "draw"):
+        state = scene(name, 1280, 800)
+        if name == "score-asked":
+            order = tuple("8" * len(state.score.order))
+            state = update(state._replace(score=state.score._replace(order=order)), Press("clear"))
+            state = update(update(state, Hover("score:next")), Press("score:next"))
+        tips = [control.words for control in controls_of(state, arrange(state))]
+        said = [*texts_on(state), *tips, state.notice]
+        assert not [text for text in said if text.endswith(" is a") or " a 8" in text], name
+
+
 def test_help_names_every_key_and_covers_every_control():
     for screen in SCREENS:
         state = update(scene("empty"), Press(f"screen:{screen}"))
@@ -202,9 +231,13 @@ def test_a_canvas_out_of_sight_is_left_alone_and_its_keys_are_not_offered():
 
 
 def test_a_probability_is_the_same_number_everywhere():
+    from digitjax.predict import Prediction
+
     state = scene("models")
-    for sure in (0.99946, 0.99944, 0.995, 0.4996):
+    for sure in (1.0, 0.99946, 0.99944, 0.995, 0.9949, 0.4996):
         rest = (1 - sure) / 9
+        printed = Prediction("0", np.array([sure, *[rest] * 9]), None).sentence()
+        assert printed.startswith(f"0  {parts.percent(sure)}")
         given = Answered(state.revision, (sure, *[rest] * 9), 0.99, bytes(784), 28, (0.02, 1.0, 2.0))
         said = [text for text in texts_on(update(state, given)) if text.endswith(" %") and "·" not in text]
         assert said.count(said[0]) == 2, said

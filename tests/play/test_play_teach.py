@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from digitjax import runs, strokes
 from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 from digitjax.runs import SHIPPED
-from play import effects, runner, teacher
+from play import effects, runner, teacher, wire
 from play.answers import ModelReady
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
 from play.events import KeyPress, LessonTaught, Press, TeacherAt, TeacherReady
@@ -59,6 +60,41 @@ def test_the_lesson_waits_for_its_teacher_then_the_taught_network_answers():
     done = events_of(going, TAUGHT)
     assert done.effects[-1] == LoadModel(TAUGHT.path, 0) and done.lesson.taught == TAUGHT
     assert events_of(ready, TAUGHT).lesson.taught is None
+
+
+def test_a_lesson_that_ends_as_the_screen_is_left_is_taken_in():
+    going = events_of(scene("teach-lesson"), Press("teach:go"), Press("screen:draw"))._replace(effects=())
+    late = events_of(going, TAUGHT)
+    assert late.lesson.taught == TAUGHT and late.effects == (LoadModel(TAUGHT.path, 0),)
+    assert TAUGHT.name in late.notice
+    back = events_of(late, Press("screen:teach"), KeyPress("r"))
+    assert BinRun(TAUGHT.path) in back.effects and LoadModel(CNN.path, 0) in back.effects
+    again = events_of(going, Press("screen:teach"))
+    assert events_of(again, TAUGHT).lesson.taught == TAUGHT
+    other = events_of(again, ModelReady(CNN._replace(path="/runs/cnn-8")), TAUGHT)
+    assert other.lesson.taught is None, "of another network"
+
+
+def test_what_a_teacher_says_as_it_is_ended_is_heard_and_half_a_run_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path / "runs"))
+    monkeypatch.setattr(teacher, "main", _half_taught)
+    one = runner.Runner(tmp_path / "user")
+    one.do(effects.WarmTeacher(str(tmp_path / "runs")))
+    end = time.monotonic() + 60
+    while not list((tmp_path / "runs").glob("*")) and time.monotonic() < end:
+        time.sleep(0.02)
+    one.do(effects.WarmTeacher(""))
+    one.close()
+    assert [event.name for event in one.poll() if isinstance(event, LessonTaught)] == ["cnn-7-taught"]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def _half_taught(requests, answers, checkpoint, mine):
+    """A teacher that has told of one lesson and is in the middle of writing another."""
+    told = {"kind": "taught", "path": TAUGHT.path, "name": TAUGHT.name, "rows": [], "seconds": 1.0}
+    answers.send_bytes(wire.pack(told))
+    (Path(checkpoint) / teacher.PART.format(name="cnn-7-taught-2", process=os.getpid())).mkdir(parents=True)
+    time.sleep(60)
 
 
 def test_one_key_keeps_and_one_rolls_back():

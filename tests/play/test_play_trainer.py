@@ -10,7 +10,7 @@ import pytest
 from digitjax import claim, manifest, runs, steering
 from play import effects, runner, trainer, watching
 from play.effects import Start, Steer, Watch
-from play.events import HardListed, Notice, RunsChanged
+from play.events import BinListed, HardListed, Notice, RunsChanged
 from play.studio import Recipe, RunSeen
 from tests.play.made_up import TINY
 
@@ -92,6 +92,21 @@ def test_a_trainer_that_still_starts_is_stopped_and_leaves_nothing(
     one.close()
 
 
+def test_what_a_trainer_does_while_it_starts_is_told_in_its_own_words(
+    checkpoints, tmp_path, monkeypatch, request
+):
+    words = "WARNING: of a library", "preparing MNIST: 70,000 images", "Warning: of another"
+    program = f"import time; time.sleep(0.5); print(*{words}, sep='\\n', flush=True); time.sleep(60)"
+    monkeypatch.setattr(trainer, "COMMAND", ("-c", program))
+    one = runner.Runner(tmp_path / "user")
+    request.addfinalizer(one.end)
+    one.do(Start(Recipe()))
+    found = events_until(one, lambda event: isinstance(event, RunSeen) and "MNIST" in event.doing)
+    told = [event.doing for event in found if isinstance(event, RunSeen)]
+    assert told == [trainer.SILENT, "preparing MNIST: 70,000 images"]
+    one.close()
+
+
 def test_a_pause_waits_for_a_trainer_that_still_starts(checkpoints, tmp_path, monkeypatch, request):
     monkeypatch.setattr(trainer, "COMMAND", ("-c", SLOW.format(imports=0.5, loads=0.5)))
     one = runner.Runner(tmp_path / "user")
@@ -140,6 +155,25 @@ def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_pa
     one.do(effects.BinRun(str(run)))
     events_until(one, lambda event: isinstance(event, RunsChanged))
     assert not run.exists() and runs.read_config(checkpoints / runner.BIN / "cnn-0") == TINY
+    one.close()
+
+
+def test_a_run_is_put_back_out_of_the_bin_under_a_free_name(checkpoints, tmp_path):
+    one = runner.Runner(tmp_path / "user")
+    for _ in range(2):
+        run = checkpoints / "cnn-0"
+        run.mkdir()
+        runs.write_config(run, TINY)
+        one.do(effects.BinRun(str(run)))
+        listed = events_until(one, lambda event: isinstance(event, BinListed))[-1]
+    assert [Path(path).name for path in listed.paths] == ["cnn-0-2", "cnn-0"], "the last first"
+    for path, name in zip(listed.paths[::-1], ("cnn-0", "cnn-0-2"), strict=True):
+        one.do(effects.PutBack(path))
+        found = events_until(one, lambda event: isinstance(event, BinListed))
+        assert RunsChanged() in found and runs.read_config(checkpoints / name) == TINY
+    assert found[-1].paths == ()
+    one.do(effects.PutBack(str(checkpoints / "cnn-0")))
+    assert "no run in the bin" in events_until(one, lambda event: True)[0].text
     one.close()
 
 

@@ -13,7 +13,7 @@ from digitjax.presets.registry import PRESETS, preset
 from play import effects, studio, trace, watching
 from play.answers import ModelInfo, ModelReady, ModelsListed
 from play.effects import LoadModel, Start, Steer, Watch
-from play.events import Press, Tick, Traced
+from play.events import BinListed, Press, Tick, Traced
 from play.layout import arrange
 from play.studio import Recipe, RunSeen
 from play.update import update
@@ -98,6 +98,29 @@ def test_a_run_that_still_starts_can_be_paused_and_stopped():
     stopped = update(state, Press("train:stop"))
     assert stopped.effects == (Steer(starting.path, "stop"),) and "being stopped" in stopped.notice
     assert not any(c.enabled for c in controls_of(stopped, arrange(stopped)) if c.action.startswith("train:"))
+
+
+def test_what_a_trainer_does_while_it_starts_is_on_the_screen():
+    starting = RunSeen("/runs/cnn-14", "cnn-14", "starting", doing="preparing MNIST: 70,000 images")
+    texts = texts_on(update(scene("train-recipe", 1280, 800), starting))
+    assert "cnn-14: starting" in texts and "preparing MNIST: 70,000 images" in texts
+
+
+def test_the_bin_is_opened_and_gives_back_what_is_in_it():
+    state = update(scene("train-runs", 1280, 800), BinListed(("/runs/.bin/cnn-2", "/runs/.bin/cnn-1")))
+    state = update(state._replace(effects=()), Press("binned"))
+    actions = [control.action for control in controls_of(state, arrange(state))]
+    assert {"back:cnn-1", "back:cnn-2"} <= set(actions) and "bin:cnn-9" not in actions
+    assert "2 in the bin" in texts_on(state)
+    assert asked(state, Press("back:cnn-1"), Press("back:x")) == (effects.PutBack("/runs/.bin/cnn-1"),)
+    assert not update(state, BinListed(())).studio.in_bin, "an empty one is left"
+    assert not update(state, Press("binned")).studio.in_bin
+    empty = update(scene("train-runs", 1280, 800), ModelsListed(()))
+    (button,) = (one for one in controls_of(empty, arrange(empty)) if one.action == "binned")
+    assert button.words == "The bin is empty" and update(empty, Press("binned")) == empty
+    assert "No run yet." in texts_on(empty)
+    opened = update(scene("draw")._replace(effects=()), Press("screen:train"))
+    assert effects.ListBin() in opened.effects
 
 
 def test_what_cannot_be_put_into_the_bin_is_not_offered():

@@ -4,10 +4,11 @@ import pygame
 import pytest
 
 from play import events
+from play.focus import beside, next_focus
 from play.layout import Rect, arrange
 from play.places import Sliding
 from play.state import PlayState
-from play.translate import Pointer, next_focus, translate
+from play.translate import Pointer, translate
 
 STATE = PlayState(width=1280, height=800)
 LAYOUT = arrange(STATE)
@@ -174,16 +175,30 @@ def test_keys_by_what_they_write(key, mod, text, name):
     assert isinstance(event, events.KeyPress) and event.key == name
 
 
-def test_tab_goes_through_the_enabled_controls_and_around():
-    names = [control.action for control in LAYOUT.controls if control.enabled]
-    (event,) = run(pygame.Event(pygame.KEYDOWN, key=pygame.K_TAB, mod=0, unicode="\t"))
-    assert event == events.Focus(names[0])
-    assert next_focus(LAYOUT.controls, names[-1], 1) == names[0]
-    assert next_focus(LAYOUT.controls, names[0], -1) == names[-1]
+TABULATOR = pygame.Event(pygame.KEYDOWN, key=pygame.K_TAB, mod=0, unicode="\t")
+
+
+def test_tab_goes_from_group_to_group_and_around():
+    assert run(TABULATOR) == [events.Focus("screen:draw")]
+    groups = ["screen:draw", "text-cycle", "pen"]  # the chosen one of each, or the first
+    for one, other in zip(groups, [*groups[1:], groups[0]], strict=True):
+        assert next_focus(LAYOUT.controls, one, 1) == other and next_focus(LAYOUT.controls, other, -1) == one
+    assert next_focus(LAYOUT.controls, "help", 1) == "pen", "from anywhere in a group"
     assert next_focus((), None, 1) is None
 
 
-TABULATOR = pygame.Event(pygame.KEYDOWN, key=pygame.K_TAB, mod=0, unicode="\t")
+def arrow(key: int, focus: str | None) -> list:
+    return run(pygame.Event(pygame.KEYDOWN, key=key, mod=0, unicode=""), focus=focus)
+
+
+def test_arrows_move_inside_a_group_and_mean_what_they_did_elsewhere():
+    assert arrow(pygame.K_RIGHT, "text-cycle") == [events.Focus("theme")]
+    assert arrow(pygame.K_LEFT, "text-cycle") == [events.Focus("text-cycle")], "it ends there"
+    assert arrow(pygame.K_DOWN, "pen") == [events.Focus("eraser")], "the tools stand in a column"
+    assert arrow(pygame.K_LEFT, "pen") == [events.Focus("pen")], "there is nothing to undo, redo or clear"
+    assert arrow(pygame.K_DOWN, "theme") == [events.KeyPress("down")] == arrow(pygame.K_DOWN, None)
+    slider = LAYOUT.controls[0]._replace(action="slide:frame", slides=True)
+    assert beside((slider, *LAYOUT.controls), "slide:frame", "right") is None
 
 
 def middle_of(action: str) -> tuple[float, float]:
@@ -193,14 +208,12 @@ def middle_of(action: str) -> tuple[float, float]:
 
 @pytest.mark.parametrize("hand", [mouse, finger])
 def test_tab_goes_on_from_what_was_pressed(hand):
-    enabled = [control.action for control in LAYOUT.controls if control.enabled]
-    for action in ("theme", "eraser"):
+    for action, group in (("theme", "pen"), ("eraser", "screen:draw")):
         press, tab = run(hand("down", middle_of(action)), hand("up", middle_of(action)), TABULATOR)
-        assert press == events.Press(action)
-        assert tab == events.Focus(enabled[enabled.index(action) + 1])
+        assert press == events.Press(action) and tab == events.Focus(group)
     drawn = [hand("down", MIDDLE), hand("move", AWAY), hand("up", AWAY)]
-    found = run(hand("down", middle_of("pen")), hand("up", middle_of("pen")), *drawn, TABULATOR)
-    assert found[-1] == events.Focus("eraser"), "what is drawn in between changes nothing"
+    found = run(hand("down", middle_of("theme")), hand("up", middle_of("theme")), *drawn, TABULATOR)
+    assert found[-1] == events.Focus("pen"), "what is drawn in between changes nothing"
 
 
 def test_tab_goes_to_what_is_nearest_where_the_pressed_control_has_gone():
@@ -208,7 +221,7 @@ def test_tab_goes_to_what_is_nearest_where_the_pressed_control_has_gone():
     left = [control for control in LAYOUT.controls if control is not gone]
     for focus in (None, "eraser"):
         assert next_focus(left, focus, 1, gone) in ("pen", "pen-smaller")
-    assert next_focus(left, "theme", 1, gone) == "numbers"
+    assert next_focus(left, "theme", 1, gone) == "pen"
 
 
 def test_unknown_events_and_the_close_button():
