@@ -158,21 +158,27 @@ def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_pa
     one.close()
 
 
+def bin_after(one: runner.Runner, effect: effects.Effect) -> list[str]:
+    """The names in the bin after an effect, which changes the list of runs."""
+    one.do(effect)
+    found = events_until(one, lambda event: isinstance(event, BinListed))
+    assert RunsChanged() in found
+    return [Path(path).name for event in found if isinstance(event, BinListed) for path in event.paths]
+
+
 def test_a_run_is_put_back_out_of_the_bin_under_a_free_name(checkpoints, tmp_path):
-    one = runner.Runner(tmp_path / "user")
-    for _ in range(2):
-        run = checkpoints / "cnn-0"
+    one, run = runner.Runner(tmp_path / "user"), checkpoints / "cnn-0"
+    for names in (["cnn-0"], ["cnn-0-2", "cnn-0"]):  # the last first
         run.mkdir()
         runs.write_config(run, TINY)
-        one.do(effects.BinRun(str(run)))
-        listed = events_until(one, lambda event: isinstance(event, BinListed))[-1]
-    assert [Path(path).name for path in listed.paths] == ["cnn-0-2", "cnn-0"], "the last first"
-    for path, name in zip(listed.paths[::-1], ("cnn-0", "cnn-0-2"), strict=True):
-        one.do(effects.PutBack(path))
-        found = events_until(one, lambda event: isinstance(event, BinListed))
-        assert RunsChanged() in found and runs.read_config(checkpoints / name) == TINY
-    assert found[-1].paths == ()
-    one.do(effects.PutBack(str(checkpoints / "cnn-0")))
+        assert bin_after(one, effects.BinRun(str(run))) == names
+    run.mkdir()
+    runs.write_config(run, TINY)
+    binned = checkpoints / runner.BIN
+    assert bin_after(one, effects.PutBack(str(binned / "cnn-0"))) == ["cnn-0-2"]
+    assert bin_after(one, effects.PutBack(str(binned / "cnn-0-2"))) == []
+    assert {path.name for path in runs.list_runs(checkpoints)} == {"cnn-0", "cnn-0-2", "cnn-0-2-2"}
+    one.do(effects.PutBack(str(run)))
     assert "no run in the bin" in events_until(one, lambda event: True)[0].text
     one.close()
 
