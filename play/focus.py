@@ -50,7 +50,7 @@ def next_focus(
 def beside(controls: Sequence[Control], focus: str | None, arrow: str) -> str | None:
     """The control of the same group that an arrow key goes to; None where the key means something else.
 
-    Left and right go through the group as one reads it and stay at its ends, up and down to the nearest.
+    Left and right stay at the ends of a row; above and below a list there may be more to scroll to.
 
     Args:
         controls: all there are, in their order.
@@ -62,14 +62,11 @@ def beside(controls: Sequence[Control], focus: str | None, arrow: str) -> str | 
         return None
     group = [c for c in controls if c is now or (c.enabled and _group(c) == _group(now))]
     if arrow in ("left", "right"):
-        at = group.index(now) + (1 if arrow == "right" else -1)
-        return group[min(max(at, 0), len(group) - 1)].action if len(group) > 1 else None
-    gaps = [
-        (_below(now, one) if arrow == "down" else _below(one, now), one) for one in group if one is not now
-    ]
-    there = [
-        (gap, abs(_middle(one.rect)[0] - _middle(now.rect)[0]), one.action) for gap, one in gaps if gap >= 0
-    ]
+        row = sorted((c for c in group if _below(now, c) < 0 and _below(c, now) < 0), key=lambda c: c.rect.x)
+        at = row.index(now) + (1 if arrow == "right" else -1)
+        return row[min(max(at, 0), len(row) - 1)].action if len(row) > 1 else None
+    gaps = [(_below(now, c) if arrow == "down" else _below(c, now), c) for c in group]
+    there = [(gap, abs(_middle(c.rect)[0] - _middle(now.rect)[0]), c.action) for gap, c in gaps if gap >= 0]
     return min(there)[2] if there else None
 
 

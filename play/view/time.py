@@ -143,6 +143,8 @@ def _learnt(line: Timeline, said: tuple, some: bool) -> tuple[str, ...]:
         return ("One moment.",)
     word = said[-1][0]
     step = line.frames[at].step
+    if len(line.frames) == 1:
+        return (f"The only step that is kept says {word}.", f"{word}, by its only step.")
     if at == 0:
         return (f"From the first step on it says {word}.", f"{word} from the first step on.")
     return (

@@ -309,15 +309,18 @@ def _digits_block(run: RunSeen, rect: Rect) -> Block:
         lower = inner.columns(2, painter.px(12))[1] if wide else inner.below(upper.h + painter.px(6))
         series = [[epoch.digits[digit] or 0.0 for epoch in epochs] for digit in range(10)]
         low = max(0.0, math.floor(min(min(values) for values in series) * 20) / 20 - 0.01)
-        for digit, row in enumerate(upper.rows(10, painter.px(2))):
+        line = round(painter.text_size * 1.3)
+        for text, place in (("Each digit read", upper), ("Is ↓ said →", lower)):
+            painter.text(text, place.top(line), palette.muted, size=0.85, smallest=0.5)
+        for digit, row in enumerate(upper.below(line).rows(10, painter.px(2))):
             name, number = round(painter.text_size * 1.2), round(painter.text_size * 4)
             painter.text(str(digit), row._replace(w=name), palette.text, bold=True)
-            line = Rect(row.x + name, row.y, max(0, row.w - name - number), row.h)
-            charts.sparkline(painter, line, series[digit], low, palette.accent)
+            curve = Rect(row.x + name, row.y, max(0, row.w - name - number), row.h)
+            charts.sparkline(painter, curve, series[digit], low, palette.accent)
             text = f"{100 * series[digit][-1]:.1f} %"
             place = Rect(row.right - number, row.y, number, row.h)
             painter.text(text, place, palette.muted, size=0.85, align="right")
-        charts.confusion(painter, lower, epochs[-1].confusion or ())
+        charts.confusion(painter, lower.below(line), epochs[-1].confusion or ())
 
     return Block(rect, tuple(epoch.confusion for epoch in epochs), paint)
 

@@ -49,6 +49,12 @@ def test_learnt_is_since_when_nothing_else_was_said():
     assert timeline.learnt(said) == 4 and timeline.learnt(said[:1]) == 0 and timeline.learnt(()) is None
 
 
+def test_of_a_network_with_one_step_nothing_is_said_of_when_it_learnt():
+    state = update(scene("time"), FramesListed(CNN.path, (KeptStep(9360, 0.99, True),), True))
+    state = update(state, Filmed(CNN.path, state.revision, (("4", 0.9),)))
+    assert "The only step that is kept says 4." in texts_on(state)
+
+
 def test_the_slider_goes_through_the_steps_and_back_to_the_newest():
     state = scene("time")._replace(effects=())
     steps = [frame.step for frame in state.timeline.frames]

@@ -106,6 +106,10 @@ def test_what_a_trainer_does_while_it_starts_is_on_the_screen():
     assert "cnn-14: starting" in texts and "preparing MNIST: 70,000 images" in texts
 
 
+def test_the_table_of_digits_says_what_its_rows_and_columns_are():
+    assert {"Each digit read", "Is ↓ said →"} <= set(texts_on(scene("train-digits")))
+
+
 def test_the_bin_is_opened_and_gives_back_what_is_in_it():
     state = update(scene("train-runs", 1280, 800), BinListed(("/runs/.bin/cnn-2", "/runs/.bin/cnn-1")))
     state = update(state._replace(effects=()), Press("binned"))

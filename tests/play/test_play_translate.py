@@ -195,7 +195,7 @@ def test_arrows_move_inside_a_group_and_mean_what_they_did_elsewhere():
     assert arrow(pygame.K_RIGHT, "text-cycle") == [events.Focus("theme")]
     assert arrow(pygame.K_LEFT, "text-cycle") == [events.Focus("text-cycle")], "it ends there"
     assert arrow(pygame.K_DOWN, "pen") == [events.Focus("eraser")], "the tools stand in a column"
-    assert arrow(pygame.K_LEFT, "pen") == [events.Focus("pen")], "there is nothing to undo, redo or clear"
+    assert arrow(pygame.K_UP, "pen") == [events.KeyPress("up")], "there is nothing to undo, redo or clear"
     assert arrow(pygame.K_DOWN, "theme") == [events.KeyPress("down")] == arrow(pygame.K_DOWN, None)
     slider = LAYOUT.controls[0]._replace(action="slide:frame", slides=True)
     assert beside((slider, *LAYOUT.controls), "slide:frame", "right") is None
