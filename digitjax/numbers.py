@@ -145,7 +145,9 @@ def read_on(
     inked = [index for index, stroke in enumerate(strokes) if len(stroke)]
     if not inked:
         return Number("", ()), {}
-    groups, log_p, is_digits, known = read_groups(read, [strokes[index] for index in inked], known)
+    ink = [strokes[index] for index in inked]
+    groups = grouping.find_groups(ink)
+    log_p, is_digits, known = read_groups(read, ink, groups, known)
     chosen = grouping.choose(groups, grouping.score(groups, log_p, is_digits))
     chances = None if is_digits is None else sigmoid(is_digits)
     digits = []
@@ -163,32 +165,33 @@ class Answers(NamedTuple):
     """What a network answered of the groups that may be digits.
 
     Attributes:
-        groups: the candidates.
         log_p: log-probabilities of the ten, given that it is one.
         is_digit: log-odds of being a digit; None where the network does not say.
         known: the same answers by the groups' strokes.
     """
 
-    groups: grouping.Groups
     log_p: Float[np.ndarray, "groups 10"]
     is_digit: Float[np.ndarray, " groups"] | None
     known: Known
 
 
 def read_groups(
-    read: Callable[[Segments], Logits], strokes: Sequence[Float[np.ndarray, "_ 2"]], known: Known
+    read: Callable[[Segments], Logits],
+    strokes: Sequence[Float[np.ndarray, "_ 2"]],
+    groups: grouping.Groups,
+    known: Known,
 ) -> Answers:
-    """Finds the groups of strokes that may be digits, and reads those that are not known yet.
+    """Reads the groups of strokes that are not known yet.
 
     Args:
         read: packed groups, as many as one of `BATCHES`, to logits.
         strokes: (x, y) points of each, at least one, any unit, y down.
+        groups: of these strokes.
         known: as for `read_on`.
 
     Raises:
         InputError, DigitjaxError: as `read_number`.
     """
-    groups = grouping.find_groups(strokes)
     points = [stroke.tobytes() for stroke in strokes]
     inks = [tuple(points[stroke] for stroke in groups.strokes(group)) for group in range(len(groups.start))]
     fresh = [group for group, ink in enumerate(inks) if ink not in known]
@@ -197,7 +200,7 @@ def read_groups(
     known = {ink: news[ink] if ink in news else known[ink] for ink in inks}
     table = np.stack([known[ink] for ink in inks])
     is_digit = table[:, 10].astype(np.float64) if table.shape[1] > 10 else None
-    return Answers(groups, log_softmax(table[:, :10]), is_digit, known)
+    return Answers(log_softmax(table[:, :10]), is_digit, known)
 
 
 def outcome(number: Number, drawing: Drawing) -> Outcome:

@@ -1,12 +1,15 @@
-"""Fits `grouping.WEIGHTS`: `python -m digitjax.bench.fit_grouping FILE.ndjson ... [--checkpoint C]`.
+"""Fits how groups are scored: `python -m digitjax.bench.fit_grouping FILE.ndjson ... [--checkpoint C]`.
 
 Composes numbers of each file's training writers and maximises the likelihood of their true groups among all
 ways of sharing out the strokes (Sarawagi and Cohen, NIPS 2004). So that the weights learn how people write
 and not how the composer measures, a third of the numbers overlap by more than those that are measured, and in
-a tenth of all the digits are written in any order. Prints the weights; takes a few minutes.
+a tenth of all the digits are written in any order. First for all groups by their boxes alone; then, for the
+groups that this leaves, by what is read in them, too. Prints the weights; takes a few minutes.
 """
 
 import functools
+import itertools
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -17,17 +20,19 @@ from scipy.optimize import minimize
 
 from digitjax import cli
 from digitjax.commands.arguments import Parser, add_checkpoint, load_named
-from digitjax.data.numbers import GAPS, KEY, LENGTH, compose_all, hands_of
+from digitjax.data.numbers import GAPS, KEY, compose_all, hands_of
 from digitjax.errors import InputError
-from digitjax.grouping import Groups, Scores, Weights, qualities
+from digitjax.grouping import BY_BOXES, Groups, Scores, Weights, find_groups, qualities
 from digitjax.numbers import make_reader, read_groups
 from digitjax.strokes import Drawing, read_drawings
 from digitjax.types import Logits, Segments
 
 SPLIT = "train"
 """Whose writers the weights are fitted to; which qualities there are was chosen by validation writers."""
-COUNT = 3000
-"""Numbers of each file and way of standing."""
+COUNT = 1000
+"""Numbers of each file, way of standing and length."""
+LENGTHS = (1, 3, 6)
+"""Digits of the numbers."""
 WIDER = (-0.35, 0.6)
 """Gaps of the third way of standing, beside `GAPS`."""
 ANY_ORDER = 0.1
@@ -56,16 +61,30 @@ class Lattice(NamedTuple):
         return Scores(self.own @ vector, self.beside @ vector)
 
 
-def lattice(read: Callable[[Segments], Logits], number: Drawing) -> Lattice | None:
-    """That of a composed number; None where a digit is not among its groups."""
-    groups, log_p, is_digit, _ = read_groups(read, number.strokes, {})
-    own, beside = qualities(groups, log_p, is_digit)
+def lattice(
+    read: Callable[[Segments], Logits], number: Drawing, by_boxes: Weights = BY_BOXES
+) -> Lattice | None:
+    """That of a composed number; None where a digit is not among the groups that `by_boxes` leave."""
+    groups = find_groups(number.strokes, by_boxes=by_boxes)
+    log_p, is_digit, _ = read_groups(read, number.strokes, groups, {})
+    return _lattice(groups, qualities(groups, log_p, is_digit), number)
+
+
+def unread(number: Drawing) -> Lattice | None:
+    """That of all groups there are, by their boxes alone: neither read nor asked when they were written."""
+    groups = find_groups(number.strokes, margin=math.inf)
+    own, beside = qualities(groups, None, None)
+    own[:, Weights._fields.index("late")] = 0.0
+    return _lattice(groups, (own, beside), number)
+
+
+def _lattice(groups: Groups, found: tuple[np.ndarray, np.ndarray], number: Drawing) -> Lattice | None:
     places = np.array(number.digit_of)
     digits = {tuple(np.flatnonzero(places == place).tolist()) for place in range(places.max() + 1)}
     true = np.array([groups.strokes(group) in digits for group in range(len(groups.start))])
     if (groups.stop - groups.start)[true].sum() != len(places):
         return None
-    return Lattice(groups, own, beside, true)
+    return Lattice(groups, *found, true)
 
 
 def surprise(
@@ -121,12 +140,12 @@ def compose_for(files: Iterable[str], count: int = COUNT) -> list[Drawing]:
     rng, numbers = np.random.default_rng(KEY), []
     for file in files:
         hands = hands_of(read_drawings(file), SPLIT)
-        if any(len(hand.digits) >= LENGTH for hand in hands):
-            for gaps in (*GAPS.values(), WIDER):
-                for number in compose_all(hands, gaps, count=count):
+        if any(len(hand.digits) >= max(LENGTHS) for hand in hands):
+            for gaps, length in itertools.product((*GAPS.values(), WIDER), LENGTHS):
+                for number in compose_all(hands, gaps, count=count, length=length):
                     numbers.append(in_any_order(number, rng) if rng.random() < ANY_ORDER else number)
     if not numbers:
-        raise InputError(f"nobody drew {LENGTH} digits: give files of more drawings")
+        raise InputError(f"nobody drew {max(LENGTHS)} digits: give files of more drawings")
     return numbers
 
 
@@ -148,6 +167,14 @@ def as_code(weights: Weights) -> str:
     return f"Weights({each}, {', '.join(lists)})"
 
 
+def _known(lattices: Iterable[Lattice | None]) -> list[Lattice]:
+    """Those of the numbers whose digits are all among their groups; says how many they are."""
+    every = list(lattices)
+    found = [one for one in every if one is not None]
+    print(f"{len(found)} of {len(every)} numbers have all digits among their groups", file=sys.stderr)
+    return found
+
+
 def _main() -> int:
     parser = Parser(prog="python -m digitjax.bench.fit_grouping", description=__doc__ or "")
     parser.add_argument("files", nargs="+", metavar="FILE", help="drawings of digits by several people")
@@ -156,9 +183,9 @@ def _main() -> int:
     numbers = compose_for(arguments.files)
     loaded = load_named(arguments.checkpoint)
     read = functools.partial(make_reader(loaded.model), loaded.params)
-    found = [one for one in (lattice(read, number) for number in numbers) if one is not None]
-    print(f"{len(found)} of {len(numbers)} numbers have all digits among their groups", file=sys.stderr)
-    print(as_code(fit(found)))
+    by_boxes = fit(_known(unread(number) for number in numbers))
+    print("BY_BOXES =", as_code(by_boxes), flush=True)
+    print("WEIGHTS =", as_code(fit(_known(lattice(read, number, by_boxes) for number in numbers))))
     return 0
 
 
