@@ -150,6 +150,12 @@ class Groups(NamedTuple):
         """Indices of a group's strokes in the order of writing."""
         return tuple(sorted(self.order[self.start[group] : self.stop[group]].tolist()))
 
+    def all_strokes(self) -> list[tuple[int, ...]]:
+        """Those of every group."""
+        order = self.order.tolist()
+        runs = zip(self.start.tolist(), self.stop.tolist(), strict=True)
+        return [tuple(sorted(order[start:stop])) for start, stop in runs]
+
 
 class Scores(NamedTuple):
     """How well groups pass for digits; only differences between whole sums mean something.
@@ -179,7 +185,7 @@ def find_groups(
     if not strokes:
         none, pairs = np.zeros(0, np.int64), np.zeros((0, 3))
         return Groups(none, none, none, np.zeros((0, 4)), np.zeros((0, 9)), none, none, pairs)
-    boxes = np.array([[*stroke.min(axis=0), *stroke.max(axis=0)] for stroke in strokes], np.float64)
+    boxes = _boxes(strokes)
     if not np.isfinite(boxes).all():
         raise InputError("a coordinate of the ink is not finite: give finite numbers")
     _, exponent = math.frexp(float(np.abs(boxes).max()))
@@ -192,6 +198,13 @@ def find_groups(
     boxes = np.ldexp(runs.boxes, exponent)
     groups = Groups(order, runs.start, runs.stop, boxes, _shape(runs, height), before, after, beside)
     return _within(groups, score(groups, None, None, by_boxes), margin)
+
+
+def _boxes(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> Float[np.ndarray, "strokes 4"]:
+    """Left, top, right, bottom of each stroke."""
+    points = np.concatenate(strokes, dtype=np.float64)
+    starts = np.cumsum([0, *map(len, strokes[:-1])])
+    return np.concatenate([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)], axis=1)
 
 
 def line_height(boxes: Float[np.ndarray, "strokes 4"]) -> float:
@@ -291,7 +304,10 @@ def _within(groups: Groups, scores: Scores, margin: float) -> Groups:
     sides = kept[groups.before] & kept[groups.after]
     return Groups(
         groups.order,
-        *(each[kept] for each in groups[1:5]),
+        groups.start[kept],
+        groups.stop[kept],
+        groups.boxes[kept],
+        groups.shape[kept],
         place[groups.before[sides]],
         place[groups.after[sides]],
         groups.beside[sides],

@@ -15,7 +15,7 @@ from digitjax import grouping
 from digitjax.errors import DigitjaxError
 from digitjax.normalize import inks_to_images
 from digitjax.odds import THRESHOLD, log_softmax, sigmoid
-from digitjax.segments import pack, straight
+from digitjax.segments import pack, simplify, straight
 from digitjax.strokes import Drawing
 from digitjax.types import Logits, Model, Params, Segments
 
@@ -26,7 +26,7 @@ SEGMENTS = 48
 """Straight pieces of ink that a group is packed into at most: fewer than a lone drawing's, for speed."""
 PIECES = 16
 """Straight pieces of a stroke at most."""
-BATCHES = (4, 8, 12, 16, 20, 24, 28, 32, 40, 64)
+BATCHES = (2, 4, 8, 12, 16, 20, 24, 32, 64)
 """Groups in one call; shorter calls are padded, so that few shapes are compiled, and longer ones divided."""
 
 
@@ -48,8 +48,20 @@ class Digit(NamedTuple):
     is_digit: float | None
 
 
-Known = Mapping[tuple[bytes, ...], Float[np.ndarray, " answers"]]
-"""What a network answered of groups, by their strokes' points: ten logits, and perhaps that of being one."""
+class Known(NamedTuple):
+    """What is kept of a line while it grows.
+
+    Attributes:
+        answers: of a network, by the points of a group's strokes: ten logits, and perhaps that of being one.
+        lines: what strokes are simplified to, by their points.
+    """
+
+    answers: Mapping[tuple[bytes, ...], Float[np.ndarray, " answers"]]
+    lines: Mapping[bytes, Float[np.ndarray, "_ 2"]]
+
+
+NOTHING = Known({}, {})
+"""Of a line of which nothing was read."""
 
 
 class Number(NamedTuple):
@@ -124,7 +136,7 @@ def read_number(read: Callable[[Segments], Logits], strokes: Sequence[Float[np.n
         InputError: a coordinate is not finite.
         DigitjaxError: the network answers something that is no number.
     """
-    return read_on(read, strokes, {})[0]
+    return read_on(read, strokes, NOTHING)[0]
 
 
 def read_on(
@@ -134,17 +146,17 @@ def read_on(
 
     Args:
         read, strokes: as for `read_number`.
-        known: what the same network answered before; {} at first.
+        known: what was returned before, of the same network; `NOTHING` at first.
 
     Returns:
-        The number, and what is known of its groups, of no others.
+        The number, and what is known of its strokes and groups, of no others.
 
     Raises:
         InputError, DigitjaxError: as `read_number`.
     """
     inked = [index for index, stroke in enumerate(strokes) if len(stroke)]
     if not inked:
-        return Number("", ()), {}
+        return Number("", ()), NOTHING
     ink = [strokes[index] for index in inked]
     groups = grouping.find_groups(ink)
     log_p, is_digits, known = read_groups(read, ink, groups, known)
@@ -167,7 +179,7 @@ class Answers(NamedTuple):
     Attributes:
         log_p: log-probabilities of the ten, given that it is one.
         is_digit: log-odds of being a digit; None where the network does not say.
-        known: the same answers by the groups' strokes.
+        known: the same answers by the groups' strokes, and the strokes simplified.
     """
 
     log_p: Float[np.ndarray, "groups 10"]
@@ -192,15 +204,20 @@ def read_groups(
     Raises:
         InputError, DigitjaxError: as `read_number`.
     """
-    points = [stroke.tobytes() for stroke in strokes]
-    inks = [tuple(points[stroke] for stroke in groups.strokes(group)) for group in range(len(groups.start))]
-    fresh = [group for group, ink in enumerate(inks) if ink not in known]
-    answers = _in_batches(read, pack_groups(strokes, groups, fresh)) if fresh else ()
-    news = dict(zip([inks[group] for group in fresh], answers, strict=True))
-    known = {ink: news[ink] if ink in news else known[ink] for ink in inks}
-    table = np.stack([known[ink] for ink in inks])
+    names, inside = [stroke.tobytes() for stroke in strokes], groups.all_strokes()
+    inks = [tuple(names[stroke] for stroke in own) for own in inside]
+    fresh = [group for group, ink in enumerate(inks) if ink not in known.answers]
+    used = {stroke for group in fresh for stroke in inside[group]}
+    lines = _simplified(strokes, names, used, known.lines)
+    rows = ()
+    if fresh:
+        ink = [lines[name] if i in used else strokes[i][:0] for i, name in enumerate(names)]
+        rows = _in_batches(read, pack_groups(ink, groups, fresh))
+    news = dict(zip([inks[group] for group in fresh], rows, strict=True))
+    answers = {ink: news[ink] if ink in news else known.answers[ink] for ink in inks}
+    table = np.stack([answers[ink] for ink in inks])
     is_digit = table[:, 10].astype(np.float64) if table.shape[1] > 10 else None
-    return Answers(log_softmax(table[:, :10]), is_digit, known)
+    return Answers(log_softmax(table[:, :10]), is_digit, Known(answers, lines))
 
 
 def outcome(number: Number, drawing: Drawing) -> Outcome:
@@ -225,26 +242,21 @@ def total(outcomes: Sequence[Outcome]) -> Score:
 
 
 def pack_groups(
-    strokes: Sequence[Float[np.ndarray, "_ 2"]], groups: grouping.Groups, chosen: Sequence[int]
+    lines: Sequence[Float[np.ndarray, "_ 2"]], groups: grouping.Groups, chosen: Sequence[int]
 ) -> Segments:
-    """The ink of some groups, which depends on nothing but their own strokes; each stroke is simplified once.
+    """The ink of some groups, which depends on nothing but their own strokes.
 
     Args:
-        strokes: (x, y) points of each, at least one, any unit, y down.
+        lines: (x, y) points of each stroke, simplified; those of other groups' may be left out.
         groups: the candidates.
         chosen: which of them, at least one.
-
-    Raises:
-        InputError: a coordinate is not finite.
     """
     start, stop = groups.start[chosen], groups.stop[chosen]
-    place = np.empty(len(strokes), np.int64)
-    place[groups.order] = np.arange(len(strokes))
-    used = ((start[:, None] <= place) & (place < stop[:, None])).any(axis=0).tolist()
-    inked = [stroke if use else stroke[:0] for stroke, use in zip(strokes, used, strict=True)]
-    ends, owner = straight(inked, PIECES, each=True)
+    place = np.empty(len(lines), np.int64)
+    place[groups.order] = np.arange(len(lines))
+    ends, owner = straight(lines, PIECES * len(lines))
     by_place = np.argsort(place[owner], kind="stable")
-    edges = np.searchsorted(place[owner][by_place], np.arange(len(strokes) + 1))
+    edges = np.searchsorted(place[owner][by_place], np.arange(len(lines) + 1))
     first, count = edges[start], edges[stop] - edges[start]
     rows = np.arange(SEGMENTS)
     mask = rows < count[:, None]
@@ -252,9 +264,21 @@ def pack_groups(
     corners = np.where(mask[:, :, None], np.minimum(ink[:, :, :2], ink[:, :, 2:]), np.inf).min(axis=1)
     packed = np.where(mask[:, :, None], ink - np.tile(corners, 2)[:, None], 0.0).astype(np.float32)
     for row in np.flatnonzero(count > SEGMENTS).tolist():
-        own = [strokes[stroke] for stroke in groups.strokes(chosen[row])]
+        own = [lines[stroke] for stroke in groups.strokes(chosen[row])]
         packed[row], mask[row] = pack(own, SEGMENTS)
     return Segments(packed, mask)
+
+
+def _simplified(
+    strokes: Sequence[Float[np.ndarray, "_ 2"]],
+    names: Sequence[bytes],
+    used: set[int],
+    known: Mapping[bytes, Float[np.ndarray, "_ 2"]],
+) -> dict[bytes, Float[np.ndarray, "_ 2"]]:
+    """The strokes that are used or known, simplified, by their names."""
+    new = [stroke for stroke in sorted(used) if names[stroke] not in known]
+    found = dict(zip([names[i] for i in new], simplify([strokes[i] for i in new], PIECES), strict=True))
+    return found | {name: known[name] for name in names if name in known}
 
 
 def _in_batches(read: Callable[[Segments], Logits], packed: Segments) -> Float[np.ndarray, "groups answers"]:

@@ -4,6 +4,7 @@ Long ink is simplified by Ramer-Douglas-Peucker (Ramer 1972; Douglas and Peucker
 simplifier everywhere.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -58,38 +59,69 @@ class Pieces(NamedTuple):
     stroke: Int[np.ndarray, " pieces"]
 
 
-def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int, *, each: bool = False) -> Pieces:
+def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int) -> Pieces:
     """What `pack` packs, in float64 and without padding.
 
     Args:
         strokes: as for `pack`.
         max_segments: pieces at most.
-        each: the limit is for every stroke by itself, so that none's pieces depend on the others.
 
     Raises:
         InputError: a coordinate is not finite.
     """
-    lengths = [len(stroke) for stroke in strokes]
-    owner = np.repeat(np.arange(len(strokes)), lengths)
+    points, owner, _ = _stay(strokes, max_segments)
     if not len(owner):
         return Pieces(np.zeros((0, 4)), owner)
+    first = np.append(True, owner[1:] != owner[:-1])
+    last = np.append(first[1:], True)
+    begin = np.flatnonzero(~last | first)
+    return Pieces(np.concatenate([points[begin], points[begin + ~last[begin]]], axis=1), owner[begin])
+
+
+def simplify(
+    strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int
+) -> list[Float[np.ndarray, "_ 2"]]:
+    """Some points of each stroke, so that it has few straight pieces; what stays depends on no other stroke.
+
+    Args:
+        strokes: as for `pack`.
+        max_segments: pieces of a stroke at most.
+
+    Raises:
+        InputError: a coordinate is not finite.
+    """
+    _, owner, index = _stay(strokes, max_segments, each=True)
+    if not len(owner):
+        return list(strokes)
+    kept = np.concatenate(strokes)[index]
+    edges = np.searchsorted(owner, np.arange(len(strokes) + 1)).tolist()
+    return [kept[begin:end] for begin, end in itertools.pairwise(edges)]
+
+
+def _stay(
+    strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int, *, each: bool = False
+) -> tuple[Float[np.ndarray, "kept 2"], Int[np.ndarray, " kept"], Int[np.ndarray, " kept"]]:
+    """The points that stay, in a comfortable unit; the stroke of each; and its place among all points."""
+    lengths = [len(stroke) for stroke in strokes]
+    owner = np.repeat(np.arange(len(strokes)), lengths)
+    index = np.arange(len(owner))
+    if not len(owner):
+        return np.zeros((0, 2)), owner, index
     points = _comfortable(np.concatenate(strokes).astype(np.float64, copy=False))
     first = np.append(True, owner[1:] != owner[:-1])
     fresh = first.copy()
     fresh[1:] |= (points[1:] != points[:-1]).any(1)
-    points, first, owner = points[fresh], first[fresh], owner[fresh]
+    points, first, owner, index = points[fresh], first[fresh], owner[fresh], index[fresh]
     if not each and first.sum() > max_segments:
         kept = _longest(points, first, max_segments)
-        points, first, owner = points[kept], first[kept], owner[kept]
+        points, first, owner, index = points[kept], first[kept], owner[kept], index[kept]
     last = np.append(first[1:], True)
     pools = first if each else np.arange(len(points)) == 0
     over = _pieces(first, last, pools) > max_segments
     if over.any():
         kept = _simplify(points, first, pools, max_segments) | ~over[np.cumsum(pools) - 1]
-        points, first, owner = points[kept], first[kept], owner[kept]
-        last = np.append(first[1:], True)
-    begin = np.flatnonzero(~last | first)
-    return Pieces(np.concatenate([points[begin], points[begin + ~last[begin]]], axis=1), owner[begin])
+        points, owner, index = points[kept], owner[kept], index[kept]
+    return points, owner, index
 
 
 def pack_all(drawings: Iterable[Drawing], max_segments: int = MAX_SEGMENTS) -> Segments:

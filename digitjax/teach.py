@@ -27,7 +27,7 @@ from digitjax.types import Params
 
 TAUGHT, REPLAYED, STEPS = 8, 120, 100
 """Taught and replayed examples a step, and steps of a lesson."""
-WAY = 0.7
+WAY = 0.6
 """How far the params go towards those that the lesson ends with: the last part costs more than it brings
 (Wortsman et al., 2022, https://arxiv.org/abs/2109.01903). Chosen on forms that are not those measured."""
 CONFIG = TrainConfig(

@@ -64,7 +64,7 @@ class Worker:
         self._inked = 0.0
         self._film: film.Film | None = None
         self._present: Slot | None = None
-        self._number: tuple[Any, Any] = (None, {})
+        self._number: tuple[Any, Any] = (None, None)
 
     def run(self) -> None:
         """Loads the network that was asked for, then answers."""
@@ -229,7 +229,7 @@ class Worker:
 
     def _answer_number(self, header: dict, arrays: list[np.ndarray], strokes: list[np.ndarray]) -> None:
         """Reads the ink as a whole number, once what that needs is compiled."""
-        from digitjax.numbers import read_on
+        from digitjax.numbers import NOTHING, read_on
 
         slot = self._slots.get(0)
         self._owed = None
@@ -239,9 +239,9 @@ class Worker:
             return
         start = time.perf_counter()
         try:
-            network, known = self._number  # what was read before counts for the same network only
+            network, before = self._number  # what was read before counts for the same network only
             read = functools.partial(slot.reader.number, slot.loaded.params)
-            number, known = read_on(read, strokes, known if network is slot.loaded else {})
+            number, known = read_on(read, strokes, before if network is slot.loaded else NOTHING)
             self._number = slot.loaded, known
         except DigitjaxError as error:
             self._failed(error, 0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from digitjax.errors import InputError
-from digitjax.segments import pack, pack_all, straight
+from digitjax.segments import pack, pack_all, simplify, straight
 
 
 def line(*points: tuple[float, float]) -> np.ndarray:
@@ -68,14 +68,15 @@ def test_long_ink_is_peucker_at_the_smallest_tolerance_that_fits(seed):
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12))
 @settings(max_examples=30, deadline=None)
-def test_strokes_each_by_itself_are_packed_as_if_they_were_alone(seed, limit):
+def test_strokes_are_simplified_each_as_if_it_were_packed_alone(seed, limit):
     random = np.random.default_rng(seed)
     strokes = [random.integers(0, 300, (random.integers(1, 40), 2)).astype(float) for _ in range(4)]
-    corner = np.concatenate(strokes).min(axis=0)
-    found = straight(strokes, limit, each=True)
-    for index, stroke in enumerate(strokes):
-        alone = straight([stroke], limit).ends + np.tile(stroke.min(axis=0) - corner, 2)
-        np.testing.assert_array_equal(found.ends[found.stroke == index], alone)
+    for stroke, line in zip(strokes, simplify(strokes, limit), strict=True):
+        alone = straight([stroke], limit).ends + np.tile(stroke.min(axis=0), 2)
+        np.testing.assert_array_equal(
+            np.concatenate([line[: len(alone)], line[-len(alone) :]], axis=1), alone
+        )
+    assert simplify([], limit) == []
 
 
 def test_points_on_a_straight_line_go_first():

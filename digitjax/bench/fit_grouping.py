@@ -23,7 +23,7 @@ from digitjax.commands.arguments import Parser, add_checkpoint, load_named
 from digitjax.data.numbers import GAPS, KEY, compose_all, hands_of
 from digitjax.errors import InputError
 from digitjax.grouping import BY_BOXES, Groups, Scores, Weights, find_groups, qualities
-from digitjax.numbers import make_reader, read_groups
+from digitjax.numbers import NOTHING, make_reader, read_groups
 from digitjax.strokes import Drawing, read_drawings
 from digitjax.types import Logits, Segments
 
@@ -66,7 +66,7 @@ def lattice(
 ) -> Lattice | None:
     """That of a composed number; None where a digit is not among the groups that `by_boxes` leave."""
     groups = find_groups(number.strokes, by_boxes=by_boxes)
-    log_p, is_digit, _ = read_groups(read, number.strokes, groups, {})
+    log_p, is_digit, _ = read_groups(read, number.strokes, groups, NOTHING)
     return _lattice(groups, qualities(groups, log_p, is_digit), number)
 
 

@@ -12,7 +12,7 @@ from digitjax.bench.bootstrap import Estimate, estimate
 from digitjax.data.drawings import writer_of
 from digitjax.data.numbers import GAPS, LENGTH, NUMBERS, Hand, compose_all
 from digitjax.errors import InputError
-from digitjax.numbers import Outcome, make_reader, outcome, read_number, read_on
+from digitjax.numbers import NOTHING, Outcome, make_reader, outcome, read_number, read_on
 from digitjax.strokes import Drawing
 from digitjax.types import Logits, Model, Params, Segments
 
@@ -108,7 +108,7 @@ def _line_time(read: Callable[[Segments], Logits], line: Drawing) -> float:
 
 def _frame_times(read: Callable[[Segments], Logits], line: Drawing) -> list[float]:
     """Milliseconds of each frame of `frames` but the first, in which all is new."""
-    taken, known = [], {}
+    taken, known = [], NOTHING
     for ink in frames(line):
         begin = time.perf_counter()
         _, known = read_on(read, ink, known)
