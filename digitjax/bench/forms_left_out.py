@@ -38,7 +38,18 @@ class Way(NamedTuple):
     looped: bool
 
 
-WAYS = {way.name: way for way in (Way("crossed-7", 7, looped=False), Way("looped-2", 2, looped=True))}
+MEASURED = ("crossed-7", "looped-2")
+"""The ways whose figures are told; the others of `WAYS` were there to choose what a lesson is."""
+WAYS = {
+    way.name: way
+    for way in (
+        Way("crossed-7", 7, looped=False),
+        Way("looped-2", 2, looped=True),
+        Way("slashed-0", 0, looped=False),
+        Way("crossed-4", 4, looped=False),
+        Way("looped-3", 3, looped=True),
+    )
+}
 
 
 def without(ways: Sequence[Way]) -> tuple[Forms, Skeletons]:

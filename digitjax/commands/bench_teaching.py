@@ -7,7 +7,7 @@ import numpy as np
 
 from digitjax.bench import taught_writers
 from digitjax.bench.audit import shipped
-from digitjax.bench.forms_left_out import WAYS
+from digitjax.bench.forms_left_out import MEASURED, WAYS
 from digitjax.bench.taught_writers import Writer
 from digitjax.bench.teaching import TAUGHT, TESTED, Taught, measure
 from digitjax.commands.arguments import Parser, add_checkpoint, load_named, print_json
@@ -41,7 +41,12 @@ def run(argv: list[str]) -> int:
     """
     parser = Parser(prog="digitjax bench teaching", description=DESCRIPTION)
     parser.add_argument(
-        "--ways", nargs="+", choices=[*WAYS], default=[*WAYS], metavar="WAY", help="what is left out"
+        "--ways",
+        nargs="+",
+        choices=[*WAYS],
+        default=[*MEASURED],
+        metavar="WAY",
+        help=f"what is left out: {', '.join(WAYS)} (the first two)",
     )
     parser.add_argument("--epochs", type=int, default=3, metavar="N", help="epochs of the training (3)")
     parser.add_argument(
