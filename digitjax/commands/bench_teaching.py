@@ -40,14 +40,8 @@ def run(argv: list[str]) -> int:
         DigitjaxError: one sentence, and the exit code.
     """
     parser = Parser(prog="digitjax bench teaching", description=DESCRIPTION)
-    parser.add_argument(
-        "--ways",
-        nargs="+",
-        choices=[*WAYS],
-        default=[*MEASURED],
-        metavar="WAY",
-        help=f"what is left out: {', '.join(WAYS)} (the first two)",
-    )
+    left_out = f"what is left out: {', '.join(WAYS)} (the first two)"
+    parser.add_argument("--ways", nargs="+", choices=[*WAYS], default=MEASURED, metavar="WAY", help=left_out)
     parser.add_argument("--epochs", type=int, default=3, metavar="N", help="epochs of the training (3)")
     parser.add_argument(
         "--seeds", type=int, default=1, metavar="N", help="how many trainings a way, or lessons a writer (1)"
