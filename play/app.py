@@ -228,6 +228,11 @@ class Loop:
             self.clock.next_frame(self.busy)
         return self.state
 
+    def leave(self) -> None:
+        """A signal ends the program without another frame: what closing the window would save is saved."""
+        self._apply(events.Closed())
+        self._effects()
+
     @property
     def busy(self) -> bool:
         """Whether the picture moves by itself or an answer is awaited."""

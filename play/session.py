@@ -118,6 +118,8 @@ def run(
             return bool(stop.signal) or finished or settled or (frames is not None and count > frames)
 
         loop.run(until)
+        if stop.signal:
+            loop.leave()
         if screenshot is not None:
             if headless and not stop.signal:
                 _settle(loop)

@@ -19,6 +19,7 @@ from play.outside import Outside
 from play.update import update
 from play.view.frame import controls_of
 from tests.play.drawings import FOUR, strokes_events
+from tests.play.fakes import make_loop
 from tests.play.looking import texts_on
 from tests.play.made_up import answer
 from tests.play.scenes import scene
@@ -254,6 +255,14 @@ def test_a_window_that_is_closed_amid_the_digits_saves_them_first(screen, event)
     failed = update(leaving, ScoreSaved("", "Not saved (full): make room."))
     assert not failed.closing and failed.score.unsaved and "Not saved" in failed.notice
     assert not update(update(failed, Press("score:save")), ScoreSaved("/x")).closing
+
+
+def test_a_signal_amid_the_digits_saves_them_too(tmp_path):
+    loop = make_loop(tmp_path, state=_some(3))
+    loop.leave()
+    loop.outside.close()
+    (path,) = (tmp_path / scores.FOLDER).glob("*.ndjson")
+    assert len(list(read_drawings(path))) == 3
 
 
 def test_help_says_that_enter_saves_again():
