@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from digitjax.errors import InputError
 
@@ -23,6 +23,8 @@ MAX_GAP = 0.3
 """Empty width inside a group at most, in heights of the line."""
 MAX_DEEP = 0.5
 """How much depth counts at most."""
+SPECK = 0.2
+"""Of the line's height: ink that is neither higher nor wider is a dot, which normalised looks like a 1."""
 MARGIN = 5.0
 """How much worse than the best the ways of sharing out the strokes may be that a group is needed for, by the
 boxes alone. Of the validation writers' numbers it loses as few digits as 6 does, and 4 loses more."""
@@ -135,6 +137,7 @@ class Groups(NamedTuple):
         before: of each pair of groups that may be neighbours the left one; pairs are by the right one.
         after: the right one.
         beside: qualities of each pair, as `BESIDE` weighs them.
+        speck: whether each group is too small to be a digit of this line.
     """
 
     order: Int[np.ndarray, " strokes"]
@@ -145,6 +148,7 @@ class Groups(NamedTuple):
     before: Int[np.ndarray, " pairs"]
     after: Int[np.ndarray, " pairs"]
     beside: Float[np.ndarray, "pairs 3"]
+    speck: Bool[np.ndarray, " groups"]
 
     def strokes(self, group: int) -> tuple[int, ...]:
         """Indices of a group's strokes in the order of writing."""
@@ -183,8 +187,8 @@ def find_groups(
         InputError: a coordinate is not finite.
     """
     if not strokes:
-        none, pairs = np.zeros(0, np.int64), np.zeros((0, 3))
-        return Groups(none, none, none, np.zeros((0, 4)), np.zeros((0, 9)), none, none, pairs)
+        none, pairs, never = np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros(0, bool)
+        return Groups(none, none, none, np.zeros((0, 4)), np.zeros((0, 9)), none, none, pairs, never)
     boxes = _boxes(strokes)
     if not np.isfinite(boxes).all():
         raise InputError("a coordinate of the ink is not finite: give finite numbers")
@@ -196,7 +200,8 @@ def find_groups(
     before, after = _pairs(runs.start, runs.stop)
     beside = _beside(runs.boxes[before], runs.boxes[after], height)
     boxes = np.ldexp(runs.boxes, exponent)
-    groups = Groups(order, runs.start, runs.stop, boxes, _shape(runs, height), before, after, beside)
+    shape, speck = _shape(runs, height), (runs.boxes[:, 2:] - runs.boxes[:, :2]).max(axis=1) < SPECK * height
+    groups = Groups(order, runs.start, runs.stop, boxes, shape, before, after, beside, speck)
     return _within(groups, score(groups, None, None, by_boxes), margin)
 
 
@@ -311,6 +316,7 @@ def _within(groups: Groups, scores: Scores, margin: float) -> Groups:
         place[groups.before[sides]],
         place[groups.after[sides]],
         groups.beside[sides],
+        groups.speck[kept],
     )
 
 

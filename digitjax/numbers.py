@@ -178,7 +178,7 @@ class Answers(NamedTuple):
 
     Attributes:
         log_p: log-probabilities of the ten, given that it is one.
-        is_digit: log-odds of being a digit; None where the network does not say.
+        is_digit: log-odds of being a digit, low for what is too small; None where the network does not say.
         known: the same answers by the groups' strokes, and the strokes simplified.
     """
 
@@ -216,7 +216,9 @@ def read_groups(
     news = dict(zip([inks[group] for group in fresh], rows, strict=True))
     answers = {ink: news[ink] if ink in news else known.answers[ink] for ink in inks}
     table = np.stack([answers[ink] for ink in inks])
-    is_digit = table[:, 10].astype(np.float64) if table.shape[1] > 10 else None
+    is_digit = None
+    if table.shape[1] > 10:
+        is_digit = np.where(groups.speck, -grouping.MOST_ODDS, table[:, 10].astype(np.float64))
     return Answers(log_softmax(table[:, :10]), is_digit, Known(answers, lines))
 
 

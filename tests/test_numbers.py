@@ -93,6 +93,13 @@ def test_digits_that_touch_are_told_apart(step, read):
     assert read_number(read, written("2074", step)).text == "2074"
 
 
+def test_a_dot_beside_digits_is_no_digit_and_a_dot_on_a_digit_belongs_to_it(read):
+    digits = written("20")
+    middle, dot = digits[-1].mean(axis=0), np.array([[0.0, 0.0], [1.0, 2.0]])
+    assert read_number(read, [*digits, dot + middle + (90.0, 30.0)]).text == f"20{UNREAD}"
+    assert read_number(read, [*digits, dot + middle]).text == "20"
+
+
 def test_a_group_that_is_no_digit_is_said_so(read):
     random = np.random.default_rng(1)
     scrawl = np.cumsum(random.normal(0, 30, (60, 2)), axis=0)
