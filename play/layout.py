@@ -265,7 +265,7 @@ def _controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     if rows == 1:
         places = tabs.labelled(titles, gap)
     controls = [
-        Control(f"screen:{name}", rect, title, on=state.screen == name)
+        Control(f"screen:{name}", rect, title, on=state.screen == name, tip=_about(name))
         for name, title, rect in zip(SCREENS, titles, places, strict=False)
     ]
     corner = Rect(header.right - small, header.y, small, square).columns(5, gap)
@@ -296,6 +296,10 @@ def _tab_rows(width: int, bar: int, text: int, gap: int) -> int:
 def _title(name: str, width: int, text: int) -> str:
     about = SCREENS[name]
     return about.short if about.short and width < 7.5 * text else about.title
+
+
+def _about(name: str) -> str:
+    return f"{SCREENS[name].title}: {SCREENS[name].help}"
 
 
 def _tools(state: PlayState, layout: Layout, gap: int) -> list[Control]:

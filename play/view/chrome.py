@@ -4,6 +4,7 @@ import functools
 
 from play.layout import Control, Layout, Rect
 from play.state import PlayState
+from play.view import parts
 from play.view.painter import Block, Painter
 from play.view.theme import Color
 
@@ -41,16 +42,15 @@ def control_block(control: Control, focused: bool, hovered: bool, labels: Labels
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
-        painter.fill(rect, palette.surface if control.plate else palette.ground)
+        ground = palette.surface if control.plate else palette.ground
+        painter.fill(rect, ground)
         color = palette.raised if control.plate or (hovered and control.enabled) else palette.surface
         if control.plate and hovered and control.enabled:
             color = palette.line
         text = palette.text if control.enabled else palette.muted
         if control.on:
             color, text = palette.accent, palette.on_accent
-        painter.box(rect, color, 9)
-        if focused:
-            painter.box(rect, color, 9, palette.on_accent if control.on else palette.second, 3)
+        painter.box(parts.ring(painter, rect, 9, ground) if focused else rect, color, 9)
         inner = rect.inset(painter.px(4))
         if control.icon and control.label:
             half = inner.top(round(inner.h * 0.56))

@@ -2,7 +2,7 @@
 
 from play.layout import Control, Layout, Rect
 from play.state import PlayState
-from play.verdict import OTHER_WORD
+from play.verdict import OTHER_WORD, with_article
 from play.view import parts
 from play.view.answer import answer_block, bars_block, seen_block
 from play.view.painter import Block, Painter
@@ -43,6 +43,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             "Not a digit" if word == OTHER_WORD else word,
             on=word == state.labelled,
             plate=True,
+            tip=f"Save it as {'no digit' if word == OTHER_WORD else with_article(word)}",
         )
         for word, rect in zip(words, places, strict=True)
     )

@@ -17,6 +17,7 @@ from play.view.painter import Block, Painter, text_width
 from play.view.screen import Screen
 
 LABELS = (*map(str, range(10)), OTHER_WORD)
+CHOOSES, ADDS = "Choose it, to correct its label or to delete it", "Add its drawings to yours"
 UNCHOSEN = "Choose a drawing first"
 FILES = (
     ("export:ndjson", "Export strokes", "X", "Write all drawings into one file, without times"),
@@ -63,11 +64,11 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     files = state.gallery.files
     for index, rect in listing.cells:
         if files is not None:
-            found.append(Control(f"import:{files[index].path}", rect, "", own=True))
+            found.append(Control(f"import:{files[index].path}", rect, "", own=True, tip=ADDS))
             continue
         entry = entries[index]
         on = entry.key == state.gallery.selected
-        found.append(Control(f"entry:{entry.key}", rect, entry.word, on=on, own=True))
+        found.append(Control(f"entry:{entry.key}", rect, entry.word, on=on, own=True, tip=CHOOSES))
     places = _detail(layout, detail)
     for word, rect in zip(LABELS, places.labels, strict=True):
         text = "Not a digit" if word == OTHER_WORD else word

@@ -37,7 +37,9 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     for index, rect in listing.cells:
         info = state.listed[index]
         if info.error:
-            found.append(Control(f"broken:{info.name}", rect, info.name, own=True))
+            found.append(
+                Control(f"broken:{info.name}", rect, info.name, own=True, tip="Why it cannot be used")
+            )
             continue
         words = (
             ("model", "Use", "In use", "Let it answer for the canvas", "It answers for the canvas"),

@@ -11,6 +11,8 @@ from play.stages import SIDE, Map
 from play.view.painter import Painter, text_width, wrap
 from play.view.theme import Color, mix
 
+RING = 2.5
+"""Design pixels of the ring around what has the focus, and of the gap in it; two pixels at least."""
 FINER = 3
 """Thumbnails are drawn so many times larger, then averaged."""
 
@@ -24,11 +26,20 @@ def card(
     palette = painter.palette
     painter.fill(rect, palette.ground)
     color = mix(palette.surface, palette.raised, 0.6) if hovered else palette.surface
-    painter.box(rect, color, 12)
-    if focused:
-        painter.box(rect, color, 12, palette.second, 3)
-    elif chosen:
-        painter.box(rect, color, 12, palette.accent, 3)
+    place = ring(painter, rect, 12, palette.ground) if focused else rect
+    painter.box(place, color, 12, palette.accent if chosen else None, width=3)
+
+
+def ring(painter: Painter, rect: Rect, radius: float, ground: Color) -> Rect:
+    """Says focus: a ring along a control's edge, then a gap of the ground, clear whatever colour is within.
+
+    Returns:
+        What is left for the control.
+    """
+    thick = max(2, painter.px(RING))
+    painter.box(rect, painter.palette.second, radius)
+    painter.box(rect.inset(thick), ground, max(1, radius - RING))
+    return rect.inset(2 * thick)
 
 
 def heading(painter: Painter, text: str, rect: Rect) -> Rect:

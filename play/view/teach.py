@@ -8,6 +8,7 @@ from play.lesson import Lesson
 from play.places import gap_of
 from play.score import fitted
 from play.state import PlayState
+from play.verdict import with_article
 from play.view import parts
 from play.view.answer import strip_block
 from play.view.painter import Block, Painter
@@ -57,6 +58,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             on=state.labelled == word,
             enabled=bool(state.strokes),
             plate=True,
+            tip=f"It is {with_article(word)}: into the lesson",
             why=NOTHING,
         )
         for word, rect in zip("0123456789", _label_places(layout, labels), strict=True)

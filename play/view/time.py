@@ -221,8 +221,7 @@ def _knob(
     color = palette.muted if off else palette.text if hovered else palette.accent
     painter.box(knob.inset(max(1, side // 8)), color, 100)
     if focused:
-        painter.box(knob, palette.second, 100)
-        painter.box(knob.inset(max(2, side // 5)), color, 100)
+        painter.box(parts.ring(painter, knob, 100, palette.surface), color, 100)
 
 
 SCREEN = Screen(blocks, controls, overlay)

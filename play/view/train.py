@@ -27,6 +27,13 @@ WORDS = {
 }
 ASKED = {"pause": "starting, then paused", "stop": "being stopped"}
 """While it starts."""
+TIPS = {
+    "recipe": "What to train, and on what",
+    "curves": "Loss and accuracy",
+    "digits": "How well each digit is read, and what is taken for what",
+    "hardest": "The held-out digits that it finds hardest",
+    "runs": "All runs, and the bin",
+}
 WAITING = {
     "curves": "Loss and accuracy appear here while a network learns.",
     "digits": "After the first epoch: how well each digit is read, and what is taken for what.",
@@ -69,7 +76,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     places = train_places(layout)
     studio = state.studio
     found = [
-        Control(f"tab:{tab}", rect, studios.TITLES[tab], on=studio.tab == tab)
+        Control(f"tab:{tab}", rect, studios.TITLES[tab], on=studio.tab == tab, tip=TIPS[tab])
         for tab, rect in zip(studios.TABS, places.tabs, strict=True)
     ]
     if studio.tab == "recipe":

@@ -49,7 +49,11 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
 def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     """The strokes: pointed at, focused or touched, they are shown without."""
     rows = _places(state, layout).rows
-    return tuple(Control(f"stroke:{i}", rect, f"Stroke {i + 1}", own=True) for i, rect in enumerate(rows))
+    tip = "Show the drawing without stroke {}"
+    return tuple(
+        Control(f"stroke:{i}", rect, f"Stroke {i + 1}", own=True, tip=tip.format(i + 1))
+        for i, rect in enumerate(rows)
+    )
 
 
 def overlay(state: PlayState, layout: Layout) -> Overlay | None:
@@ -210,9 +214,8 @@ def _row_block(
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
         painter.fill(rect, palette.surface)
-        painter.box(
-            rect, palette.line if hovered else palette.raised, 8, palette.second if focused else None, 3
-        )
+        body = parts.ring(painter, rect, 8, palette.surface) if focused else rect
+        painter.box(body, palette.line if hovered else palette.raised, 8)
         inner = rect.inset(painter.px(4))
         x = inner.x + painter.px(2)
         mark = round(painter.text_size * 1.9)

@@ -18,7 +18,7 @@ from play.view import help as help_view
 from play.view import painter as painters
 from play.view.frame import Frame, controls_of
 from play.view.painter import Painter
-from play.view.theme import PALETTES
+from play.view.theme import PALETTES, contrast
 from tests.play import pictures
 from tests.play.looking import far, pixels, texts_on
 from tests.play.made_up import SMALL
@@ -134,6 +134,42 @@ def test_what_is_pointed_at_is_named_with_its_key():
         other = update(state, type(event)("numbers"))
         there = [pixels(s)[line.y : line.bottom, line.x : line.right] for s in (state, seen, other)]
         assert all(far(one, two) > 0.001 for one, two in itertools.combinations(there, 2))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_whatever_can_have_the_focus_is_spoken_of(name):
+    state = scene(name, 1280, 800)
+    for control in controls_of(state, arrange(state)):
+        assert control.words or control.action == "help", control.action
+    tab = update(scene("draw", 800, 600), Focus("screen:why"))
+    assert f"Why: {SCREENS['why'].help}" in texts_on(tab)
+
+
+@pytest.mark.parametrize("theme", pictures.THEMES)
+def test_the_ring_of_the_focus_stands_out_from_the_page_and_from_its_control(theme):
+    """Along a line inwards from the left edge, of each kind of control: page, ring, gap, control."""
+    met = set()
+    for name in SCENES:
+        state = scene(name, *(SIZES[1] if theme == "dark" else SIZES[0]), theme)
+        layout = arrange(state)
+        for control in controls_of(state, layout):
+            kind = control.action.partition(":")[0], control.on, control.plate
+            if not control.enabled or control.slides or kind in met or state.help:
+                continue
+            met.add(kind)
+            rect = control.rect
+            focused = pixels(update(state, Focus(control.action)))
+            row = [
+                tuple(map(int, color)) for color in focused[rect.y + rect.h // 2, rect.x - 1 : rect.x + 14]
+            ]
+            page, ring = row[0], row[1]
+            thick = next(at for at, color in enumerate(row[1:]) if color != ring)
+            gap = row[1 + thick]
+            within = [color for color in row[1 + thick :] if color != gap]
+            assert thick >= 2 and row[1 + thick : 3 + thick] == [gap, gap], (kind, row)
+            assert contrast(ring, page) >= 3 and contrast(ring, gap) >= 3, (kind, row)
+            assert not within or max(contrast(ring, within[0]), contrast(gap, within[0])) >= 3, (kind, row)
+    assert len(met) > 30
 
 
 def test_a_press_takes_the_focus_away_from_what_was_not_pressed():
