@@ -159,9 +159,8 @@ def test_the_ring_of_the_focus_stands_out_from_the_page_and_from_its_control(the
             met.add(kind)
             rect = control.rect
             focused = pixels(update(state, Focus(control.action)))
-            row = [
-                tuple(map(int, color)) for color in focused[rect.y + rect.h // 2, rect.x - 1 : rect.x + 14]
-            ]
+            line = focused[rect.y + rect.h // 2, rect.x - 1 : rect.x + 14]
+            row = [(int(red), int(green), int(blue)) for red, green, blue in line]
             page, ring = row[0], row[1]
             thick = next(at for at, color in enumerate(row[1:]) if color != ring)
             gap = row[1 + thick]
