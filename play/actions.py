@@ -89,6 +89,9 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
         if state.screen == "gallery" and event.key in ("left", "right"):
             return state._replace(gallery=galleries.choose(state.gallery, -1 if event.key == "left" else 1))
         return scroll(state, -1.0 if event.key in ("up", "left") else 1.0)
+    if event.key in ("home", "end") and state.screen == "time":
+        slider = state.focus if (state.focus or "").startswith("slide:") else "slide:frame"
+        return press(state, f"{slider}={0 if event.key == 'home' else 1}")
     if event.key in ("home", "end"):
         return scroll(state, -1e6 if event.key == "home" else 1e6)
     action = KEYS.get(event.key)

@@ -60,7 +60,7 @@ def list_of(state: PlayState, layout: Layout) -> Listing | None:
     if state.screen == "gallery":
         return gallery_places(state, layout)[0]
     if state.screen == "train":
-        return train_list(state, train_places(layout).body, layout)
+        return train_list(state, train_places(state, layout).body, layout)
     return None
 
 
@@ -90,11 +90,12 @@ class TrainPlaces(NamedTuple):
     buttons: Rect
 
 
-def train_places(layout: Layout) -> TrainPlaces:
+def train_places(state: PlayState, layout: Layout) -> TrainPlaces:
     """The Train screen's panel: one over the other, or the answer and the buttons beside the rest."""
+    run = state.studio.run
     panel, gap = layout.panel, gap_of(layout)
     button = round(layout.text * 2.2)
-    status = round(layout.text * 4.2)
+    status = round(layout.text * (6.2 if run is not None and run.failed else 4.2))
     if wide_panel(panel):
         left = panel._replace(w=round(panel.w * 0.4))
         right = Rect(left.right + gap, panel.y, panel.right - left.right - gap, panel.h)

@@ -29,7 +29,7 @@ from play.events import (
 )
 from play.ink import Ink
 from play.launch import Link, start_process
-from play.trainer import Trainer, let_trainers_hear
+from play.trainer import LOG, Trainer, last_words, let_trainers_hear
 
 LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0
 """How often the watched run is looked at, and how often its lock is where its trainer is not ours; also how
@@ -161,7 +161,7 @@ class Runner:
         trainer = self._trainers.get(watch.path)
         alive = (trainer is not None and trainer.alive) or self._is_held(watch.path)
         if trainer is None:
-            seen = watch.look(alive)
+            seen = watch.look(alive, "" if alive else last_words(watch.path, self._folder / LOG))
         else:
             trainer.look()
             seen = watch.look(alive, trainer.ended, trainer.since if trainer.alive else 0)

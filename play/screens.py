@@ -64,7 +64,7 @@ SCREENS = {
         "Time machine",
         "Every kept step of the network in use: go back to when it could not read, see when it learnt this.",
         short="Time",
-        keys=(("←  →", "a step back, a step on"),),
+        keys=(("←  →", "a step back, a step on"), ("Home  End", "the first step, the last")),
     ),
     "teach": About(
         "Teach",

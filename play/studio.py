@@ -120,6 +120,11 @@ class RunSeen(NamedTuple):
         """Whether somebody trains it."""
         return self.status in ("starting", "training", "paused")
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended unfinished with something to say."""
+        return self.status == "failed" and bool(self.text)
+
 
 class HardDigit(NamedTuple):
     """A validation digit that the last epoch found hard; pixels row by row, 0 (paper) to 255 (ink)."""

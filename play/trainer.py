@@ -53,7 +53,8 @@ class Trainer:
         self.since = time.time_ns()
         self._waiting, self._asked_at = "", 0.0
         self._stopped = False
-        self.process = _launch(arguments, self._log)
+        self._ended: str | None = None
+        self.process = _launch(arguments, run, self._log)
 
     @property
     def alive(self) -> bool:
@@ -69,9 +70,11 @@ class Trainer:
     @property
     def ended(self) -> str:
         """What is to be said of one that has ended; "" for one that lives or did as it was asked."""
-        if self._stopped and not self.alive and not runs.is_run(self.run):
-            return "Stopped before it had begun: nothing was kept."
-        return _ended(self.process.poll(), self._log)
+        if self._ended is None and not self.alive:  # once: the log will be another's
+            self._ended = _ended(self.process.poll(), self.run, self._log)
+            if self._stopped and not runs.is_run(self.run):
+                self._ended = "Stopped before it had begun: nothing was kept."
+        return self._ended or ""
 
     def ask(self, name: str, value: float | None = None) -> None:
         """Asks it for a change (`steering.ask`); before it can take one, only the last pause or stop counts.
@@ -124,13 +127,42 @@ def let_trainers_hear() -> None:
         signal.signal(signal.SIGINT, lambda number, frame: None)
 
 
-def _launch(arguments: list[str], log: Path) -> subprocess.Popen:
-    """Starts the process, nicer than this one, its words in a log."""
+def last_words(run: Path, log: Path) -> str:
+    """Why the trainer of a run ended that another window had started, by the end of its log.
+
+    Args:
+        run: the run's folder.
+        log: of the last trainer that was started; its first line names its run.
+
+    Returns:
+        A sentence; "" where the trainer was asked to end or said nothing, or the run has gone on since.
+    """
+    try:
+        with log.open("rb") as file:
+            first = file.readline(TAIL)
+        metrics = run / runs.METRICS
+        since = metrics.stat().st_mtime_ns if metrics.exists() else 0
+        if first != _first_line(run) or log.stat().st_mtime_ns < since:
+            return ""
+    except OSError:
+        return ""
+    said = _said(run, log)
+    return "" if said.startswith("stopped") else said
+
+
+def _first_line(run: Path) -> bytes:
+    return os.fsencode(run.absolute()) + b"\n"
+
+
+def _launch(arguments: list[str], run: Path, log: Path) -> subprocess.Popen:
+    """Starts the process, nicer than this one, its words in a log that begins with its run."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     kind: dict = {"start_new_session": True}
     if sys.platform == "win32":
         kind = {"creationflags": subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP}
     with log.open("wb") as file:  # a pipe would end the trainer with the window
+        file.write(_first_line(run))
+        file.flush()
         process = subprocess.Popen(
             [sys.executable, *COMMAND, *arguments],
             stdin=subprocess.DEVNULL,
@@ -155,17 +187,21 @@ def _tail(log: Path) -> list[str]:
         return []
 
 
-def _ended(code: int | None, log: Path) -> str:
+def _ended(code: int | None, run: Path, log: Path) -> str:
     """What is to be said of a trainer that has ended; "" for one that lives or was asked to end."""
     if code in (None, 0) or code in SAVED:
         return ""
     if code < 0:
         return f"The training was ended by signal {-code}: Go on resumes it where it was last saved."
-    lines = _tail(log)
-    said = next(
-        (line.removeprefix("digitjax: ") for line in reversed(lines) if line.startswith("digitjax: ")), ""
-    )
-    said = OPTION.sub(lambda option: option[1].replace("-", " "), said)
+    said = _said(run, log)
     if not said and shutil.disk_usage(log.parent).free < FULL:
         return "The disk is full: make room, then Go on resumes the training where it was last saved."
-    return said[:300] or f"The training ended with exit code {code}: {log} says why."
+    return said or f"The training ended with exit code {code}: {log} says why."
+
+
+def _said(run: Path, log: Path) -> str:
+    """The last sentence of a trainer that failed, in the words of the Train screen; "" for none."""
+    lines = (line for line in reversed(_tail(log)) if line.startswith("digitjax: "))
+    said = next(lines, "").removeprefix("digitjax: ").replace(str(run), run.name)
+    said = said.replace("add --resume", "press Go on")
+    return OPTION.sub(lambda option: option[1].replace("-", " "), said)[:300]

@@ -64,7 +64,7 @@ def seen(state: PlayState, event: RunSeen) -> PlayState:
     asked = studio.asked if same and event.status == "starting" else ""
     state = _with(state, studio._replace(run=event, hardest=studio.hardest if same else (), asked=asked))
     if event.text and (before is None or event.text != before.text):
-        state = say(state, event.text)
+        state = say(state, event.text if event.name in event.text else f"{event.name}: {event.text}")
     if event.path == studio.answers and event.kept and not state.awaited[0]:
         state = _answer(_with(state, state.studio._replace(answers="")), event.path)
     return state
@@ -97,7 +97,8 @@ def _train(state: PlayState, what: str) -> PlayState:
     if run is None:
         return state
     if what == "go-on" and run.status in ("stopped", "failed") and run.total:
-        return with_effect(state, Start(state.studio.recipe, "", run.path))
+        shown = _with(state, state.studio._replace(tab="curves", first=0))
+        return with_effect(shown, Start(state.studio.recipe, "", run.path))
     if what in ("pause", "resume", "stop") and run.lives:
         return with_effect(_asked(state, run, what), Steer(run.path, what))
     if what in ("rate+", "rate-") and run.status in ("training", "paused"):

@@ -44,12 +44,12 @@ WAITING = {
 
 def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """The answer, the chosen tab, and how the run goes."""
-    places = train_places(layout)
+    places = train_places(state, layout)
     studio, run = state.studio, state.studio.run
     found = [strip_block(state, places.answer), _status_block(state.studio, places.status)]
     match studio.tab:
         case "recipe":
-            found += [_row_block(state, layout, row, rect) for row, rect in _rows(layout)]
+            found += [_row_block(state, layout, row, rect) for row, rect in _rows(state, layout)]
         case "curves" if run is not None and len(run.points) > 1:
             found.append(_curves_block(run, places.body))
         case "digits" if run is not None and any(epoch.confusion for epoch in run.epochs):
@@ -73,14 +73,14 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
 
 def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     """The tabs, what the chosen one offers, and the buttons of the run."""
-    places = train_places(layout)
+    places = train_places(state, layout)
     studio = state.studio
     found = [
         Control(f"tab:{tab}", rect, studios.TITLES[tab], on=studio.tab == tab, tip=TIPS[tab])
         for tab, rect in zip(studios.TABS, places.tabs, strict=True)
     ]
     if studio.tab == "recipe":
-        for row, rect in _rows(layout):
+        for row, rect in _rows(state, layout):
             less, more = _turns(layout, rect)
             about = studios.LABELS[row]
             found.append(Control(f"turn:{row}-", less, "‹", plate=True, tip=f"{about}: the one before"))
@@ -146,8 +146,8 @@ def _buttons(state: PlayState) -> list[Control]:
 # Recipe
 
 
-def _rows(layout: Layout) -> list[tuple[str, Rect]]:
-    body = train_places(layout).body
+def _rows(state: PlayState, layout: Layout) -> list[tuple[str, Rect]]:
+    body = train_places(state, layout).body
     height = min(body.h, round(len(studios.ROWS) * layout.text * 3))
     rows = body.top(height).rows(len(studios.ROWS), max(1, gap_of(layout) // 3))
     return list(zip(studios.ROWS, rows, strict=True))
@@ -202,12 +202,18 @@ def _status_block(studio: studios.Studio, rect: Rect) -> Block:
                 painter, ("Choose a recipe and press Start.", "Press Start."), inner, palette.muted, 1.0
             )
             return
+        words = f"{run.name}: {ASKED.get(studio.asked, WORDS[run.status])}"
+        if run.total and run.step and run.status != "starting":
+            words += f", step {run.step:,} of {run.total:,}"
+        if run.failed:
+            line = inner.top(round(painter.text_size * 1.35))
+            painter.text(words, line, palette.text, bold=True, smallest=0.5)
+            _why(painter, run.text, inner.below(line.h))
+            return
         bar = max(2, painter.px(5))
         lines = inner.top(inner.h - bar - painter.px(3)).rows(2)
-        words = ASKED.get(studio.asked, WORDS[run.status])
-        painter.text(f"{run.name}: {words}", lines[0], palette.text, bold=True, smallest=0.5)
-        facts = _facts(run)
-        painter.text(facts, lines[1], palette.muted, size=0.9, smallest=0.5)
+        painter.text(words, lines[0], palette.text, bold=True, smallest=0.5)
+        painter.text(_facts(run), lines[1], palette.muted, size=0.9, smallest=0.5)
         track = Rect(inner.x, inner.bottom - bar, inner.w, bar)
         painter.box(track, palette.raised, 3)
         done = round(track.w * run.step / run.total) if run.total else 0
@@ -217,11 +223,18 @@ def _status_block(studio: studios.Studio, rect: Rect) -> Block:
     return Block(rect, key, paint)
 
 
+def _why(painter: Painter, text: str, rect: Rect) -> None:
+    """Why it stopped, as large as it fits whole; else its beginning."""
+    color = painter.palette.second
+    if not any(parts.note(painter, (text,), rect, color, size) for size in (0.9, 0.8, 0.7)):
+        painter.paragraph(text, rect, color, size=0.8)
+
+
 def _facts(run: RunSeen) -> str:
-    """Where the run is, in a line."""
+    """How fast the run is, in a line."""
     if run.doing:
         return run.doing
-    found = [f"step {run.step:,} of {run.total:,}" if run.total and (run.step or run.lives) else ""]
+    found = []
     if run.images_per_second:
         found = [f"{run.images_per_second:,.0f} images/s"]
         found += [f"{_duration(run.left)} left" if run.left is not None else ""]

@@ -41,6 +41,11 @@ from tests.play.made_up import (
     run_seen,
 )
 
+FULL = (
+    "checkpoint in cnn-14 cannot be written (No space left on device): make room or make the folder "
+    "writable, then press Go on"
+)
+
 
 def settle(state: PlayState) -> PlayState:
     """The bars at rest."""
@@ -110,7 +115,10 @@ def _train(tab: str, status: str = "training") -> Callable[[PlayState], PlayStat
     def make(state: PlayState) -> PlayState:
         state = drawn(update(state, ModelsListed(RUNS)))
         if status:
-            state = update(update(state, run_seen(status)), HardListed("/runs/cnn-14", hard_digits()))
+            text = FULL if status == "failed" else ""
+            seen = run_seen(status)._replace(text=text)
+            state = update(update(state, seen), HardListed("/runs/cnn-14", hard_digits()))
+            state = update(state, Tick(state.time + 60))  # no notice any more
         return update(state, Press(f"tab:{tab}"))
 
     return make
@@ -218,6 +226,7 @@ SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "train-digits": ("train", _train("digits")),
     "train-hardest": ("train", _train("hardest", "paused")),
     "train-runs": ("train", _train("runs", "stopped")),
+    "train-failed": ("train", _train("curves", "failed")),
     "train-nothing": ("train", _train("curves", "")),
     "train-bin": ("train", _bin),
     "time": ("time", _time),

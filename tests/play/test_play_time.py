@@ -66,6 +66,11 @@ def test_the_slider_goes_through_the_steps_and_back_to_the_newest():
     focused = update(start, Focus("slide:frame"))
     assert update(focused, KeyPress("right")).effects[-1] == ShowStep(steps[1])
     assert update(start, KeyPress("left")) == start
+    end = update(start, KeyPress("end"))
+    assert end.effects[-1] == ShowStep(steps[-1]) and update(end, KeyPress("home")).timeline.shown == 0
+    drawing = update(start, Focus("slide:part"))
+    assert update(drawing, KeyPress("home")).timeline.part == 0
+    assert update(update(drawing, KeyPress("home")), KeyPress("end")).strokes == start.strokes
     for nonsense in ("slide:frame=nan", "slide:frame=7", "slide:frame", "slide:x=0.5", "slide:part=1e400"):
         assert update(start, Press(nonsense)) == start
     away = update(start, Press("screen:draw"))

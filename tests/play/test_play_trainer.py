@@ -33,6 +33,18 @@ with claim.new_run(TrainConfig(), run):
 """A trainer that takes so many seconds to import and to load, and then waits for requests."""
 
 
+FAILS = """
+import sys
+from pathlib import Path
+from digitjax import runs
+from digitjax.config import TrainConfig
+run = Path(sys.argv[sys.argv.index("--out") + 1])
+run.mkdir()
+runs.write_config(run, TrainConfig())
+sys.exit(f"digitjax: no room in {run}: make some, then add --resume")
+"""
+
+
 @pytest.fixture
 def checkpoints(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "checkpoints"
@@ -72,6 +84,35 @@ def test_a_trainer_that_dies_is_said_in_a_sentence_and_the_window_goes_on(checkp
         (notice,) = events_until(one, lambda event: isinstance(event, Notice))
         assert "Nobody trains" in notice.text
         one.close()
+
+
+def test_why_a_training_ended_stays_known_to_every_window_until_it_goes_on(
+    checkpoints, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(trainer, "COMMAND", ("-c", FAILS))
+    one, other = runner.Runner(tmp_path / "user"), runner.Runner(tmp_path / "user")
+    one.do(Start(Recipe()))
+    seen = events_until(one, is_status("failed"))[-1]
+    assert seen.text == "no room in cnn-0: make some, then press Go on"
+    other.do(Watch(seen.path))
+    assert events_until(other, is_status("failed"))[-1] == seen
+    one.do(Start(Recipe(preset="mlp")))
+    events_until(one, lambda event: is_status("failed")(event) and event.name == "mlp-0")
+    one.do(Watch(seen.path))
+    assert events_until(one, is_status("failed"))[-1] == seen, "the log is another's now"
+    other.do(Watch(seen.path))
+    assert events_until(other, is_status("stopped"))[-1].text == ""
+    for window in (one, other):
+        window.close()
+    run, log = checkpoints / "mlp-0", tmp_path / "user" / trainer.LOG
+    assert trainer.last_words(run, log).startswith("no room in mlp-0")
+    (run / runs.METRICS).write_text("")
+    later = log.stat().st_mtime_ns + 1
+    os.utime(run / runs.METRICS, ns=(later, later))
+    assert trainer.last_words(run, log) == "", "it has gone on since"
+    os.utime(run / runs.METRICS, ns=(0, 0))
+    log.write_text(f"{run}\ndigitjax: stopped and saved at step 3 of 9\n")
+    assert trainer.last_words(run, log) == "" == trainer.last_words(run, tmp_path / "none")
 
 
 @pytest.mark.parametrize(("imports", "loads"), [(60, 0), (0, 60)])
@@ -251,8 +292,8 @@ def test_a_training_is_started_steered_paused_stopped_and_gone_on_with(checkpoin
 def test_a_trainer_whose_log_had_no_room_is_said_to_have_filled_the_disk(tmp_path, monkeypatch):
     log = tmp_path / trainer.LOG
     log.write_text("")
-    assert "exit code 1" in trainer._ended(1, log)
+    assert "exit code 1" in trainer._ended(1, tmp_path, log)
     monkeypatch.setattr(trainer.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 0}))
-    assert "disk is full: make room" in trainer._ended(1, log)
+    assert "disk is full: make room" in trainer._ended(1, tmp_path, log)
     log.write_text("digitjax: the loss is nan at step 3: train anew\n")
-    assert trainer._ended(1, log).startswith("the loss is nan")
+    assert trainer._ended(1, tmp_path, log).startswith("the loss is nan")

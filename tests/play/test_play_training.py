@@ -76,6 +76,7 @@ def test_buttons_ask_the_run_for_what_they_say():
     assert asked(state, Press("train:start")) == () and asked(state, Press("train:go-on")) == ()
     stopped = update(state, run_seen("stopped"))
     assert asked(stopped, Press("train:go-on")) == (Start(Recipe(), "", path),)
+    assert update(update(stopped, Press("tab:recipe")), Press("train:go-on")).studio.tab == "curves"
     assert asked(stopped, Press("train:start")) == (Start(Recipe()),)
     onwards = asked(stopped, Press("turn:start+"), Press("train:start"))
     assert onwards == (Start(Recipe(start="in use"), CNN.path),)
@@ -104,6 +105,18 @@ def test_what_a_trainer_does_while_it_starts_is_on_the_screen():
     starting = RunSeen("/runs/cnn-14", "cnn-14", "starting", doing="preparing MNIST: 70,000 images")
     texts = texts_on(update(scene("train-recipe", 1280, 800), starting))
     assert "cnn-14: starting" in texts and "preparing MNIST: 70,000 images" in texts
+
+
+def test_where_a_run_is_and_why_it_stopped_stay_on_the_screen():
+    assert "cnn-14: training, step 1,614 of 2,808" in texts_on(scene("train"))
+    full = "No space left on device: make room or give another place, then run again"
+    state = update(scene("train"), run_seen("failed")._replace(text=full))
+    assert state.notice == f"cnn-14: {full}"
+    for width, height in ((800, 600), (1280, 800), (600, 900)):
+        later = update(state._replace(width=width, height=height), Tick(state.time + 60))
+        assert not later.notice
+        assert {"cnn-14: stopped, step 1,614 of 2,808", full} <= set(texts_on(later))
+    assert full not in texts_on(update(later, run_seen()))
 
 
 def test_the_table_of_digits_says_what_its_rows_and_columns_are():
@@ -161,7 +174,7 @@ def test_what_happens_to_a_run_is_said_once():
     state = scene("train")
     ended = run_seen("failed")._replace(text="The training was ended by signal 9.")
     said = update(state, ended)
-    assert said.notice == ended.text
+    assert said.notice == f"cnn-14: {ended.text}"
     assert update(said._replace(notice=""), ended._replace(step=5)).notice == ""
 
 
