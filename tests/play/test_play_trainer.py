@@ -21,6 +21,7 @@ from pathlib import Path
 from digitjax import claim, metrics, runs, steering
 from digitjax.config import TrainConfig
 run, imports, loads = Path(sys.argv[sys.argv.index("--out") + 1]), {imports}, {loads}
+print("importing", flush=True)
 time.sleep(imports)
 with claim.new_run(TrainConfig(), run):
     time.sleep(loads)
@@ -124,6 +125,8 @@ def test_a_trainer_that_still_starts_is_stopped_and_leaves_nothing(
     one.do(Start(Recipe()))
     path = Path(events_until(one, is_status("starting"))[-1].path)
     end = time.monotonic() + 30
+    while one._trainers[path].doing == trainer.SILENT and time.monotonic() < end:
+        time.sleep(0.01)  # Python itself, asked to end while it starts, ends with 1
     while loads and not claim.is_held(path) and time.monotonic() < end:
         time.sleep(0.01)
     one.do(Steer(str(path), "stop"))
