@@ -1,5 +1,8 @@
 """Number: a line of digits on a wide canvas, each in its box, and what is read while it is written."""
 
+import itertools
+from collections.abc import Sequence
+
 from play.answers import DigitRead
 from play.layout import Layout, Rect, from_canvas
 from play.state import PlayState
@@ -7,11 +10,12 @@ from play.verdict import NOT_A_DIGIT, SURE
 from play.view import parts
 from play.view.answer import huge_block
 from play.view.draw import missing_block, problem_block
-from play.view.painter import Block, Painter
+from play.view.painter import Block, Painter, text_width
 from play.view.screen import Overlay, Screen
+from play.view.theme import Color
 
-NARROWEST = 4.6
-"""Width of a digit's card, in heights of the text."""
+NARROWEST, LOWEST = 4.6, 5.0
+"""Width and height of a digit's card, in heights of the text."""
 REACH = 12.0
 """How far a box is from its digit's centre lines beside the pen, in canvas units."""
 
@@ -35,14 +39,22 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
 
 
 def overlay(state: PlayState, layout: Layout) -> Overlay | None:
-    """A box around each digit with what it is read as."""
+    """A box around each digit with what it is read as; where there is no room for that, the box alone."""
     read = state.number
     if read is None or not read.digits or not state.strokes:
         return None
 
     def paint(painter: Painter) -> None:
-        for digit in read.digits:
-            _paint_box(painter, layout, digit, state.pen / 2 + REACH)
+        boxes = [_box(layout, digit, state.pen / 2 + REACH) for digit in read.digits]
+        for digit, box in zip(read.digits, boxes, strict=True):
+            _paint_box(painter, box, _color(painter, digit))
+        size = max(6, round(0.9 * painter.text_size))
+        widths = [text_width(_label(digit), size, True) + painter.px(6) for digit in read.digits]
+        sure = [-1.0 if digit.answer == NOT_A_DIGIT else _odds(digit)[0] for digit in read.digits]
+        places = label_places(layout.canvas, boxes, widths, round(painter.text_size * 1.3), sure)
+        for digit, place in zip(read.digits, places, strict=True):
+            if place is not None:
+                painter.text(_label(digit), place, _color(painter, digit), size=0.9, bold=True)
 
     return Overlay((read.digits, state.pen), paint)
 
@@ -59,13 +71,24 @@ def _cards_block(state: PlayState, rect: Rect) -> Block:
         parts.card(painter, rect)
         inner = rect.inset(painter.px(10))
         inner = parts.heading(painter, heading, inner)
-        room = max(1, int(inner.w // (NARROWEST * painter.text_size)))
-        for card, place in zip(
-            shown[:room], inner.columns(max(4, min(room, len(shown))), painter.px(6)), strict=False
-        ):
+        places = _card_places(painter, inner, len(shown))
+        left = len(shown) - len(places)
+        for card, place in zip(shown, places[:-1] if left > 0 else places, strict=False):
             _paint_card(painter, place, *card)
+        if left > 0:
+            text = f"and {left + 1} more"
+            painter.text(text, places[-1], painter.palette.text, size=0.9, align="centre")
 
     return Block(rect, (shown, heading), paint)
+
+
+def _card_places(painter: Painter, rect: Rect, count: int) -> tuple[Rect, ...]:
+    """Places for so many cards, in as few rows as they need; fewer places where not all find room."""
+    gap, text = painter.px(6), painter.text_size
+    most = max(1, int((rect.w + gap) // (NARROWEST * text + gap)))
+    rows = max(1, min(-(-count // most), int((rect.h + gap) // (LOWEST * text + gap))))
+    across = max(min(4, most), min(most, -(-count // rows)))
+    return tuple(place for row in rect.rows(rows, gap) for place in row.columns(across, gap))[:count]
 
 
 def _paint_card(painter: Painter, rect: Rect, answer: str, sure: float, second: str) -> None:
@@ -86,29 +109,59 @@ def _paint_card(painter: Painter, rect: Rect, answer: str, sure: float, second: 
         painter.text(f"or {second}", words.below(line), palette.second, align="centre", size=0.9)
 
 
-def _paint_box(painter: Painter, layout: Layout, digit: DigitRead, reach: float) -> None:
-    """Four lines and a label above them, or below where there is no room; nothing beyond the canvas."""
-    palette, canvas = painter.palette, layout.canvas
+def _box(layout: Layout, digit: DigitRead, reach: float) -> Rect:
+    """Around a digit; nothing beyond the canvas."""
+    canvas = layout.canvas
     left, top = from_canvas(layout, digit.box[0] - reach, digit.box[1] - reach)
     right, bottom = from_canvas(layout, digit.box[2] + reach, digit.box[3] + reach)
     x0, y0 = max(canvas.x, round(left)), max(canvas.y, round(top))
-    x1, y1 = min(canvas.right, round(right)), min(canvas.bottom, round(bottom))
-    refused = digit.answer == NOT_A_DIGIT
-    color = palette.second if refused else palette.accent
+    return Rect(x0, y0, min(canvas.right, round(right)) - x0, min(canvas.bottom, round(bottom)) - y0)
+
+
+def _paint_box(painter: Painter, box: Rect, color: Color) -> None:
     thick = max(1, painter.px(2))
     for line in (
-        Rect(x0, y0, x1 - x0, thick),
-        Rect(x0, y1 - thick, x1 - x0, thick),
-        Rect(x0, y0, thick, y1 - y0),
-        Rect(x1 - thick, y0, thick, y1 - y0),
+        box.top(thick),
+        box.below(box.h - thick),
+        box._replace(w=thick),
+        box._replace(x=box.right - thick, w=thick),
     ):
         painter.fill(line, color)
-    label = "?" if refused else f"{digit.answer}  {parts.percent(_odds(digit)[0])}"
-    height = round(painter.text_size * 1.3)
-    y = y0 - height if y0 - height >= canvas.y else min(y1, canvas.bottom - height)
-    width = min(canvas.w, round(painter.text_size * 4.2))
-    x = min(max(x0, canvas.x), canvas.right - width)
-    painter.text(label, Rect(x, y, width, height), color, size=0.9, bold=True)
+
+
+def _color(painter: Painter, digit: DigitRead) -> Color:
+    return painter.palette.second if digit.answer == NOT_A_DIGIT else painter.palette.accent
+
+
+def _label(digit: DigitRead) -> str:
+    return "?" if digit.answer == NOT_A_DIGIT else f"{digit.answer}  {parts.percent(_odds(digit)[0])}"
+
+
+def label_places(
+    canvas: Rect, boxes: Sequence[Rect], widths: Sequence[int], height: int, sure: Sequence[float]
+) -> list[Rect | None]:
+    """Where each box's label stands, above it or else below, covering no other label.
+
+    Args:
+        canvas: which no label leaves.
+        boxes: around the digits.
+        widths: of the labels and the gaps after them, in pixels.
+        height: of each.
+        sure: the surest has the first choice.
+
+    Returns:
+        A place for each box; None where none is free.
+    """
+    found: dict[int, Rect] = {}
+    for i in sorted(range(len(boxes)), key=lambda i: -sure[i]):
+        box, width = boxes[i], min(widths[i], canvas.w)
+        rows = (box.y - height, min(box.bottom, canvas.bottom - height), box.y - 2 * height)
+        for y, x in itertools.product(rows, (box.x, box.right - width)):
+            place = Rect(min(max(x, canvas.x), canvas.right - width), y, width, height)
+            if y >= canvas.y and not any(place.overlaps(other) for other in found.values()):
+                found[i] = place
+                break
+    return [found.get(i) for i in range(len(boxes))]
 
 
 def _odds(digit: DigitRead) -> tuple[float, str]:

@@ -93,6 +93,17 @@ def _number(state: PlayState) -> PlayState:
     return settle(update(state, number_read(state, "204?")))
 
 
+def _number_long(state: PlayState) -> PlayState:
+    """Fifteen digits, each over a part of the one before."""
+    state = _number(state)
+    read = state.number
+    assert read is not None
+    digits = tuple(
+        read.digits[i % 3]._replace(box=(40.0 + 55 * i, 90.0, 110.0 + 55 * i, 210.0)) for i in range(15)
+    )
+    return settle(update(state, read._replace(text="204" * 5, digits=digits)))
+
+
 def _models(state: PlayState) -> PlayState:
     return drawn(update(state, ModelsListed(RUNS)))
 
@@ -217,6 +228,7 @@ SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "why": ("why", _why),
     "why-empty": ("why", lambda state: state),
     "number": ("number", _number),
+    "number-long": ("number", _number_long),
     "number-empty": ("number", lambda state: state),
     "models": ("models", _models),
     "models-two": ("models", _models_two),

@@ -13,16 +13,19 @@ from play.app import WindowSource
 from play.classify import number_of
 from play.effects import Record
 from play.events import CANVAS, Event, KeyPress, PenDown, PenMove, PenUp, Press
-from play.layout import arrange, from_canvas, to_canvas
+from play.layout import Rect, arrange, from_canvas, to_canvas
 from play.replay import Replay
 from play.screens import SCREENS
 from play.state import PlayState
 from play.update import update
 from play.view.frame import Frame, controls_of
+from play.view.number import label_places
+from play.view.painter import Painter
 from play.view.theme import PALETTES
 from tests.play import pictures
 from tests.play.drawings import FOUR, number_events, strokes_events
 from tests.play.fakes import FakeClassifier, Script, make_loop
+from tests.play.looking import texts_on
 from tests.play.scenes import drawn, scene
 
 SIZES = ((800, 600), (1280, 800), (3840, 2160), (600, 900), (320, 320))
@@ -188,6 +191,54 @@ def test_a_line_longer_than_the_cards_breaks_nothing():
         assert state.number is not None
         digits = state.number.digits[:1] * count
         pixels(state._replace(number=NumberRead(state.revision, "2" * count, digits)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_digit_has_a_card_or_is_counted(size):
+    state = scene("number-long", *size)
+    texts = texts_on(state)
+    cards = texts.count("98 %") + texts.count("61 %")
+    more = [int(text.split()[1]) for text in texts if text.startswith("and ") and text.endswith(" more")]
+    assert cards + sum(more) == 15 and len(more) <= 1 and cards >= 4, texts
+    assert not [text for text in texts_on(scene("number", *size)) if text.endswith(" more")]
+
+
+def test_labels_of_boxes_over_one_another_cover_no_other_and_the_surest_stay():
+    canvas = Rect(100, 50, 600, 190)
+    rng = np.random.default_rng(5)
+    for count in (2, 5, 20, 60):
+        corners = rng.integers((100, 50), (640, 200), (count, 2)).tolist()
+        boxes = [Rect(x, y, 60, min(130, 240 - y)) for x, y in corners]
+        sure = rng.permutation(count).tolist()
+        places = label_places(canvas, boxes, [52] * count, 15, sure)
+        there = [place for place in places if place is not None]
+        assert len(there) == count or count > 5
+        for one, other in itertools.combinations(there, 2):
+            assert not one.overlaps(other)
+        for place in there:
+            assert place.x >= 100 and place.right <= 700 and place.y >= 50 and place.bottom <= 240
+        assert places[sure.index(count - 1)] is not None
+    same = [Rect(100, 50, 52, 190)] * 2  # no room above: the label stands inside
+    assert label_places(canvas, same, [52, 52], 15, [0.98, 0.99]) == [None, Rect(100, 225, 52, 15)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_label_on_the_canvas_is_painted_over_another(size, monkeypatch):
+    state, painted = scene("number-long", *size), []
+    canvas = arrange(state).canvas
+
+    def text(self, text, rect, *rest, **named):
+        width = write(self, text, rect, *rest, **named)
+        painted.append(Rect(rect.x, rect.y, width, rect.h))
+        return width
+
+    write = Painter.text
+    monkeypatch.setattr(Painter, "text", text)
+    pixels(state)
+    labels = [rect for rect in painted if rect.overlaps(canvas)]
+    assert len(labels) >= 10
+    for one, other in itertools.combinations(labels, 2):
+        assert not one.overlaps(other)
 
 
 def test_the_worker_s_numbers_become_an_event():
