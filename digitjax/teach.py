@@ -105,8 +105,12 @@ class Teacher:
         self._assemble = make_assemble(
             self._parts(store_of(_blank(), config.geometry)), self._config, config.geometry
         )
-        self._before = {name: self._score(params, one) for name, one in self._held_out.items()}
+        self._before = self._measured(params)
         self._learn(_blank(), 2)
+
+    def begin_from(self, params: Params) -> None:
+        """Lessons begin with these params from now on: the same network at another step of its training."""
+        self._params, self._before = params, self._measured(params)
 
     def teach(
         self,
@@ -157,6 +161,9 @@ class Teacher:
 
     def _parts(self, store: Store) -> list[Part]:
         return [Part("strokes", TAUGHT, store), *self._replay]
+
+    def _measured(self, params: Params) -> dict[str, Score]:
+        return {name: self._score(params, one) for name, one in self._held_out.items()}
 
     def _score(self, params: Params, examples: Examples) -> Score:
         answered = answer_digits(self.model, params, examples)

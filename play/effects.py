@@ -124,9 +124,15 @@ class CopyRun(NamedTuple):
 
 
 class BinRun(NamedTuple):
-    """Move a run into the bin beside the runs."""
+    """Move a run into the bin beside the runs.
+
+    Attributes:
+        path: of the run.
+        quiet: whether nothing is said of it where it goes well.
+    """
 
     path: str
+    quiet: bool = False
 
 
 class ListBin(NamedTuple):
@@ -168,16 +174,21 @@ class ListScores(NamedTuple):
 
 
 class WarmTeacher(NamedTuple):
-    """Make a process ready that teaches this run; "" lets the one that is there go."""
+    """Make a process ready that teaches this run from this step on; "" lets the one that is there go.
+
+    One that teaches the run already takes the step's params; None is the run's best step.
+    """
 
     path: str
+    step: int | None = None
 
 
 class Teach(NamedTuple):
-    """Teach a run these drawings, word and ink."""
+    """Teach a run these drawings, word and ink, from this step on; None is the one its teacher has."""
 
     path: str
     items: tuple[tuple[str, Ink], ...]
+    step: int | None = None
 
 
 class SaveSettings(NamedTuple):

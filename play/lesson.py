@@ -19,6 +19,7 @@ class Lesson(NamedTuple):
     warm: whether there is a teacher for `path`, waiting for a lesson or giving one.
     sent: the items of the lesson that is being taught, or was.
     late: the screen was left while it was being taught; it may have come to its end just then.
+    returning: it was rolled back, and the network as it was is being loaded.
     """
 
     items: tuple[tuple[str, Ink], ...] = ()
@@ -29,3 +30,4 @@ class Lesson(NamedTuple):
     warm: bool = False
     sent: tuple[tuple[str, Ink], ...] = ()
     late: bool = False
+    returning: bool = False

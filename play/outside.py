@@ -97,11 +97,14 @@ def load_settings(folder: Path) -> Settings:
 
 def save_settings(folder: Path, settings: dict) -> list[Event]:
     """Writes the settings in one move; that they cannot be written is no reason to disturb anybody."""
-    with contextlib.suppress(OSError):
+    part = folder / (SETTINGS + ".part")
+    try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = folder / (SETTINGS + ".part")
         part.write_text(json.dumps(settings), encoding="utf-8")
         os.replace(part, folder / SETTINGS)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
     return []
 
 

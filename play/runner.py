@@ -70,16 +70,16 @@ class Runner:
                 self._put(lambda: self._follow(on))
             case effects.CopyRun(path):
                 self._put(lambda: self._copy(Path(path)))
-            case effects.BinRun(path):
-                self._put(lambda: self._bin(Path(path)))
+            case effects.BinRun(path, quiet):
+                self._put(lambda: self._bin(Path(path), quiet))
             case effects.ListBin():
                 self._put(self._list_bin)
             case effects.PutBack(path):
                 self._put(lambda: self._put_back(Path(path)))
-            case effects.WarmTeacher(path):
-                self._put(lambda: self._warm(path))
-            case effects.Teach(path, items):
-                self._put(lambda: self._teach(path, items))
+            case effects.WarmTeacher(path, step):
+                self._put(lambda: self._warm(path, step))
+            case effects.Teach(path, items, step):
+                self._put(lambda: self._teach(path, items, step))
             case effects.Trace(digit):
                 self._put(lambda: self._trace(digit))
             case _:
@@ -232,7 +232,7 @@ class Runner:
         self._say(f"{target.name} is a copy of {run.name}.")
         self._events.put(RunsChanged())
 
-    def _bin(self, run: Path) -> None:
+    def _bin(self, run: Path, quiet: bool) -> None:
         _require_own(run)
         if claim.is_held(run):
             raise InputError(f"{run.name} is being trained: stop it first")
@@ -241,7 +241,8 @@ class Runner:
         run.rename(free(folder / run.name))
         if self._watch is not None and self._watch.path == run:
             self._watch = None
-        self._say(f"{run.name} is in the bin; Train has it under Runs, Bin.")
+        if not quiet:
+            self._say(f"{run.name} is in the bin; Train has it under Runs, Bin.")
         self._events.put(RunsChanged())
         self._list_bin()
 
@@ -263,7 +264,11 @@ class Runner:
 
     # Teaching
 
-    def _warm(self, path: str) -> None:
+    def _warm(self, path: str, step: int | None = None) -> None:
+        if path and self._teacher is not None and self._teacher[0] == path:
+            with contextlib.suppress(OSError):  # it has ended: `_hear` says so
+                self._teacher[1].requests.send_bytes(wire.pack({"kind": "step", "step": step}))
+            return
         if self._teacher is not None:
             _, link = self._teacher
             self._teacher = None
@@ -282,18 +287,19 @@ class Runner:
 
             mine = str((self._folder / "drawings.ndjson").absolute())
             try:
-                self._teacher = path, start_process(teacher.main, path, mine, name="teacher")
+                self._teacher = path, start_process(teacher.main, path, step, mine, name="teacher")
             except OSError as error:
                 text = f"No process can be started to teach ({error.strerror or error}): press Again."
                 self._events.put(TeacherReady(path, text))
 
-    def _teach(self, path: str, items: tuple) -> None:
+    def _teach(self, path: str, items: tuple, step: int | None) -> None:
         if self._teacher is None or self._teacher[0] != path:
             self._events.put(TeacherReady(path, TEACHER_GONE))
             return
         drawings = [{"word": word, "drawing": _columns(ink)} for word, ink in items]
         try:
-            self._teacher[1].requests.send_bytes(wire.pack({"drawings": drawings}))
+            lesson = {"kind": "lesson", "step": step, "drawings": drawings}
+            self._teacher[1].requests.send_bytes(wire.pack(lesson))
         except OSError:  # it has ended, and may have said why
             self._hear()
             if self._teacher is not None:

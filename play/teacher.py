@@ -23,8 +23,16 @@ PART = ".{name}.{process}.part"
 """The folder of a run that is being written: who ends a teacher before it has, removes what is left."""
 
 
-def main(requests: Connection, answers: Connection, checkpoint: str, mine: str) -> None:
-    """Makes a teacher of a run's best step, then teaches until the window closes its end of the pipe."""
+def main(requests: Connection, answers: Connection, checkpoint: str, step: int | None, mine: str) -> None:
+    """Makes a teacher of a run's step, then teaches until the window closes its end of the pipe.
+
+    Args:
+        requests: brings lessons, and newer steps to teach from.
+        answers: takes what came of them.
+        checkpoint: path of the run.
+        step: None for its best one.
+        mine: file of the user's own drawings.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.dup2(2, 1)
@@ -40,11 +48,15 @@ def main(requests: Connection, answers: Connection, checkpoint: str, mine: str) 
 
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, OSError):
         try:
-            lessons = _Lessons(checkpoint, Path(mine), say)
+            lessons = _Lessons(checkpoint, step, Path(mine), say)
             send({"kind": "ready", "path": checkpoint, "error": ""})
             while True:
                 header, _ = wire.unpack(requests.recv_bytes())
-                send(lessons.give(header["drawings"]))
+                if header["kind"] == "step" and requests.poll():  # what waits behind it names a newer one
+                    continue
+                lessons.follow(header["step"])
+                if header["kind"] == "lesson":
+                    send(lessons.give(header["drawings"]))
         except DigitjaxError as error:
             send({"kind": "ready", "path": checkpoint, "error": " ".join(str(error).split())[:300]})
         except (EOFError, OSError, ValueError):
@@ -58,7 +70,7 @@ def main(requests: Connection, answers: Connection, checkpoint: str, mine: str) 
 class _Lessons:
     """A network, its teacher, and where what it learns is written."""
 
-    def __init__(self, checkpoint: str, mine: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, checkpoint: str, step: int | None, mine: Path, say: Callable[[str], None]) -> None:
         if not Path(checkpoint).is_dir():
             raise InputError(f"{checkpoint} is gone: choose another network in Models, or put it back")
         say("Warming up: reading the network …")
@@ -69,12 +81,24 @@ class _Lessons:
 
         if (folder := compiled.folder()) is not None:  # the second time it is warm within seconds
             compiled.use(folder)
-        self._loaded, self._mine, self._say = load_model(checkpoint), mine, say
+        self._loaded, self._mine, self._say = load_model(_at(checkpoint, step)), mine, say
         say("Warming up: reading what it is to keep …")
         model = self._loaded.config.model
         replay, kept = replayed(model), held_out(model.geometry)
         say("Warming up: compiling …")
         self._teacher = Teacher(model, self._loaded.params, replay, kept)
+
+    def follow(self, step: int | None) -> None:
+        """Lessons begin from another step of the run from now on; None changes nothing."""
+        from digitjax.checkpoint import load_model
+
+        loaded = self._loaded
+        if step is None or step == loaded.step:
+            return
+        self._loaded = load_model(_at(str(loaded.run), step))
+        if self._loaded.config.model != loaded.config.model:
+            raise InputError(f"{loaded.run.name} is another network than before: press Again")
+        self._teacher.begin_from(self._loaded.params)
 
     def give(self, drawings: list[dict]) -> dict:
         """A lesson; the taught network is written as a run beside the old one."""
@@ -82,7 +106,7 @@ class _Lessons:
 
         taught = [from_json(one) for one in drawings]
         mine = _mine(self._mine, self._loaded.config.model.geometry, taught)
-        lesson = self._teacher.teach(taught, self._at, mine)
+        lesson = self._teacher.teach(taught, self._tell, mine)
         try:
             run = self._write(lesson)
         except OSError as error:
@@ -93,7 +117,7 @@ class _Lessons:
         rows = [[name, *lesson.before[name], lesson.after[name].right] for name in lesson.before]
         return {"kind": "taught", "path": str(run), "name": run.name, "rows": rows, "seconds": lesson.seconds}
 
-    def _at(self, step: int, steps: int) -> None:
+    def _tell(self, step: int, steps: int) -> None:
         self._say(f"It is learning: {100 * step // steps} % …")
 
     def _write(self, lesson: Any) -> Path:
@@ -130,6 +154,11 @@ class _Lessons:
         record = {"date": date, "accuracy": held_out.accuracy, "loss": None, "score": held_out.accuracy}
         with Saver(run) as saver:
             saver.save(state, record, full=False, keep_params=True)
+
+
+def _at(run: str, step: int | None) -> str:
+    """What `load_model` takes for a step of a run, for its best one where it is None."""
+    return run if step is None else f"{run}/{step}"
 
 
 def _mine(drawings: Path, geometry: str, taught: list) -> dict:

@@ -13,22 +13,26 @@ def opened(state: PlayState) -> PlayState:
     model = state.models[0]
     if model is None or state.lesson.taught is not None:
         return state
-    return _warming(state, model.path)
+    return _warming(state, model.path, model.step)
 
 
 def followed(state: PlayState) -> PlayState:
-    """Another network may answer than before: it is the one to be taught, once no lesson is in the way."""
+    """Another network may answer than before, or another step of it: that is the one to be taught, once no
+    lesson is in the way."""
     model, lesson = state.models[0], state.lesson
     if state.screen != "teach" or model is None or state.awaited[0] or lesson.status == "teaching":
         return state
-    return state if lesson.status and lesson.path == model.path else opened(state)
+    if not lesson.status or lesson.path != model.path:
+        return opened(state)
+    warm = lesson.taught is None and lesson.status in ("warming", "ready")
+    return with_effect(state, WarmTeacher(model.path, model.step)) if warm else state
 
 
-def _warming(state: PlayState, path: str) -> PlayState:
+def _warming(state: PlayState, path: str, step: int | None) -> PlayState:
     lesson = state.lesson
     late = lesson.late and path == lesson.path
     lesson = lesson._replace(status="warming", path=path, doing="", warm=False, late=late)
-    return with_effect(state._replace(lesson=lesson), WarmTeacher(path))
+    return with_effect(state._replace(lesson=lesson), WarmTeacher(path, step))
 
 
 def left(state: PlayState) -> PlayState:
@@ -55,25 +59,43 @@ def press(state: PlayState, what: str) -> PlayState:
     lesson = state.lesson
     if what == "go" and lesson.items and lesson.status == "ready":
         given = lesson._replace(status="teaching", doing="", sent=lesson.items, late=False)
-        return with_effect(pen_up(state)._replace(lesson=given), Teach(lesson.path, lesson.items))
+        return with_effect(pen_up(state)._replace(lesson=given), Teach(lesson.path, lesson.items, state.step))
     if what == "forget" and lesson.items and lesson.status != "teaching":
         return state._replace(lesson=lesson._replace(items=lesson.items[:-1]))
     if what == "again" and lesson.status == "failed":
         return opened(state)
-    if lesson.taught is None:
+    if lesson.taught is None or lesson.returning:
         return state
     if what == "keep":
         waiting = tuple(item for item in lesson.items if item not in lesson.sent)
         state = say(state._replace(lesson=Lesson(waiting)), f"Kept as {lesson.taught.name}.")
-        return _warming(state, lesson.taught.path)
+        return _warming(state, lesson.taught.path, None)
     if what == "back":
-        old = lesson.path
-        state = state._replace(lesson=lesson._replace(taught=None, status="ready"))
-        if not lesson.warm:  # it went when the screen was left
-            state = _warming(state, old)
-        state = with_effect(await_run(state, 0, old), LoadModel(old, 0))
-        return say(with_effect(state, BinRun(lesson.taught.path)), "Rolled back: the network is as it was.")
+        state = await_run(state._replace(lesson=lesson._replace(returning=True)), 0, lesson.path)
+        return with_effect(state, LoadModel(lesson.path, 0))
     return state
+
+
+def loaded(state: PlayState, path: str) -> PlayState:
+    """A network answers. Where it is the one to which a lesson was rolled back, what was taught goes."""
+    lesson = state.lesson
+    if not lesson.returning or lesson.taught is None or path != lesson.path:
+        return followed(state)
+    state = state._replace(lesson=lesson._replace(taught=None, status="ready", returning=False))
+    if not lesson.warm:  # it went when the screen was left
+        step = None if state.models[0] is None else state.models[0].step
+        state = _warming(state, path, step) if state.screen == "teach" else left(state)
+    state = with_effect(followed(state), BinRun(lesson.taught.path, quiet=True))
+    return say(state, "Rolled back: the network is as it was.")
+
+
+def not_loaded(state: PlayState, path: str, why: str) -> PlayState:
+    """A network cannot be had. Where a lesson was to be rolled back to it, what was taught stays."""
+    lesson = state.lesson
+    if not lesson.returning or lesson.taught is None or path != lesson.path:
+        return followed(say(state, why))
+    state = state._replace(lesson=lesson._replace(returning=False))
+    return say(state, f"Not rolled back, {lesson.taught.name} stays: {why}")
 
 
 def ready(state: PlayState, event: TeacherReady) -> PlayState:

@@ -101,7 +101,7 @@ def update(state: PlayState, event: Event) -> PlayState:
             if slot:
                 return set_slot(say(state, message), 1, None)._replace(second_problem=message)
             if state.models[0] is not None:
-                return teaching.followed(say(state, message))
+                return teaching.not_loaded(state, path, message)
             return state._replace(problem=message, missing=missing)
         case ModelsListed(models):
             return state._replace(listed=models)
@@ -223,7 +223,7 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
         if state.screen == "time":
             same = info.path == state.timeline.path
             state = travel.grown(state, info.step) if same else travel.opened(state)
-        state = teaching.followed(state)
+        state = teaching.loaded(state, info.path)
     else:
         state = state._replace(second_problem="")
     if (

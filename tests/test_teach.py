@@ -70,6 +70,25 @@ def test_lessons_of_any_size_compile_nothing_and_the_same_lesson_teaches_the_sam
     assert first.after == again.after
 
 
+def test_lessons_begin_from_another_step_s_params_and_compile_nothing(teacher, drawn, monkeypatch):
+    given = jax.tree.map(np.array, teacher._params)
+    other = make_model(CONFIG).init(jax.random.key(1))
+    sizes = teacher._step._cache_size(), teacher._assemble._cache_size()
+    teacher.begin_from(other)
+    some = drawings_of(part_of(drawn, slice(3)))
+    learnt = teacher.teach(some)
+    monkeypatch.setattr(teach, "STEPS", 0)
+    nothing = teacher.teach(some)
+    jax.tree.map(np.testing.assert_array_equal, nothing.params, other)
+    kept = to_examples(part_of(drawn, slice(400, None)), "mnist28")
+    scale = 255 if kept.images.dtype == np.uint8 else 1
+    images = jax.numpy.asarray(kept.images, np.float32).reshape(-1, 28, 28, 1) / scale
+    right = make_model(CONFIG).apply(other, images).digits.argmax(axis=1) == kept.labels
+    assert learnt.before["kept"].right == nothing.after["kept"].right == int(right.sum())
+    assert sizes == (teacher._step._cache_size(), teacher._assemble._cache_size())
+    teacher.begin_from(given)
+
+
 @pytest.mark.parametrize("words", [[], ["x"], [None], ["3", "10"]])
 def test_a_lesson_is_of_labelled_digits(teacher, words):
     line = np.array([[0.0, 0.0], [1.0, 1.0]])

@@ -1,7 +1,9 @@
 """Whole sessions through the program's one loop, over SDL's dummy driver, with a reader made for tests."""
 
+import errno
 import json
 import multiprocessing
+import os
 import socket
 import threading
 import types
@@ -19,7 +21,7 @@ from play.classify import ProcessClassifier
 from play.events import Closed, Event, KeyPress, Notice, PenDown, PenMove, PenUp, Press
 from play.launch import Link
 from play.layout import arrange, from_canvas
-from play.outside import SETTINGS, load_settings
+from play.outside import SETTINGS, load_settings, save_settings
 from play.replay import Replay, script
 from play.state import Settings
 from tests.play.fakes import MODEL, FakeClassifier, Script, make_loop, pixels
@@ -133,6 +135,18 @@ def test_frames_that_take_longer_than_a_sixtieth_count_what_was_dropped(tmp_path
         dropped.append(loop.dropped)
     assert dropped == [0, 2, 2, 8]
     assert loop.state.numbers.dropped == 8 and loop.state.numbers.frame == pytest.approx(110)
+
+
+def test_settings_that_cannot_be_written_leave_the_old_ones_and_no_half_a_file(tmp_path, monkeypatch):
+    save_settings(tmp_path, Settings("light", "large", 3)._asdict())
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    assert save_settings(tmp_path, Settings()._asdict()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [SETTINGS]
+    assert load_settings(tmp_path) == Settings("light", "large", 3)
 
 
 def test_settings_come_back_at_the_next_start(tmp_path):

@@ -1,8 +1,11 @@
 """Teach: a lesson is what a person has labelled; it is kept, or rolled back with one key."""
 
 import errno
+import multiprocessing
 import os
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +13,12 @@ from typing import Any
 import pytest
 
 from digitjax import runs, strokes
+from digitjax.checkpoint import LoadedModel, load_model, write_params
 from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 from digitjax.runs import SHIPPED
 from play import effects, runner, teacher, wire
-from play.answers import ModelReady
+from play.answers import ModelFailed, ModelReady
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
 from play.events import KeyPress, LessonTaught, Press, TeacherAt, TeacherReady
 from play.layout import arrange
@@ -55,7 +59,8 @@ def test_the_lesson_waits_for_its_teacher_then_the_taught_network_answers():
     assert events_of(state, Press("teach:go")).effects == ()
     ready = events_of(state, TeacherReady("/other"), TeacherReady(CNN.path))
     going = events_of(ready, Press("teach:go"))
-    assert going.effects == (Teach(CNN.path, state.lesson.items),) and going.lesson.status == "teaching"
+    assert going.effects == (Teach(CNN.path, state.lesson.items, CNN.step),)
+    assert going.lesson.status == "teaching"
     assert events_of(going, Press("teach:go")) == going
     done = events_of(going, TAUGHT)
     assert done.effects[-1] == LoadModel(TAUGHT.path, 0) and done.lesson.taught == TAUGHT
@@ -67,8 +72,8 @@ def test_a_lesson_that_ends_as_the_screen_is_left_is_taken_in():
     late = events_of(going, TAUGHT)
     assert late.lesson.taught == TAUGHT and late.effects == (LoadModel(TAUGHT.path, 0),)
     assert TAUGHT.name in late.notice
-    back = events_of(late, Press("screen:teach"), KeyPress("r"))
-    assert BinRun(TAUGHT.path) in back.effects and LoadModel(CNN.path, 0) in back.effects
+    back = events_of(late, Press("screen:teach"), KeyPress("r"), ModelReady(CNN))
+    assert BinRun(TAUGHT.path, quiet=True) in back.effects and LoadModel(CNN.path, 0) in back.effects
     again = events_of(going, Press("screen:teach"))
     assert events_of(again, TAUGHT).lesson.taught == TAUGHT
     other = events_of(again, ModelReady(CNN._replace(path="/runs/cnn-8")), TAUGHT)
@@ -89,7 +94,7 @@ def test_what_a_teacher_says_as_it_is_ended_is_heard_and_half_a_run_is_removed(t
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def _half_taught(requests, answers, checkpoint, mine):
+def _half_taught(requests, answers, checkpoint, step, mine):
     """A teacher that has told of one lesson and is in the middle of writing another."""
     told = {"kind": "taught", "path": TAUGHT.path, "name": TAUGHT.name, "rows": [], "seconds": 1.0}
     answers.send_bytes(wire.pack(told))
@@ -102,12 +107,123 @@ def test_one_key_keeps_and_one_rolls_back():
     kept = events_of(state, KeyPress("k"))
     assert kept.effects == (WarmTeacher("/runs/cnn-7-taught"),) and kept.lesson.items == ()
     back = events_of(state, KeyPress("r"))
-    assert back.effects == (LoadModel(CNN.path, 0), BinRun("/runs/cnn-7-taught"))
-    assert back.lesson.items == state.lesson.items and back.lesson.status == "ready"
-    assert events_of(back, KeyPress("r")).effects == back.effects
+    assert back.effects == (LoadModel(CNN.path, 0),)
+    assert events_of(back, KeyPress("r"), KeyPress("k")) == back
+    done = events_of(back._replace(effects=()), ModelReady(CNN))
+    assert BinRun("/runs/cnn-7-taught", quiet=True) in done.effects and "Rolled back" in done.notice
+    assert done.lesson.items == state.lesson.items and done.lesson.status == "ready"
+    assert events_of(done, KeyPress("r")).effects == done.effects
     away = events_of(state, Press("screen:draw"))
     assert events_of(away, KeyPress("r")).effects == away.effects
     assert events_of(away, Press("screen:teach")).lesson.taught == state.lesson.taught
+
+
+def test_where_the_old_network_is_gone_nothing_is_binned_and_what_was_taught_can_be_kept():
+    answering = ModelReady(CNN._replace(path=TAUGHT.path, name=TAUGHT.name))
+    asked = events_of(scene("teach"), answering, KeyPress("r"))._replace(effects=())
+    gone = events_of(asked, ModelFailed("cnn-7 is not there any more: choose another.", path=CNN.path))
+    assert not any(isinstance(effect, BinRun) for effect in gone.effects)
+    assert gone.notice.startswith("Not rolled back, cnn-7-taught stays: cnn-7 is not there any more")
+    assert gone.lesson.taught is not None and gone.models[0] == answering.info
+    kept = events_of(gone, KeyPress("k"))
+    assert kept.lesson.path == TAUGHT.path and "Kept" in kept.notice
+
+
+def test_rolled_back_as_the_screen_is_left_the_teacher_goes_all_the_same():
+    away = events_of(scene("teach"), KeyPress("r"), Press("screen:draw"))._replace(effects=())
+    done = events_of(away, ModelReady(CNN))
+    assert done.lesson.taught is None and done.lesson.status == "" and not done.lesson.returning
+    assert done.effects == (WarmTeacher(""), BinRun(TAUGHT.path, quiet=True))
+    assert events_of(done, Press("screen:teach")).effects[-1] == WarmTeacher(CNN.path, CNN.step)
+
+
+def test_a_lesson_begins_from_the_step_that_answers():
+    newer = ModelReady(CNN._replace(step=12_000))
+    state = scene("teach-lesson")._replace(effects=())
+    later = events_of(state, newer)
+    assert later.effects == (WarmTeacher(CNN.path, 12_000),) and later.lesson == state.lesson
+    going = events_of(later, Press("teach:go"))
+    assert going.effects[-1] == Teach(CNN.path, state.lesson.items, 12_000)
+    assert events_of(going, ModelReady(CNN._replace(step=13_000))).effects == going.effects, "it learns"
+    for before in (scene("teach"), scene("draw")):
+        assert events_of(before, newer).effects == before.effects
+
+
+def test_a_teacher_follows_the_newest_step_and_the_lesson_s_own(monkeypatch):
+    seen = []
+
+    class Lessons:
+        def __init__(self, checkpoint, step, mine, say):
+            seen.append((checkpoint, step))
+
+        def follow(self, step):
+            seen.append(step)
+
+        def give(self, drawings):
+            raise EOFError
+
+    for name in ("dup2", "nice", "_exit"):
+        monkeypatch.setattr(teacher.os, name, lambda *_: 0)
+    monkeypatch.setattr(teacher.signal, "signal", lambda *_: None)
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    monkeypatch.setattr(teacher, "_Lessons", Lessons)
+    (requests, send), (_, answers) = multiprocessing.Pipe(False), multiprocessing.Pipe(False)
+    for header in (
+        {"kind": "step", "step": 4},
+        {"kind": "step", "step": 8},
+        {"kind": "lesson", "step": 16, "drawings": []},
+    ):
+        send.send_bytes(wire.pack(header))
+    teacher.main(requests, answers, "/runs/cnn-7", 2, "/user/drawings.ndjson")
+    assert seen == [("/runs/cnn-7", 2), 16]
+
+
+def test_a_newer_step_is_new_params_for_the_same_teacher(monkeypatch):
+    asked, begun = [], []
+    lessons: Any = object.__new__(teacher._Lessons)
+    lessons._teacher = SimpleNamespace(begin_from=begun.append)
+
+    def load(path):
+        asked.append(path)
+        return lessons._loaded._replace(step=int(path.rpartition("/")[2]), params=path)
+
+    monkeypatch.setattr("digitjax.checkpoint.load_model", load)
+    config = TrainConfig()
+    lessons._loaded = LoadedModel(None, "old", config, Path("/runs/cnn-7"), 936, {})  # type: ignore[arg-type]
+    for step in (None, 936, 2808, 2808):
+        lessons.follow(step)
+    assert asked == begun == ["/runs/cnn-7/2808"] and lessons._loaded.step == 2808
+    other = replace(config, model=replace(config.model, hidden=(5,)))
+    monkeypatch.setattr("digitjax.checkpoint.load_model", lambda _: lessons._loaded._replace(config=other))
+    with pytest.raises(InputError, match="another network than before"):
+        lessons.follow(3000)
+
+
+def test_a_run_that_is_taught_already_takes_the_newer_step_in_the_same_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(teacher, "main", _echoes)
+    one = runner.Runner(tmp_path)
+    for step in (936, 2808):
+        one.do(effects.WarmTeacher("/runs/cnn-7", step))
+    one.do(effects.Teach("/runs/cnn-7", (), 2809))
+    said, end = [], time.monotonic() + 60
+    while len(said) < 3 and time.monotonic() < end:
+        said += [event.doing for event in one.poll() if isinstance(event, TeacherAt)]
+        time.sleep(0.02)
+    one.close()
+    assert said == ["begins at 936", "step 2808", "lesson 2809"]
+
+
+def _echoes(requests, answers, checkpoint, step, mine):
+    """A teacher that says what it is told."""
+
+    def say(text):
+        answers.send_bytes(wire.pack({"kind": "at", "path": checkpoint, "doing": text}))
+
+    say(f"begins at {step}")
+    for _ in range(2):
+        header, _ = wire.unpack(requests.recv_bytes())
+        say(f"{header['kind']} {header['step']}")
+    time.sleep(60)
 
 
 def test_a_teacher_that_ends_is_said_and_started_again():
@@ -115,10 +231,10 @@ def test_a_teacher_that_ends_is_said_and_started_again():
     dead = events_of(state, Press("teach:go"), TeacherReady(CNN.path, "The process that teaches has ended."))
     assert dead.lesson.status == "failed" and "has ended" in dead.notice and dead.lesson.items
     again = events_of(dead, Press("teach:again"))
-    assert again.effects[-1] == WarmTeacher(CNN.path) and again.lesson.items == state.lesson.items
+    assert again.effects[-1] == WarmTeacher(CNN.path, CNN.step) and again.lesson.items == state.lesson.items
     assert events_of(state, ModelReady(CNN)).lesson == state.lesson
     early = events_of(PlayState(), Press("screen:teach"), ModelReady(CNN))
-    assert early.lesson.status == "warming" and early.effects[-1] == WarmTeacher(CNN.path)
+    assert early.lesson.status == "warming" and early.effects[-1] == WarmTeacher(CNN.path, CNN.step)
 
 
 def shown(state) -> tuple[str, ...]:
@@ -143,7 +259,7 @@ def test_what_the_teacher_does_is_said_until_it_is_done():
 def test_a_network_that_is_gone_is_named_with_the_remedy(tmp_path):
     gone = tmp_path / "cnn-9"
     with pytest.raises(InputError, match="cnn-9 is gone: choose another network in Models") as caught:
-        teacher._Lessons(str(gone), tmp_path / "drawings.ndjson", lambda doing: None)
+        teacher._Lessons(str(gone), None, tmp_path / "drawings.ndjson", lambda doing: None)
     state = events_of(scene("teach-begin"), TeacherReady(CNN.path, str(caught.value)))
     assert shown(state)[0] == str(caught.value) == state.notice
     again = events_of(state, Press("teach:again"))
@@ -152,13 +268,15 @@ def test_a_network_that_is_gone_is_named_with_the_remedy(tmp_path):
 
 def test_rolled_back_on_a_second_visit_there_is_a_teacher_again():
     visit = events_of(scene("teach"), Press("screen:draw"), Press("screen:teach"))._replace(effects=())
-    back = events_of(visit, KeyPress("r"))
-    assert back.lesson.status == "warming" and WarmTeacher(CNN.path) in back.effects
+    back = events_of(visit, KeyPress("r"), ModelReady(CNN))
+    assert back.lesson.status == "warming" and WarmTeacher(CNN.path, CNN.step) in back.effects
     assert events_of(back, Press("teach:go")).lesson.status == "warming"
     going = events_of(back, TeacherReady(CNN.path), Press("teach:go"))
-    assert going.lesson.status == "teaching" and going.effects[-1] == Teach(CNN.path, going.lesson.items)
-    died = events_of(scene("teach"), TeacherReady(CNN.path, "It has ended."), KeyPress("r"))
-    assert died.lesson.status == "warming" and WarmTeacher(CNN.path) in died.effects
+    assert going.lesson.status == "teaching" and going.effects[-1] == Teach(
+        CNN.path, going.lesson.items, CNN.step
+    )
+    died = events_of(scene("teach"), TeacherReady(CNN.path, "It has ended."), KeyPress("r"), ModelReady(CNN))
+    assert died.lesson.status == "warming" and WarmTeacher(CNN.path, CNN.step) in died.effects
 
 
 def test_a_lesson_without_a_teacher_is_answered(tmp_path):
@@ -191,16 +309,16 @@ def test_the_network_that_answers_is_the_one_that_is_taught():
     other = CNN._replace(name="cnn-8", path="/runs/cnn-8")
     state = scene("teach-lesson")._replace(effects=())
     changed = events_of(state, ModelReady(other))
-    assert changed.lesson.path == other.path and changed.effects == (WarmTeacher(other.path),)
+    assert changed.lesson.path == other.path and changed.effects == (WarmTeacher(other.path, other.step),)
     assert changed.lesson.status == "warming" and changed.lesson.items == state.lesson.items
     card = teach.blocks(changed, arrange(changed))[2]
     assert "cnn-8" in card.key  # pyright: ignore
     assert events_of(changed, TeacherReady(CNN.path)).lesson.status == "warming", "the old one's"
     for busy in (events_of(state, Press("teach:go")), scene("teach")):
         assert events_of(busy, ModelReady(other)).lesson == busy.lesson
-    rolled = events_of(scene("teach"), KeyPress("r"))
     late = CNN._replace(path=TAUGHT.path)
-    assert events_of(rolled, ModelReady(late), ModelReady(CNN)).lesson == rolled.lesson
+    rolled = events_of(scene("teach"), KeyPress("r"), ModelReady(late), ModelReady(CNN))
+    assert (rolled.lesson.status, rolled.lesson.path, rolled.lesson.taught) == ("ready", CNN.path, None)
 
 
 def test_what_is_labelled_while_keep_waits_is_of_the_next_lesson():
@@ -237,17 +355,24 @@ def test_the_shipped_network_is_taught_in_a_process_of_its_own(tmp_path, monkeyp
             time.sleep(0.05)
         raise AssertionError(f"no {kind.__name__}")
 
-    one.do(effects.WarmTeacher(str(SHIPPED[1])))
+    run = tmp_path / "checkpoints" / "cnn-7"
+    shutil.copytree(SHIPPED[1], run)
+    first = load_model(run)
+    newer = first.step + 100
+    write_params(run, newer, first.params, first.record)
+    one.do(effects.WarmTeacher(str(run), first.step))
     assert until(TeacherReady).error == ""
     state = scene("teach-begin")
     for word in ("7", "2", "4"):
         state = events_of(state, *strokes_events(DIGITS[word]), KeyPress(word))
-    one.do(effects.Teach(str(SHIPPED[1]), state.lesson.items))
+    one.do(effects.Teach(str(run), state.lesson.items, newer))
     lesson = until(LessonTaught)
     assert lesson.rows[0][0] == "taught" and lesson.rows[0][3] == 3
     held_out = lesson.rows[1]
     assert held_out[3] >= held_out[1] - 0.002 * held_out[2]
-    assert runs.read_config(tmp_path / "checkpoints" / lesson.name).start.startswith(str(SHIPPED[1]))
+    assert lesson.name == "cnn-7-taught"
+    assert runs.read_config(Path(lesson.path)).start == str(run / str(newer))
+    assert runs.best_step(Path(lesson.path)).name == str(newer + 100)
     one._teacher[1].process.kill()  # pyright: ignore
     assert "has ended" in until(TeacherReady).error
     one.close()

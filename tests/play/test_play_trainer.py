@@ -199,6 +199,11 @@ def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_pa
     one.do(effects.BinRun(str(run)))
     events_until(one, lambda event: isinstance(event, RunsChanged))
     assert not run.exists() and runs.read_config(checkpoints / runner.BIN / "cnn-0") == TINY
+    run.mkdir()
+    runs.write_config(run, TINY)
+    one.do(effects.BinRun(str(run), quiet=True))
+    said = events_until(one, lambda event: isinstance(event, BinListed))
+    assert not run.exists() and not any(isinstance(event, Notice) for event in said)
     one.close()
 
 
