@@ -101,7 +101,8 @@ def _run(options: argparse.Namespace) -> int:
     from play import launch, paths
 
     folder = paths.user_folder(options.user_dir)
-    link = launch.start(launch.Options(options.checkpoint, options.device, compiled.folder()))
+    reading = launch.Options(options.checkpoint, options.device, compiled.folder())
+    link = launch.start(reading)
     from play import session
 
     stop = session.Stop()
@@ -109,6 +110,7 @@ def _run(options: argparse.Namespace) -> int:
         signal.signal(number, stop.handle)
     return session.run(
         link,
+        reading,
         folder,
         stop=stop,
         size=size,

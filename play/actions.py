@@ -205,6 +205,8 @@ def _to_screen(state: PlayState, screen: str) -> PlayState:
     wide, listed = SCREENS[state.screen].wide, state.screen in LISTING
     if state.screen == "teach":
         state = teaching.left(state)
+    if state.screen == "score":
+        state = scoring.away(state)
     state = pen_up(state)._replace(
         screen=screen, focus=None, hover=None, help=False, saving=False, journey=None
     )

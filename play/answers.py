@@ -100,6 +100,12 @@ class ModelFailed(NamedTuple):
     path: str = ""
 
 
+class ReaderEnded(NamedTuple):
+    """The process that reads has ended and is not started again: no network answers any more."""
+
+    message: str
+
+
 class ModelsListed(NamedTuple):
     """Every run in the checkpoints folder."""
 

@@ -328,6 +328,8 @@ class Loop:
                     self.classifier.load(path, slot)
                 case effects.UnloadModel(slot):
                     self.classifier.unload(slot)
+                case effects.HoldSteps(on):
+                    self.classifier.hold(on)
                 case effects.Film(path):
                     self.classifier.film(path)
                 case effects.ShowStep(step):

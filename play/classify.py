@@ -2,11 +2,13 @@
 
 import contextlib
 import time
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from play import wire
+from digitjax.runs import HISTORY
+from play import launch, wire
 from play.answers import (
     Answered,
     DigitRead,
@@ -20,13 +22,18 @@ from play.answers import (
     ModelReady,
     ModelsListed,
     NumberRead,
+    ReaderEnded,
 )
 from play.events import Event, Notice
 from play.ink import Ink, Stroke
-from play.launch import Link
+from play.launch import Link, Options
 from play.verdict import NOT_A_DIGIT, THRESHOLD
 
 CLOSE_SECONDS = 1.0
+MOST_ENDS, LATELY = 3, 300.0
+"""The process that reads is started again unless it has ended so often within so many seconds."""
+AGAIN = "The process that reads the ink has ended: it is being started again."
+ENDED = "The process that reads the ink has ended: close the program and start it again."
 NO_NUMBER = "The network's answer is no number: choose another network in Models."
 
 
@@ -71,6 +78,10 @@ class Classifier(Protocol):
         """Forgets a network."""
         ...
 
+    def hold(self, on: bool) -> None:
+        """Lets newer steps of the networks in use wait, or takes them again."""
+        ...
+
     def list_models(self) -> None:
         """Asks for ModelsListed."""
         ...
@@ -92,12 +103,22 @@ class ProcessClassifier:
     """Reads in a process of its own.
 
     Measured on two cores: importing JAX in a thread holds the window for 173 ms, in a process for 12 ms;
-    there and back costs 20 to 70 microseconds.
+    there and back costs 20 to 70 microseconds. Where the process ends it is started again with the networks
+    that it had.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, options: Options | None = None) -> None:
+        """Args:
+        link: to the process.
+        options: with which it was started; None for one that is not started again.
+        """
         self._process, self._requests, self._answers = link
-        self._ready = self._due = self._dead = False
+        self._options = options
+        self._ready = self._due = self._dead = self._held = False
+        self._ends: list[float] = []
+        self._used: dict[int, ModelInfo] = {}
+        self._wanted: dict[int, str] = {}
+        self._filmed = ""
         self._arrays: dict[int, tuple[Stroke, np.ndarray]] = {}
         self.stats: dict[str, Any] = {}
 
@@ -127,19 +148,27 @@ class ProcessClassifier:
                     break
                 events += self._event(*wire.unpack(self._answers.recv_bytes()))
         except (EOFError, OSError):
-            events.append(self._died())
+            events += self._ended()
         return events
 
     def load(self, path: str, slot: int) -> None:
+        self._wanted[slot] = path
         self._send({"kind": "load", "path": path, "slot": slot})
 
     def unload(self, slot: int) -> None:
+        for known in (self._used, self._wanted):
+            known.pop(slot, None)
         self._send({"kind": "unload", "slot": slot})
+
+    def hold(self, on: bool) -> None:
+        self._held = on
+        self._send({"kind": "hold", "on": on})
 
     def list_models(self) -> None:
         self._send({"kind": "list"})
 
     def film(self, path: str) -> None:
+        self._filmed = path
         self._send({"kind": "film", "path": path})
 
     def show_step(self, step: int | None) -> None:
@@ -151,10 +180,14 @@ class ProcessClassifier:
 
     def close(self) -> None:
         self._send({"kind": "quit"})
+        self._part(CLOSE_SECONDS if self._ready else 0)
+
+    def _part(self, seconds: float) -> None:
+        """Closes the pipes and waits for the process; kills it after so many seconds."""
         for end in (self._requests, self._answers):
             with contextlib.suppress(OSError):
                 end.close()
-        self._process.join(CLOSE_SECONDS if self._ready else 0)
+        self._process.join(seconds)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
@@ -166,9 +199,45 @@ class ProcessClassifier:
             return False
         return True
 
-    def _died(self) -> Event:
-        self._dead, self._ready, self._due = True, False, False
-        return ModelFailed("The process that reads the ink has ended: close the program and start it again.")
+    def _ended(self) -> list[Event]:
+        """The process is gone: starts another one, unless that was of no use before."""
+        now = time.monotonic()
+        self._ends = [*(end for end in self._ends if now - end < LATELY), now]
+        self._ready = self._due = False
+        self._part(0)
+        if self._options is None or len(self._ends) >= MOST_ENDS or not self._started(self._options):
+            self._dead = True
+            return [ReaderEnded(ENDED)]
+        wanted, self._wanted = self._wanted, {}
+        lost = [
+            ModelFailed(f"{Path(path).name} was not loaded: choose it once more.", slot=slot, path=path)
+            for slot, path in wanted.items()
+        ]
+        return [*lost, Notice(AGAIN)]
+
+    def _started(self, options: Options) -> bool:
+        """Starts the process with what it had last."""
+        info = self._used.get(0)
+        if info is not None:
+            step = str(info.step)
+            kept = any(Path(info.path, *folder, step).is_dir() for folder in ((), (HISTORY,)))
+            fixed = options.checkpoint is not None and Path(options.checkpoint).name == step
+            place = f"{info.path}/{step}" if kept else info.path
+            options = options._replace(checkpoint=place, follow=not fixed)
+        try:
+            self._process, self._requests, self._answers = launch.start(options._replace(held=self._held))
+        except OSError:
+            return False
+        if (second := self._used.get(1)) is not None:
+            self._send({"kind": "load", "path": second.path, "slot": 1})
+        if self._filmed:
+            self._send({"kind": "film", "path": self._filmed})
+        return True
+
+    def _loaded(self, slot: int, path: str) -> None:
+        """What was to be loaded is, or cannot be."""
+        if self._wanted.get(slot) == path:
+            del self._wanted[slot]
 
     def _packed(self, strokes: Ink) -> tuple[np.ndarray, np.ndarray]:
         arrays = {}
@@ -184,9 +253,12 @@ class ProcessClassifier:
     def _event(self, header: dict, arrays: list[np.ndarray]) -> list[Event]:
         match header["kind"]:
             case "ready":
-                self._ready = True
-                return [ModelReady(ModelInfo(**header["info"]), header["slot"])]
+                self._ready, slot, info = True, header["slot"], ModelInfo(**header["info"])
+                self._used[slot] = info
+                self._loaded(slot, info.path)
+                return [ModelReady(info, slot)]
             case "failed":
+                self._loaded(header["slot"], header["path"])
                 return [ModelFailed(header["message"], header["missing"], header["slot"], header["path"])]
             case "notice":
                 return [Notice(header["text"])]

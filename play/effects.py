@@ -77,6 +77,12 @@ class UnloadModel(NamedTuple):
     slot: int
 
 
+class HoldSteps(NamedTuple):
+    """Let newer steps of the networks in use wait; or do not any more."""
+
+    on: bool
+
+
 class Fullscreen(NamedTuple):
     """Switch between the whole screen and a window."""
 
@@ -208,6 +214,7 @@ Effect = (
     | ListModels
     | LoadModel
     | UnloadModel
+    | HoldSteps
     | Fullscreen
     | Start
     | Steer

@@ -16,6 +16,7 @@ from play.answers import (
     ModelReady,
     ModelsListed,
     NumberRead,
+    ReaderEnded,
 )
 from play.studio import HardDigit, RunSeen
 
@@ -309,6 +310,7 @@ Event = (
     | Answered
     | ModelReady
     | ModelFailed
+    | ReaderEnded
     | ModelsListed
     | Recorded
     | RecordsListed

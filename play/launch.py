@@ -15,11 +15,15 @@ class Options(NamedTuple):
         checkpoint: what `--checkpoint` says, None for the default.
         device: "cpu", "gpu" or "tpu".
         cache: folder of the compilation cache, None for none.
+        follow: newer steps of the run are taken though `checkpoint` names a step.
+        held: newer steps wait until the window says otherwise.
     """
 
     checkpoint: str | None = None
     device: str = "cpu"
     cache: Path | None = None
+    follow: bool = False
+    held: bool = False
 
 
 class Link(NamedTuple):

@@ -1,8 +1,9 @@
 """What the buttons of Score my hand do. Pure."""
 
 from play import score as scores
+from play import training
 from play.drawing import pen_up, replace_ink
-from play.effects import ListScores, Record, SaveScore
+from play.effects import HoldSteps, ListScores, Record, SaveScore
 from play.events import ScoreSaved, ScoresListed, Taken
 from play.score import Score
 from play.state import PlayState, say, with_effect
@@ -12,6 +13,13 @@ from play.verdict import with_article
 def opened(state: PlayState) -> PlayState:
     """The card of the last time is looked for."""
     return with_effect(state, ListScores())
+
+
+def away(state: PlayState) -> PlayState:
+    """The screen is left: where some are still asked for, newer steps go on waiting, which is said."""
+    if not state.score.asked:
+        return state
+    return say(state, "Score my hand is under way: newer steps of the network wait until it ends.")
 
 
 def press(state: PlayState, what: str) -> PlayState:
@@ -24,7 +32,7 @@ def press(state: PlayState, what: str) -> PlayState:
     if what == "begin" and not score.order:  # Enter comes as this: once too often, it leaves the card
         return _begun(state)
     if what == "stop" and score.asked:
-        return stopped(state) if score.taken else _blank(state, Score(last=score.last))
+        return stopped(state) if score.taken else _over(_blank(state, Score(last=score.last)))
     if what == "back" and score.asked and score.taken:
         return _blank(state, score._replace(taken=score.taken[:-1]))
     if what == "next" and score.asked:
@@ -42,9 +50,8 @@ def saved(state: PlayState, event: ScoreSaved) -> PlayState:
 def stopped(state: PlayState) -> PlayState:
     """No more are asked for: those that are written are saved and have a card; the canvas stays as it is."""
     score = state.score
-    return _saving(
-        pen_up(state)._replace(score=score._replace(order=score.order[: len(score.taken)]), notice="")
-    )
+    ended = score._replace(order=score.order[: len(score.taken)])
+    return _saving(_over(pen_up(state)._replace(score=ended, notice="")))
 
 
 def left(state: PlayState) -> PlayState:
@@ -61,7 +68,13 @@ def warned(state: PlayState, what: str) -> PlayState:
 
 def _begun(state: PlayState) -> PlayState:
     score, order = state.score, scores.order(round(state.time * 1000) + state.revision)
-    return _blank(state._replace(focus=None), Score(order, last=score.card or score.last))
+    state = _blank(state._replace(focus=None), Score(order, last=score.card or score.last))
+    return with_effect(state, HoldSteps(True))
+
+
+def _over(state: PlayState) -> PlayState:
+    """None is asked for any more: the newest step may answer again, and a training's first that waited."""
+    return training.late(with_effect(state, HoldSteps(False)))
 
 
 def _blank(state: PlayState, score: Score) -> PlayState:
@@ -89,6 +102,9 @@ def _next(state: PlayState) -> PlayState:
         return say(state, "One moment: the network is still reading.")
     word, said = score.asked, state.shown.word
     name = f"{model.name}/{model.step}"
+    if score.taken and score.taken[0].model != name:  # somebody has chosen another one meanwhile
+        before = f"the {len(score.taken)} before were read by {score.taken[0].model}, and are the card"
+        return say(stopped(state), f"{name} reads now: {before}.")
     record = Record(word, state.strokes, name, said, answer.probabilities, answer.is_digit)
     taken = Taken(
         word,
@@ -100,4 +116,4 @@ def _next(state: PlayState) -> PlayState:
         record,
     )
     state = _blank(state, score._replace(taken=(*score.taken, taken)))
-    return state if state.score.asked else _saving(state)
+    return state if state.score.asked else _saving(_over(state))

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from digitjax.errors import DigitjaxError, InputError
-from play.launch import Link
+from play.launch import Link, Options
 
 SETTLE_SECONDS, SETTLE_FRAMES = 60.0, 30
 """How long a screenshot waits at most, and the frames that it waits at least."""
@@ -32,6 +32,7 @@ class Stop:
 
 def run(
     link: Link,
+    options: Options,
     folder: Path,
     *,
     stop: Stop,
@@ -48,6 +49,9 @@ def run(
     """Opens the window, loops, closes; returns the exit code.
 
     Args:
+        link: to the reading process.
+        options: with which it was started.
+        folder: the user's own.
         named: the network was asked for by name; without a window it is an error if it cannot be had.
 
     Raises:
@@ -66,7 +70,7 @@ def run(
     from play.state import PlayState
     from play.update import update
 
-    classifier = ProcessClassifier(link)
+    classifier = ProcessClassifier(link, options)
     window = outside = None
     try:
         if replay is not None:

@@ -65,9 +65,21 @@ def seen(state: PlayState, event: RunSeen) -> PlayState:
     state = _with(state, studio._replace(run=event, hardest=studio.hardest if same else (), asked=asked))
     if event.text and (before is None or event.text != before.text):
         state = say(state, event.text if event.name in event.text else f"{event.name}: {event.text}")
-    if event.path == studio.answers and event.kept and not state.awaited[0]:
-        state = _answer(_with(state, state.studio._replace(answers="")), event.path)
-    return state
+    return late(state)
+
+
+def late(state: PlayState) -> PlayState:
+    """A run that was started answers from its first step on, once nothing is in the way."""
+    run = state.studio.run
+    if (
+        run is None
+        or run.path != state.studio.answers
+        or not run.kept
+        or state.awaited[0]
+        or state.score.asked
+    ):
+        return state
+    return _answer(_with(state, state.studio._replace(answers="")), run.path)
 
 
 def binned(state: PlayState, event: BinListed) -> PlayState:

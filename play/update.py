@@ -15,6 +15,7 @@ from play.answers import (
     ModelReady,
     ModelsListed,
     NumberRead,
+    ReaderEnded,
 )
 from play.drawing import pen_down, pen_dropped, pen_move, pen_up, show
 from play.effects import Import, ListModels
@@ -103,6 +104,8 @@ def update(state: PlayState, event: Event) -> PlayState:
             if state.models[0] is not None:
                 return teaching.not_loaded(state, path, message)
             return state._replace(problem=message, missing=missing)
+        case ReaderEnded(message):
+            return state._replace(models=(None, None), awaited=("", ""), problem=message, missing=False)
         case ModelsListed(models):
             return state._replace(listed=models)
         case Recorded(word, total, error):

@@ -65,6 +65,8 @@ class Worker:
         self._film: film.Film | None = None
         self._present: Slot | None = None
         self._number: tuple[Any, Any] = (None, None)
+        self._held = options.held
+        self._late: dict[int, Slot] = {}
 
     def run(self) -> None:
         """Loads the network that was asked for, then answers."""
@@ -115,6 +117,7 @@ class Worker:
             try:
                 self._loader.prepare(step)
                 follow = asked is None or asked == runs.NEWEST or step.name != Path(asked).name
+                follow = follow or self._options.follow
                 found = self._load(str(step), follow)
             except Exception as error:
                 passed.append(str(error) or type(error).__name__)
@@ -145,6 +148,8 @@ class Worker:
                 self._jobs.put(header)
             case "step":
                 self._show_step(header["step"])
+            case "hold":
+                self._hold(header["on"])
             case "list":  # not behind what is being loaded or compiled
                 threading.Thread(target=self._list, name="lister", daemon=True).start()
             case "unload":
@@ -177,6 +182,22 @@ class Worker:
             self._present = None
         self._warm = self._warm and found.reader in self._settled
         self._send({"kind": "ready", "slot": slot, "info": checkpoints.info_of(found.loaded)._asdict()})
+
+    def _take_newer(self, slot: int, found: Slot) -> None:
+        """A newer step of a network in use; one that came on its way as they were held waits."""
+        if self._held:
+            self._late[slot] = found
+        else:
+            self._take(slot, found)
+
+    def _hold(self, on: bool) -> None:
+        """Lets newer steps wait, or takes those that did."""
+        self._held = on
+        late, self._late = self._late, {}
+        for slot, found in late.items():
+            now = self._slots.get(slot)
+            if not on and now is not None and now.loaded.run == found.loaded.run:
+                self._take(slot, found)
 
     def _answer(self, header: dict, arrays: list[np.ndarray]) -> None:
         from digitjax.segments import pack
@@ -363,7 +384,7 @@ class Worker:
                 self._results.put(functools.partial(self._take, 0, self._load(str(steps[0]), True)))
                 self._missing = False
         for number, slot in list(self._slots.items()):
-            if not slot.follow:
+            if self._held or not slot.follow:
                 continue
             run = slot.loaded.run
             with contextlib.suppress(Exception):
@@ -376,4 +397,4 @@ class Worker:
                 seen[number] = (run, finished, published)
                 if int(newest.name) != slot.loaded.step:
                     found = self._load(str(newest), True)
-                    self._results.put(functools.partial(self._take, number, found))
+                    self._results.put(functools.partial(self._take_newer, number, found))

@@ -62,6 +62,9 @@ class FakeClassifier:
     def unload(self, slot: int) -> None:
         self.loaded.append(("", slot))
 
+    def hold(self, on: bool) -> None:
+        self.loaded.append((f"hold {on}", -3))
+
     def list_models(self) -> None:
         self._events.append(ModelsListed((MODEL, ModelInfo("bad", "/nowhere/bad", error="it is damaged"))))
 

@@ -14,12 +14,12 @@ import pytest
 
 from digitjax.runs import SHIPPED
 from digitjax.strokes import Drawing
-from play import ink, wire
-from play.answers import Answered, ModelReady
+from play import ink, launch, wire
+from play.answers import Answered, ModelFailed, ModelReady, ReaderEnded
 from play.app import MANY_POINTS, WindowSource
-from play.classify import ProcessClassifier
-from play.events import Closed, Event, KeyPress, Notice, PenDown, PenMove, PenUp, Press
-from play.launch import Link
+from play.classify import AGAIN, ENDED, MOST_ENDS, ProcessClassifier
+from play.events import Closed, Event, KeyPress, Notice, PenDown, PenMove, PenUp, Press, Tick
+from play.launch import Link, Options
 from play.layout import arrange, from_canvas
 from play.outside import SETTINGS, load_settings, save_settings
 from play.replay import Replay, script
@@ -267,6 +267,90 @@ def test_an_answer_that_is_no_number_becomes_a_notice():
     arrays = [np.full((28, 28), np.nan, np.float32), np.zeros((1, 11), np.float32)]
     (event,) = classifier._event(why, arrays)
     assert isinstance(event, Notice)
+
+
+class Readers:
+    """Reading processes that are pipes alone: `end` is the death of the newest."""
+
+    def __init__(self, monkeypatch):
+        self.options: list[Options] = []
+        monkeypatch.setattr(launch, "start", self.start)
+
+    def start(self, options: Options) -> Link:
+        self.options.append(options)
+        (self.requests, send), (receive, self.answers) = (
+            multiprocessing.Pipe(False),
+            multiprocessing.Pipe(False),
+        )
+        process = types.SimpleNamespace(join=lambda _: None, is_alive=lambda: False)
+        return Link(process, send, receive)  # type: ignore[arg-type]
+
+    def say(self, **header):
+        self.answers.send_bytes(wire.pack(header))
+
+    def end(self):
+        self.requests.close()
+        self.answers.close()
+
+
+def test_the_reading_process_is_started_again_with_what_it_had(tmp_path, monkeypatch):
+    readers = Readers(monkeypatch)
+    (tmp_path / "cnn-7" / "history" / "42").mkdir(parents=True)
+    model, second = MODEL._replace(path=str(tmp_path / "cnn-7")), MODEL._replace(path="/runs/cnn-8")
+    classifier = ProcessClassifier(launch.start(Options()), Options())
+    loop = make_loop(tmp_path, Script(DRAW), classifier=classifier)
+    for slot, info in enumerate((model, second)):
+        readers.say(kind="ready", info=info._asdict(), slot=slot)
+    loop.step()
+    loop._apply(KeyPress("1"))
+    classifier.hold(True)
+    classifier.load("/runs/cnn-9", 0)
+    before = loop.state
+    readers.end()
+    loop.step()
+    assert loop.state.notice == AGAIN and loop.state.models == before.models
+    assert (loop.state.strokes, loop.state.labelled) == (before.strokes, "1") and before.strokes
+    assert readers.options[1] == Options(f"{model.path}/42", follow=True, held=True)
+    load, _ = wire.unpack(readers.requests.recv_bytes())
+    assert (load["kind"], load["path"], load["slot"]) == ("load", second.path, 1)
+    readers.say(kind="ready", info=model._asdict(), slot=0)
+    loop.step()
+    loop.step()
+    asked, _ = wire.unpack(readers.requests.recv_bytes())
+    assert (asked["kind"], asked["revision"]) == ("ink", loop.state.revision)
+    loop.outside.close()
+
+
+def test_what_was_being_loaded_as_the_reading_process_ended_is_said_not_to_be(tmp_path, monkeypatch):
+    readers = Readers(monkeypatch)
+    classifier = ProcessClassifier(launch.start(Options()), Options("there/cnn-7/42"))
+    readers.say(kind="ready", info=MODEL._asdict(), slot=0)
+    classifier.poll(0)
+    classifier.load("/runs/cnn-9", 0)
+    readers.end()
+    failed, said = classifier.poll(0)
+    assert isinstance(failed, ModelFailed) and (failed.path, failed.slot) == ("/runs/cnn-9", 0)
+    assert "cnn-9 was not loaded" in failed.message and said == Notice(AGAIN)
+    assert readers.options[1] == Options(MODEL.path, follow=False), "the step is no folder any more"
+
+
+def test_one_that_ends_again_and_again_is_not_started_any_more_and_the_sentence_stays(tmp_path, monkeypatch):
+    readers = Readers(monkeypatch)
+    classifier = ProcessClassifier(launch.start(Options()), Options())
+    loop = make_loop(tmp_path, Script(DRAW), classifier=classifier)
+    readers.say(kind="ready", info=MODEL._asdict(), slot=0)
+    for _ in range(MOST_ENDS):
+        loop.step()
+        readers.end()
+    for _ in range(600):
+        loop._apply(Tick(loop.state.time + 1))
+    loop.step()
+    loop.outside.close()
+    assert len(readers.options) == MOST_ENDS and loop.state.problem == ENDED and loop.state.strokes
+    assert loop.state.models[0] is None and not loop.state.notice
+    alone = ProcessClassifier(launch.start(Options()))
+    readers.end()
+    assert alone.poll(0) == [ReaderEnded(ENDED)] and alone.poll(0) == []
 
 
 def test_a_frame_waits_for_its_answer_past_what_comes_before_it():

@@ -16,6 +16,7 @@ from play.answers import (
     ModelFailed,
     ModelReady,
     ModelsListed,
+    ReaderEnded,
 )
 from play.events import (
     BinListed,
@@ -193,6 +194,7 @@ events = st.one_of(
     st.builds(answer, st.integers(0, 60), st.integers(0, 9), st.floats(0, 1), st.none() | st.floats(0, 1)),
     st.builds(ModelReady, st.just(MODEL), st.integers(0, 1)),
     st.builds(ModelFailed, st.text(max_size=9), st.booleans(), st.integers(0, 1)),
+    st.builds(ReaderEnded, st.text(max_size=9)),
     st.builds(Recorded, st.sampled_from("0123456789"), st.integers(0, 9), st.sampled_from(["", "full"])),
     st.builds(Notice, st.text(max_size=9)),
     st.builds(Closed),

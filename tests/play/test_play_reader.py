@@ -3,6 +3,8 @@
 import json
 import math
 import multiprocessing
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from digitjax.train import init_state
 from play import launch, wire, worker
 from play.answers import Answered, Explained, ModelFailed, ModelReady, ModelsListed
 from play.classify import ProcessClassifier, Query
-from play.events import PenDown, PenMove
+from play.events import Notice, PenDown, PenMove
 from play.ink import Stroke
 from play.reader import make_reader, reading
 from tests.play.fakes import make_loop
@@ -237,6 +239,26 @@ def test_a_newer_step_is_taken_up_in_the_middle_of_a_stroke(model, monkeypatch, 
     found = loop.state.answers[0]
     assert found is not None
     np.testing.assert_allclose(found.probabilities, said.probabilities, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_process_that_reads_is_killed_and_the_same_ink_is_answered_again(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(folder))
+    options = launch.Options(cache=tmp_path)
+    classifier = ProcessClassifier(launch.start(options), options)
+    try:
+        strokes = tuple(Stroke(tuple(map(tuple, s.tolist())), (0.0,) * len(s)) for s in ZED)
+        info = wait(classifier, ModelReady).info
+        assert classifier.ask(Query(2, strokes))
+        first, pid = wait(classifier, Answered), classifier.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert "started again" in wait(classifier, Notice).text and classifier.pid != pid
+        assert wait(classifier, ModelReady).info == info
+        assert classifier.ask(Query(3, strokes))
+        assert wait(classifier, Answered).probabilities == first.probabilities
+    finally:
+        classifier.close()
 
 
 def run_until(loop, condition, seconds: float = 120.0) -> None:

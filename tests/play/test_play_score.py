@@ -13,6 +13,7 @@ import pytest
 
 from digitjax.strokes import read_drawings
 from play import effects, score, scores
+from play.answers import ModelReady
 from play.events import Card, Closed, Focus, KeyPress, Press, ScoreSaved, ScoresListed, Taken
 from play.layout import arrange
 from play.outside import Outside
@@ -21,7 +22,7 @@ from play.view.frame import controls_of
 from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import make_loop
 from tests.play.looking import texts_on
-from tests.play.made_up import answer
+from tests.play.made_up import CNN, answer, run_seen
 from tests.play.scenes import scene
 
 
@@ -219,6 +220,46 @@ def test_on_a_full_disk_the_card_says_so_and_keeps_the_drawings_for_another_try(
     assert isinstance(saved, ScoreSaved)
     assert len(list(read_drawings(Path(saved.path)))) == 20
     assert not any("Not saved" in text for text in texts_on(update(retried._replace(notice=""), saved)))
+
+
+def _held(state) -> list[bool]:
+    return [effect.on for effect in state.effects if isinstance(effect, effects.HoldSteps)]
+
+
+def test_newer_steps_wait_from_the_first_digit_to_the_last_and_that_is_said(tmp_path):
+    begun = update(scene("score-nothing")._replace(effects=()), Press("score:begin"))
+    assert _held(begun) == [True]
+    assert _held(update(begun, Press("score:stop"))) == [True, False]
+    assert _held(update(_some(3), Press("score:stop"))) == [False]
+    assert _held(a_score(scene("score-nothing")._replace(effects=()))) == [True, False]
+    away = update(_some(3), Press("screen:draw"))
+    assert _held(away) == [] and "newer steps of the network wait" in away.notice
+    assert "wait" not in update(a_score(scene("score-nothing")), Press("screen:draw")).notice
+    loop = make_loop(tmp_path, state=begun)
+    loop.step()
+    loop.outside.close()
+    assert ("hold True", -3) in loop.classifier.loaded  # pyright: ignore
+
+
+def test_a_training_s_first_step_answers_after_the_last_digit():
+    state, seen = _some(3), run_seen()
+    state = state._replace(studio=state.studio._replace(answers=seen.path))
+    waiting = update(state, seen)
+    assert waiting.effects == () and waiting.studio.answers == seen.path
+    ended = update(waiting, Press("score:stop"))
+    assert effects.LoadModel(seen.path, 0) in ended.effects and ended.studio.answers == ""
+
+
+@pytest.mark.parametrize("other", [CNN._replace(step=12_000), CNN._replace(path="/runs/cnn-8", name="cnn-8")])
+def test_where_somebody_chooses_another_network_the_card_is_what_the_first_has_read(other):
+    state = written(update(_some(3), ModelReady(other)))
+    ended = update(state, KeyPress("return"))
+    card = ended.score.card
+    assert card is not None and (card.of, card.model) == (3, "cnn-7/9360") and ended.strokes == state.strokes
+    assert {one.model for one in ended.score.taken} == {"cnn-7/9360"} and len(_saves(ended)) == 1
+    assert f"{other.name}/{other.step} reads now: the 3 before were read by cnn-7/9360" in ended.notice
+    first = update(update(scene("score-begin"), ModelReady(other)), Press("score:next"))
+    assert first.score.asked, "nothing was read before"
 
 
 def _some(count: int):

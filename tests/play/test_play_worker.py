@@ -144,6 +144,42 @@ def test_a_step_whose_manifest_comes_after_its_folder_was_seen_is_taken(checkpoi
     assert asked == [str(newer)]
 
 
+def test_newer_steps_wait_while_they_are_held_also_one_that_is_on_its_way(checkpoints, monkeypatch):
+    run = copy_run(checkpoints / "cnn-1")
+    process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
+    of_run = types.SimpleNamespace(run=run, step=-1)
+    process._slots = {0: loading.Slot(of_run, None, True)}
+    newer = loading.Slot(types.SimpleNamespace(run=run, step=936), FakeReader(), True)
+    asked, taken = [], []
+    monkeypatch.setattr(process, "_load", lambda path, follow: (asked.append(path), newer)[1])
+    monkeypatch.setattr(process, "_take", lambda slot, found: taken.append((slot, found)))
+    seen = {}
+    process._watch(seen)
+    process._serve({"kind": "hold", "on": True}, [])
+    drain(process)
+    process._watch({})
+    assert len(asked) == 1 and taken == []
+    process._serve({"kind": "hold", "on": False}, [])
+    assert taken == [(0, newer)]
+    process._serve({"kind": "hold", "on": False}, [])
+    process._watch({})
+    drain(process)
+    assert len(asked) == len(taken) == 2
+    held = worker.Worker(*multiprocessing.Pipe(), launch.Options(held=True))
+    held._slots = process._slots
+    monkeypatch.setattr(held, "_load", process._load)
+    held._watch({})
+    assert len(asked) == 2
+
+
+def test_a_step_by_name_is_followed_where_the_window_says_so(checkpoints):
+    step = runs.best_step(copy_run(checkpoints / "cnn-1"))
+    for follow in (False, True):
+        process = worker.Worker(*multiprocessing.Pipe(), launch.Options(str(step), follow=follow))
+        process._first()
+        assert process._slots[0].follow is follow
+
+
 def test_what_is_not_needed_for_the_ink_waits_until_the_pen_rests(checkpoints, monkeypatch):
     monkeypatch.setattr(worker, "QUIET_SECONDS", 0.2)
     ends = multiprocessing.Pipe()
