@@ -71,13 +71,9 @@ def seen(state: PlayState, event: RunSeen) -> PlayState:
 def late(state: PlayState) -> PlayState:
     """A run that was started answers from its first step on, once nothing is in the way."""
     run = state.studio.run
-    if (
-        run is None
-        or run.path != state.studio.answers
-        or not run.kept
-        or state.awaited[0]
-        or state.score.asked
-    ):
+    if run is None or run.path != state.studio.answers or not run.kept:
+        return state
+    if state.awaited[0] or state.score.asked:  # a score is of one network
         return state
     return _answer(_with(state, state.studio._replace(answers="")), run.path)
 
