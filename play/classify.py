@@ -119,6 +119,7 @@ class ProcessClassifier:
         self._used: dict[int, ModelInfo] = {}
         self._wanted: dict[int, str] = {}
         self._filmed = ""
+        self._refused: list[Event] = []
         self._arrays: dict[int, tuple[Stroke, np.ndarray]] = {}
         self.stats: dict[str, Any] = {}
 
@@ -137,7 +138,7 @@ class ProcessClassifier:
         return self._due
 
     def poll(self, timeout: float) -> list[Event]:
-        events: list[Event] = []
+        events, self._refused = self._refused, []
         if self._dead:
             return events
         end = time.perf_counter() + timeout
@@ -152,6 +153,9 @@ class ProcessClassifier:
         return events
 
     def load(self, path: str, slot: int) -> None:
+        if self._dead:
+            self._refused.append(ModelFailed(ENDED, slot=slot, path=path))
+            return
         self._wanted[slot] = path
         self._send({"kind": "load", "path": path, "slot": slot})
 

@@ -101,11 +101,11 @@ def update(state: PlayState, event: Event) -> PlayState:
                 state = await_run(state, slot, "")
             if slot:
                 return set_slot(say(state, message), 1, None)._replace(second_problem=message)
-            if state.models[0] is not None:
+            if state.models[0] is not None or state.lesson.returning:
                 return teaching.not_loaded(state, path, message)
             return state._replace(problem=message, missing=missing)
         case ReaderEnded(message):
-            return state._replace(models=(None, None), awaited=("", ""), problem=message, missing=False)
+            return _without_reader(state, message)
         case ModelsListed(models):
             return state._replace(listed=models)
         case Recorded(word, total, error):
@@ -237,6 +237,13 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
     ):
         return say(state, f"{info.name}: step {info.step} is in use now.")
     return state
+
+
+def _without_reader(state: PlayState, why: str) -> PlayState:
+    """No network answers any more: what is on the screen is provisional for good, all else stays."""
+    lesson = state.lesson._replace(returning=False)
+    state = state._replace(models=(None, None), awaited=("", ""), revision=state.revision + 1, lesson=lesson)
+    return state._replace(problem=why, missing=False)
 
 
 def _recorded(state: PlayState, word: str, total: int, error: str) -> PlayState:

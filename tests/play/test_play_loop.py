@@ -347,7 +347,9 @@ def test_one_that_ends_again_and_again_is_not_started_any_more_and_the_sentence_
     loop.step()
     loop.outside.close()
     assert len(readers.options) == MOST_ENDS and loop.state.problem == ENDED and loop.state.strokes
-    assert loop.state.models[0] is None and not loop.state.notice
+    assert loop.state.models[0] is None and not loop.state.notice and loop.state.provisional
+    classifier.load("/runs/cnn-9", 0)
+    assert classifier.poll(0) == [ModelFailed(ENDED, path="/runs/cnn-9")] and classifier.poll(0) == []
     alone = ProcessClassifier(launch.start(Options()))
     readers.end()
     assert alone.poll(0) == [ReaderEnded(ENDED)] and alone.poll(0) == []

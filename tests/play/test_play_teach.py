@@ -18,7 +18,7 @@ from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 from digitjax.runs import SHIPPED
 from play import effects, runner, teacher, wire
-from play.answers import ModelFailed, ModelReady
+from play.answers import ModelFailed, ModelReady, ReaderEnded
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
 from play.events import KeyPress, LessonTaught, Press, TeacherAt, TeacherReady
 from play.layout import arrange
@@ -127,6 +127,14 @@ def test_where_the_old_network_is_gone_nothing_is_binned_and_what_was_taught_can
     assert gone.lesson.taught is not None and gone.models[0] == answering.info
     kept = events_of(gone, KeyPress("k"))
     assert kept.lesson.path == TAUGHT.path and "Kept" in kept.notice
+
+
+def test_where_nobody_reads_any_more_nothing_is_binned_either():
+    ended = events_of(scene("teach"), KeyPress("r"), ReaderEnded("It has ended."))
+    assert ended.problem == "It has ended." and not ended.lesson.returning and ended.lesson.taught
+    again = events_of(ended, KeyPress("r"), ModelFailed("It has ended.", path=CNN.path))
+    assert not again.lesson.returning and again.lesson.taught and "stays" in again.notice
+    assert not any(isinstance(effect, BinRun) for effect in again.effects)
 
 
 def test_rolled_back_as_the_screen_is_left_the_teacher_goes_all_the_same():
