@@ -92,6 +92,12 @@ def table(taken: tuple[Taken, ...]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(counts[word, said] for said in columns) for word in DIGITS)
 
 
+def by(card: Card) -> str:
+    """The network and step that read it, in words."""
+    name, _, step = card.model.rpartition("/")
+    return f"{name}, step {step}" if name and step.isdecimal() else card.model
+
+
 def seconds(ink: Ink) -> float:
     """From the first point to the last."""
     moments = [time for stroke in ink for time in stroke.times]

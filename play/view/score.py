@@ -29,7 +29,7 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
         left, right = lower.columns(2, gap_of(layout))
         return _card_block(score, card, upper), _confusion_block(score, left), _worst_block(score, right)
     if score.asked:
-        return _asked_block(score, upper), _progress_block(score, lower)
+        return _asked_block(score, upper), _progress_block(state, lower)
     return _begin_block(upper), _last_block(score.last, lower)
 
 
@@ -128,13 +128,17 @@ def _asked_block(score: Score, rect: Rect) -> Block:
     return Block(rect, ("asked", score.asked, len(score.taken)), paint)
 
 
-def _progress_block(score: Score, rect: Rect) -> Block:
+def _progress_block(state: PlayState, rect: Rect) -> Block:
+    score, info = state.score, state.models[0]
     done, count = len(score.taken), len(score.order)
+    reader = "" if info is None else f"Read by {info.name}, step {info.step}"
+    texts = (f"{reader}: newer steps wait until the last.", f"{reader}.") if reader else ()
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
         parts.card(painter, rect)
         inner = parts.heading(painter, f"{done + 1} of {count}", rect.inset(painter.px(14)))
+        inner = inner.below(parts.note(painter, texts, inner, palette.muted, size=0.85)) if texts else inner
         columns = 10 if inner.w > inner.h else 5
         rows = -(-count // columns)
         side = min(inner.w // columns, max(1, inner.h // rows))
@@ -149,7 +153,7 @@ def _progress_block(score: Score, rect: Rect) -> Block:
             elif i == done:
                 painter.box(place, palette.raised, 6, palette.accent, 3)
 
-    return Block(rect, ("progress", score.taken, done), paint)
+    return Block(rect, ("progress", score.taken, done, texts), paint)
 
 
 def _card_block(score: Score, card: Card, rect: Rect) -> Block:
@@ -167,7 +171,8 @@ def _card_block(score: Score, card: Card, rect: Rect) -> Block:
         rest = inner.below(used + painter.px(4))
         if score.last is not None and rest.h > 0:
             then = f"Last time: {score.last.right} of {score.last.of}"
-            texts = (f"{then}, {score.last.date}, by {score.last.model}", f"{then}, {score.last.date}", then)
+            reader = scores.by(score.last)
+            texts = (f"{then}, {score.last.date}, by {reader}", f"{then}, by {reader}", then)
             used = parts.note(painter, [t.replace(", ,", ",") for t in texts], rest, palette.text, size=0.95)
             rest = rest.below(used + painter.px(4))
         if score.saved:
@@ -189,7 +194,9 @@ def _lines(painter: Painter, rect: Rect, card: Card, *, others: bool) -> int:
         for word, said, count in pairs
     ]
     shown = ", ".join(wrong[:MOST]) + (f" and {len(wrong) - MOST} more" if len(wrong) > MOST else "")
-    texts = [(f"{card.right} of {card.of} read", f"{card.right} of {card.of}")] if others else []
+    texts: list[tuple[str, ...]] = (
+        [(f"{card.right} of {card.of} read", f"{card.right} of {card.of}")] if others else []
+    )
     texts += [
         (f"Taken for others: {shown}", f"{len(card.wrong)} taken for others")
         if wrong
@@ -198,7 +205,9 @@ def _lines(painter: Painter, rect: Rect, card: Card, *, others: bool) -> int:
     texts += [(f"Slowest: {card.slowest[1]}, {card.slowest[0]:.1f} s",)] if card.slowest[1] else []
     texts += [(f"Least sure: {card.worst[1]}, {parts.percent(card.worst[0])}",)] if card.worst[1] else []
     if others and card.date:
-        texts.append((f"{card.date}, by {card.model}", card.date))
+        texts.append((f"{card.date}, by {scores.by(card)}", f"By {scores.by(card)}", card.date))
+    elif card.model:
+        texts.insert(0, (f"Read by {scores.by(card)}",))
     used = 0
     for options in texts:
         used += parts.note(painter, options, rect.below(used), palette.muted, size=0.95)

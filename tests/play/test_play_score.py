@@ -241,6 +241,17 @@ def test_newer_steps_wait_from_the_first_digit_to_the_last_and_that_is_said(tmp_
     assert ("hold True", -3) in loop.classifier.loaded  # pyright: ignore
 
 
+def test_the_network_and_its_step_stand_beside_the_digits_on_the_card_and_beside_last_time():
+    begun = update(scene("score-nothing"), Press("score:begin"))
+    assert any("Read by cnn-7, step 9360: newer steps wait" in text for text in texts_on(begun))
+    assert "Read by cnn-7, step 9360" in texts_on(scene("score"))
+    last = scene("score").score.last
+    assert any("Last time" in text and "by cnn-7, step 9360" in text for text in texts_on(scene("score")))
+    before = texts_on(update(scene("score-nothing"), ScoresListed(last)))
+    assert any("by cnn-7, step 9360" in text for text in before)
+    assert score.by(Card(0, 0, (), (0.0, ""), (0.0, ""), "", "theirs")) == "theirs"
+
+
 def test_a_training_s_first_step_answers_after_the_last_digit():
     state, seen = _some(3), run_seen()
     state = state._replace(studio=state.studio._replace(answers=seen.path))
