@@ -46,9 +46,9 @@ train: setup
 play: setup
 	$(VENV)/python -m play $(PLAY_ARGS)
 
-# Whole files to a worker, so that what a file compiles is compiled once.
+# Whole files to a worker, so that what a file compiles is compiled once; in the order of tests/conftest.py.
 test: setup
-	$(VENV)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile $(TEST_ARGS)
+	$(VENV)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 check: lint typecheck test
 

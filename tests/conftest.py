@@ -13,6 +13,20 @@ FOLDERS = {
     "DIGITJAX_CHECKPOINTS": "checkpoints",
 }
 
+LONGEST = (
+    "tests/loop/",
+    "test_readme.py",
+    "test_train.py",
+    "test_pipeline.py",
+    "test_teach.py",
+    "test_bench_squeezed.py",
+    "test_play_reader.py",
+    "test_nondigits.py",
+    "test_architecture.py",
+    "test_adding.py",
+)
+"""Files that take long for the number of their tests: begun first, or a worker has one left in the end."""
+
 _session = tempfile.TemporaryDirectory(prefix="digitjax-tests-", ignore_cleanup_errors=True)
 
 
@@ -42,6 +56,10 @@ _hook = install_import_hook("digitjax", "beartype.beartype")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONGEST))
 
 
 @pytest.fixture(scope="session")
