@@ -216,14 +216,8 @@ def remedy(error: OSError) -> str:
 def to_json(record: Record, key: str) -> dict:
     """A line of the file: QuickDraw's form with milliseconds, and what the network had said."""
     start = record.ink[0].times[0]
-    drawing = [
-        [
-            [round(x, 2) for x, _ in stroke.points],
-            [round(y, 2) for _, y in stroke.points],
-            [round((time - start) * 1000) for time in stroke.times],
-        ]
-        for stroke in record.ink
-    ]
+    times = [[round((time - start) * 1000) for time in stroke.times] for stroke in record.ink]
+    drawing = [[*points, own] for points, own in zip(columns(record.ink), times, strict=True)]
     return {
         "word": record.word,
         "drawing": drawing,
@@ -235,6 +229,13 @@ def to_json(record: Record, key: str) -> dict:
         "probabilities": [round(p, 5) for p in record.probabilities],
         "is_digit": None if record.is_digit is None else round(record.is_digit, 5),
     }
+
+
+def columns(ink: Ink) -> list[list[list[float]]]:
+    """x and y of each stroke's points as they are kept: a drawing is known again by them."""
+    return [
+        [[round(x, 2) for x, _ in stroke.points], [round(y, 2) for _, y in stroke.points]] for stroke in ink
+    ]
 
 
 def entry_of(number: int, record: dict) -> RecordEntry:

@@ -27,8 +27,8 @@ from play.events import (
     TeacherReady,
     Traced,
 )
-from play.ink import Ink
 from play.launch import Link, start_process
+from play.record import columns
 from play.trainer import LOG, Trainer, last_words, let_trainers_hear
 
 LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0
@@ -296,7 +296,7 @@ class Runner:
         if self._teacher is None or self._teacher[0] != path:
             self._events.put(TeacherReady(path, TEACHER_GONE))
             return
-        drawings = [{"word": word, "drawing": _columns(ink)} for word, ink in items]
+        drawings = [{"word": word, "drawing": columns(ink)} for word, ink in items]
         try:
             lesson = {"kind": "lesson", "step": step, "drawings": drawings}
             self._teacher[1].requests.send_bytes(wire.pack(lesson))
@@ -315,9 +315,7 @@ class Runner:
             while link.answers.poll(0):
                 header, _ = wire.unpack(link.answers.recv_bytes())
                 self._tell(header)
-                if (
-                    header["kind"] == "ready" and header["error"]
-                ):  # it ends: what its pipe says next is no news
+                if header["kind"] == "ready" and header["error"]:  # it ends: what comes next is no news
                     self._warm("")
                     return
         except (EOFError, OSError):
@@ -354,13 +352,6 @@ def _same_network(command: list[str], start: Path) -> list[str]:
     given += ["--model.hidden", *map(str, model.hidden), "--model.activation", model.activation]
     given += ["--model.dropout", str(model.dropout), "--model.geometry", model.geometry]
     return [*kept, *given, "--model.rejects" if model.rejects else "--model.no-rejects"]
-
-
-def _columns(ink: Ink) -> list[list[list[float]]]:
-    """The ink as `play.record.to_json` keeps it, without times: a drawing is known again by its points."""
-    return [
-        [[round(x, 2) for x, _ in stroke.points], [round(y, 2) for _, y in stroke.points]] for stroke in ink
-    ]
 
 
 def _remove_parts(folder: Path, process: int | None) -> None:

@@ -194,9 +194,15 @@ def _ended(code: int | None, run: Path, log: Path) -> str:
     if code < 0:
         return f"The training was ended by signal {-code}: Go on resumes it where it was last saved."
     said = _said(run, log)
-    if not said and shutil.disk_usage(log.parent).free < FULL:
+    if not said and _is_full(log.parent):
         return "The disk is full: make room, then Go on resumes the training where it was last saved."
     return said or f"The training ended with exit code {code}: {log} says why."
+
+
+def _is_full(folder: Path) -> bool:
+    with contextlib.suppress(OSError):  # it may be gone
+        return shutil.disk_usage(folder).free < FULL
+    return False
 
 
 def _said(run: Path, log: Path) -> str:

@@ -22,7 +22,7 @@ from play.answers import ModelFailed, ModelReady, ReaderEnded
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
 from play.events import KeyPress, LessonTaught, Press, TeacherAt, TeacherReady
 from play.layout import arrange
-from play.record import Recorder
+from play.record import Recorder, columns
 from play.state import PlayState
 from play.update import update
 from play.view import teach
@@ -341,11 +341,11 @@ def test_my_drawings_are_those_on_the_disk_without_those_taught(tmp_path):
     recorder = Recorder(tmp_path)
     for word, ink in state.lesson.items:
         recorder.append(Record(word, ink, "", "", (), None))
-    first = [strokes.from_json({"drawing": runner._columns(state.lesson.items[0][1]), "word": "7"})]
+    first = [strokes.from_json({"drawing": columns(state.lesson.items[0][1]), "word": "7"})]
     mine = teacher._mine(recorder.path, "mnist28", first)["mine"]
     assert mine.labels.tolist() == [2] and len(mine.images) == 1
     assert teacher._mine(recorder.path, "mnist28", [])["mine"].labels.tolist() == [7, 2]
-    both = [strokes.from_json({"drawing": runner._columns(ink)}) for _, ink in state.lesson.items]
+    both = [strokes.from_json({"drawing": columns(ink)}) for _, ink in state.lesson.items]
     assert teacher._mine(recorder.path, "mnist28", both) == {}
 
 
