@@ -5,7 +5,7 @@ Nothing here but the standard library, so that `--help` and a configuration chec
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from digitjax.errors import InputError
 
@@ -21,7 +21,11 @@ class ModelConfig:
     kind: Literal["cnn", "mlp"] = "cnn"
     """Family of networks: convolutions before the dense layers, or dense layers alone."""
     channels: tuple[int, ...] = (32, 48, 96)
-    """Channels of up to four convolutions: two on 14 x 14, one on 7 x 7, one on 3 x 3; mlp has none."""
+    """Channels of up to six convolutions, one after the other; mlp has none."""
+    stages: tuple[int, ...] = (2, 1, 1)
+    """How many convolutions see maps of 14 x 14, then of 7 x 7, then of 3 x 3: a pooling between."""
+    border: bool = True
+    """Convolve over the empty border; without, maps are 12 x 12, 6 x 6, 3 x 3. Pictures of uci8 have none."""
     hidden: tuple[int, ...] = (96,)
     """Widths of the dense layers before the answer, any number of them."""
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"
@@ -37,10 +41,24 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _require(
-            1 <= len(self.channels) <= 4 and all(0 < c <= 4096 for c in self.channels),
+            1 <= len(self.channels) <= 6 and all(0 < c <= 4096 for c in self.channels),
             "model.channels",
             " ".join(map(str, self.channels)),
-            "one to four numbers, 1 to 4096 each",
+            "one to six numbers, 1 to 4096 each",
+        )
+        _require(
+            1 <= len(self.stages) <= 3 and all(0 < count <= 6 for count in self.stages),
+            "model.stages",
+            " ".join(map(str, self.stages)),
+            "one to three numbers, 1 to 6 each",
+        )
+        room = sum(self.stages[: 2 if self.geometry == "uci8" else 3])
+        _require(
+            self.kind != "cnn" or len(self.channels) <= room,
+            "model.channels",
+            " ".join(map(str, self.channels)),
+            f"at most {room} with --model.stages {' '.join(map(str, self.stages))}"
+            + (" and --model.geometry uci8" if self.geometry == "uci8" else ""),
         )
         _require(
             1 <= len(self.hidden) <= 32 and all(0 < width <= 65536 for width in self.hidden),
@@ -48,14 +66,50 @@ class ModelConfig:
             " ".join(map(str, self.hidden)),
             "one to 32 widths, 1 to 65536 each",
         )
-        _require(
-            self.geometry != "uci8" or self.kind != "cnn" or len(self.channels) <= 3,
-            "model.channels",
-            " ".join(map(str, self.channels)),
-            "at most three numbers with --model.geometry uci8",
-        )
         _require(0 <= self.dropout < 1, "model.dropout", self.dropout, "0 up to, not including, 1")
         _require(1 <= self.members <= MAX_MEMBERS, "model.members", self.members, f"1 to {MAX_MEMBERS}")
+
+
+class Convolution(NamedTuple):
+    """One convolution of a network.
+
+    Attributes:
+        side: rows and columns that come in.
+        channels: that come in.
+        features: that go out.
+        window: rows and columns of the kernel.
+        stride: in both directions.
+        padded: whether it reaches over the edge, so that nothing but the stride makes its answer smaller.
+        pooled: whether 2 x 2 pooling goes before it; `side` is what that leaves.
+    """
+
+    side: int
+    channels: int
+    features: int
+    window: int
+    stride: int = 1
+    padded: bool = True
+    pooled: bool = False
+
+    @property
+    def out(self) -> int:
+        """Rows and columns that go out."""
+        return -(-self.side // self.stride) if self.padded else (self.side - self.window) // self.stride + 1
+
+
+def convolutions(model: ModelConfig, side: int) -> list[Convolution]:
+    """The convolutions of a network on pictures of `side` pixels a side, in order; a perceptron has none."""
+    firsts = [sum(model.stages[:count]) for count in range(1, len(model.stages))]
+    found: list[Convolution] = []
+    for number, features in enumerate(model.channels if model.kind == "cnn" else ()):
+        if number == 0:
+            padded = model.border or model.geometry == "uci8"
+            found.append(Convolution(side, 1, features, window=5, stride=2, padded=padded))
+        else:
+            pooled, before = number in firsts, found[-1]
+            size = before.out // 2 if pooled else before.out
+            found.append(Convolution(size, before.features, features, window=3, pooled=pooled))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from digitjax.config import ModelConfig
+from digitjax.config import Convolution, ModelConfig, convolutions
 from digitjax.convolution import convolve
 from digitjax.normalize import geometry_shape
 from digitjax.types import Logits, Model, Params
@@ -36,12 +36,12 @@ ACTIVATIONS = {"relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh}
 
 
 class Network(nn.Module):
-    """5x5/2 convolution, 3x3 ones with a pooling before each but the first, dense layers, the heads.
+    """Convolutions, some after a pooling, a pooling after the last; dense layers; the heads.
 
-    Without channels it is a perceptron of dense layers.
+    Without convolutions it is a perceptron of dense layers.
     """
 
-    channels: Sequence[int]
+    convolutions: Sequence[Convolution]
     hidden: Sequence[int]
     activation: str
     dropout: float
@@ -51,15 +51,19 @@ class Network(nn.Module):
     @nn.compact
     def __call__(self, images: Float[Array, "batch height width 1"], train: bool) -> Logits:
         x = images
-        for layer, channels in enumerate(self.channels):
-            size, strides = ((5, 5), 2) if layer == 0 else ((3, 3), 1)
-            if layer > 1:
+        for number, layer in enumerate(self.convolutions):
+            if layer.pooled:
                 x = max_pool(x)
             conv = nn.Conv(
-                channels, size, strides, conv_general_dilated=self.convolution, name=f"conv{layer}"
+                layer.features,
+                (layer.window, layer.window),
+                layer.stride,
+                padding="SAME" if layer.padded else "VALID",
+                conv_general_dilated=self.convolution,
+                name=f"conv{number}",
             )
             x = nn.relu(conv(x))
-        if self.channels:
+        if self.convolutions:
             x = max_pool(x)
         x = x.reshape(x.shape[0], -1)
         for layer, width in enumerate(self.hidden):
@@ -71,8 +75,8 @@ class Network(nn.Module):
 
 
 def _module(config: ModelConfig, convolution: Callable[..., Any] = convolve) -> Network:
-    channels = config.channels if config.kind == "cnn" else ()
-    return Network(channels, config.hidden, config.activation, config.dropout, config.rejects, convolution)
+    layers = tuple(convolutions(config, geometry_shape(config.geometry).height))
+    return Network(layers, config.hidden, config.activation, config.dropout, config.rejects, convolution)
 
 
 @functools.lru_cache(maxsize=32)

@@ -351,6 +351,8 @@ def _same_network(command: list[str], start: Path) -> list[str]:
     given = ["--model.kind", model.kind, "--model.channels", *map(str, model.channels)]
     given += ["--model.hidden", *map(str, model.hidden), "--model.activation", model.activation]
     given += ["--model.dropout", str(model.dropout), "--model.geometry", model.geometry]
+    given += ["--model.stages", *map(str, model.stages)]
+    given += ["--model.border" if model.border else "--model.no-border"]
     return [*kept, *given, "--model.rejects" if model.rejects else "--model.no-rejects"]
 
 

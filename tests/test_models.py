@@ -1,5 +1,6 @@
 """The networks and their fast forms of convolution and pooling, against those of jax.lax."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -10,6 +11,7 @@ from jax import lax
 
 from digitjax.config import ModelConfig
 from digitjax.convolution import convolve, patches
+from digitjax.errors import InputError
 from digitjax.models import count_params, feature_maps, make_model, max_pool
 from digitjax.presets.registry import PRESETS, preset
 
@@ -97,6 +99,42 @@ def test_heads_and_geometries(geometry, rejects):
     assert logits.digits.shape == (5, 10)
     assert (logits.is_digit is None) is not rejects
     assert logits.is_digit is None or logits.is_digit.shape == (5,)
+
+
+def test_without_the_border_the_maps_are_of_12_pixels_and_the_last_row_and_column_are_not_seen():
+    config = dataclasses.replace(TINY, border=False)
+    model, images = make_model(config), normal(0, 2, 28, 28, 1)
+    params = model.init(jax.random.key(0))
+    maps = feature_maps(config)(params, images)
+    assert [layer.shape[1:] for layer in maps.values()] == [(12, 12, 2), (12, 12, 3), (6, 6, 4), (8,)]
+    kernel, bias = params["conv0"]["kernel"], params["conv0"]["bias"]
+    window = np.asarray(images)[1, 2 * 3 : 2 * 3 + 5, 2 * 7 : 2 * 7 + 5]  # of the map's row 3, column 7
+    np.testing.assert_allclose(
+        maps["conv0"][1, 3, 7], np.maximum(np.einsum("yxc,yxcf->f", window, kernel) + bias, 0), atol=1e-4
+    )
+    seen = jax.grad(lambda x: (model.apply(params, x).digits ** 2).sum())(images)[..., 0]
+    assert np.abs(seen[:, 27]).max() == np.abs(seen[:, :, 27]).max() == 0 < np.abs(seen[:, 26]).max()
+
+
+def test_stages_say_which_convolutions_see_maps_of_which_size():
+    config = dataclasses.replace(TINY, channels=(2, 3, 4, 5, 6), stages=(1, 3, 1))
+    maps = feature_maps(config)(make_model(config).init(jax.random.key(0)), normal(0, 1, 28, 28, 1))
+    sizes = [(14, 14, 2), (7, 7, 3), (7, 7, 4), (7, 7, 5), (3, 3, 6)]
+    assert [layer.shape[1:] for name, layer in maps.items() if name != "hidden"] == sizes
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"channels": (1,) * 5}, "at most 4 with --model.stages 2 1 1"),
+        ({"channels": (1,) * 4, "geometry": "uci8"}, "at most 3 with --model.stages 2 1 1 and"),
+        ({"stages": (2, 0)}, "--model.stages 2 0"),
+        ({"stages": (1,) * 4}, "one to three numbers"),
+    ],
+)
+def test_networks_without_room_for_their_convolutions_are_refused(given, named):
+    with pytest.raises(InputError, match=named):
+        ModelConfig(**given)
 
 
 def test_without_a_key_the_answer_is_the_same_and_with_keys_it_differs():

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from digitjax.config import TrainConfig
+from digitjax.config import Convolution, TrainConfig, convolutions
 from digitjax.convolution import as_product, convolve
 from digitjax.normalize import geometry_shape
 
@@ -25,33 +25,12 @@ FORMS: dict[str, Callable[..., Array]] = {
 """Ways to convolve; the first one is what networks use."""
 
 
-class Layer(NamedTuple):
-    """A convolution with padding that keeps the size, but for its stride.
-
-    Attributes:
-        side: rows and columns that come in.
-        channels: that come in.
-        features: that go out.
-        window: rows and columns of the kernel.
-        stride: in both directions.
-    """
-
-    side: int
-    channels: int
-    features: int
-    window: int
-    stride: int
-
-    def __str__(self) -> str:
-        size = (
-            f"{self.side} x {self.side} x {self.channels} to {self.features}, {self.window} x {self.window}"
-        )
-        return size + (f", every {self.stride}nd" if self.stride > 1 else "")
-
-    @property
-    def out(self) -> int:
-        """Rows and columns that go out."""
-        return -(-self.side // self.stride)
+def describe(layer: Convolution) -> str:
+    """A convolution in words."""
+    size = (
+        f"{layer.side} x {layer.side} x {layer.channels} to {layer.features}, {layer.window} x {layer.window}"
+    )
+    return size + (f", every {layer.stride}nd" if layer.stride > 1 else "")
 
 
 class Cost(NamedTuple):
@@ -68,18 +47,12 @@ class Cost(NamedTuple):
     gflops: float
 
 
-def layers_of(config: TrainConfig) -> list[Layer]:
-    """The convolutions of a configuration's network, as `digitjax.models.Network` lays them out."""
-    side, before, found = geometry_shape(config.model.geometry).height, 1, []
-    for number, features in enumerate(config.model.channels):
-        if number > 1:
-            side //= 2
-        found.append(Layer(side, before, features, *((5, 2) if number == 0 else (3, 1))))
-        side, before = found[-1].out, features
-    return found
+def layers_of(config: TrainConfig) -> list[Convolution]:
+    """The convolutions of a configuration's network."""
+    return convolutions(config.model, geometry_shape(config.model.geometry).height)
 
 
-def measure(layer: Layer, batch: int, rounds: int) -> Cost:
+def measure(layer: Convolution, batch: int, rounds: int) -> Cost:
     """Times a layer's answer and both its gradients, and three matrix products of the same size."""
     keys = jax.random.split(jax.random.key(0), 3)
     images = jax.random.normal(keys[0], (batch, layer.side, layer.side, layer.channels))
@@ -88,7 +61,7 @@ def measure(layer: Layer, batch: int, rounds: int) -> Cost:
     rows, width = batch * layer.out**2, layer.window**2 * layer.channels
     left, weights, wanted = jnp.ones((rows, width)), kernel.reshape(width, -1), goal.reshape(rows, -1)
     calls: dict[str, Callable[[], Any]] = {
-        name: _bound(_both_ways(form, layer.stride), images, kernel, goal) for name, form in FORMS.items()
+        name: _bound(_both_ways(form, layer), images, kernel, goal) for name, form in FORMS.items()
     }
     calls["products"] = _bound(_products, left, weights, wanted)
     taken: dict[str, list[float]] = {name: [] for name in calls}
@@ -99,7 +72,7 @@ def measure(layer: Layer, batch: int, rounds: int) -> Cost:
             if number:
                 taken[name].append((time.perf_counter() - start) * 1e3)
     milliseconds = {name: statistics.median(each) for name, each in taken.items()}
-    return Cost(str(layer), milliseconds, 6 * rows * width * layer.features / 1e9)
+    return Cost(describe(layer), milliseconds, 6 * rows * width * layer.features / 1e9)
 
 
 def _bound(function: Callable[..., Any], *given: Array) -> Callable[[], Any]:
@@ -107,11 +80,12 @@ def _bound(function: Callable[..., Any], *given: Array) -> Callable[[], Any]:
     return lambda: compiled(*given)
 
 
-def _both_ways(form: Callable[..., Array], stride: int) -> Callable[..., Any]:
+def _both_ways(form: Callable[..., Array], layer: Convolution) -> Callable[..., Any]:
     def run(images: Array, kernel: Array, goal: Array) -> Any:
         numbers = lax.conv_dimension_numbers(images.shape, kernel.shape, ("NHWC", "HWIO", "NHWC"))
+        strides, padding = (layer.stride, layer.stride), "SAME" if layer.padded else "VALID"
         answer, back = jax.vjp(
-            lambda x, w: form(x, w, (stride, stride), "SAME", dimension_numbers=numbers), images, kernel
+            lambda x, w: form(x, w, strides, padding, dimension_numbers=numbers), images, kernel
         )
         return answer, back(goal)
 

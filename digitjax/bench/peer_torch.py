@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from digitjax.bench import contenders
-from digitjax.config import TrainConfig
+from digitjax.config import TrainConfig, convolutions
 
 if TYPE_CHECKING:
     from digitjax.bench.contenders import Laps
@@ -49,14 +49,13 @@ def train_network(
 ) -> tuple[int, float]:
     """The network, optimizer and schedule of a configuration of the CNN kind, nothing augmented."""
     torch = _torch(config.seed)
-    nn, channels, layers = torch.nn, config.model.channels, []
-    for number, (before, after) in enumerate(zip((1, *channels), channels, strict=False)):
-        if number > 1:
+    nn, convs, layers = torch.nn, convolutions(config.model, 28), []
+    for conv in convs:
+        if conv.pooled:
             layers.append(nn.MaxPool2d(2))
-        size, stride, padding = (5, 2, 2) if number == 0 else (3, 1, 1)
-        layers += [nn.Conv2d(before, after, size, stride, padding), nn.ReLU()]
-    side = 14 if len(channels) == 1 else 14 // 2 ** (len(channels) - 2)
-    features = channels[-1] * (side // 2) ** 2
+        around = conv.window // 2 if conv.padded else 0
+        layers += [nn.Conv2d(conv.channels, conv.features, conv.window, conv.stride, around), nn.ReLU()]
+    features = convs[-1].features * (convs[-1].out // 2) ** 2
     layers += [nn.MaxPool2d(2), nn.Flatten()]
     for width in config.model.hidden:
         layers += [nn.Linear(features, width), nn.ReLU()]
