@@ -80,7 +80,7 @@ class Convolution(NamedTuple):
         window: rows and columns of the kernel.
         stride: in both directions.
         padded: whether it reaches over the edge, so that nothing but the stride makes its answer smaller.
-        pooled: whether 2 x 2 pooling goes before it; `side` is what that leaves.
+        pooled: whether 2 x 2 pooling follows, which `out` does not count.
     """
 
     side: int
@@ -99,15 +99,16 @@ class Convolution(NamedTuple):
 
 def convolutions(model: ModelConfig, side: int) -> list[Convolution]:
     """The convolutions of a network on pictures of `side` pixels a side, in order; a perceptron has none."""
-    firsts = [sum(model.stages[:count]) for count in range(1, len(model.stages))]
+    ends = {sum(model.stages[:count]) for count in range(1, len(model.stages) + 1)}
     found: list[Convolution] = []
-    for number, features in enumerate(model.channels if model.kind == "cnn" else ()):
-        if number == 0:
+    for number, features in enumerate(model.channels if model.kind == "cnn" else (), 1):
+        pooled = number in ends or number == len(model.channels)
+        if not found:
             padded = model.border or model.geometry == "uci8"
-            found.append(Convolution(side, 1, features, window=5, stride=2, padded=padded))
+            found.append(Convolution(side, 1, features, window=5, stride=2, padded=padded, pooled=pooled))
         else:
-            pooled, before = number in firsts, found[-1]
-            size = before.out // 2 if pooled else before.out
+            before = found[-1]
+            size = before.out // 2 if before.pooled else before.out
             found.append(Convolution(size, before.features, features, window=3, pooled=pooled))
     return found
 

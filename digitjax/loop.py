@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import functools
 import json
 import math
 import time
@@ -14,22 +13,20 @@ import jax
 import numpy as np
 
 from digitjax import runs, sharding
-from digitjax.checkpoint import Saver, load_model
+from digitjax.checkpoint import Saver
 from digitjax.config import TrainConfig
-from digitjax.data.pipeline import Pipeline, make_pipeline
-from digitjax.errors import Diverged, InputError
+from digitjax.errors import Diverged
 from digitjax.interrupt import Interrupted, StopRequest
 from digitjax.metrics import MetricsFile, is_kept, is_logged
 from digitjax.models import make_model
-from digitjax.optim import make_optimizer, with_hyperparams
+from digitjax.optim import with_hyperparams
 from digitjax.paths import quoted
-from digitjax.processes import first_then_others
+from digitjax.prepare import Prepared, advance, fresh_state, params_to_start_with, prepare
 from digitjax.progress import TrainingProgress, say, this_python
 from digitjax.provenance import about
 from digitjax.restore import restore
 from digitjax.steering import LOOK_SECONDS, PAUSE, RESUME, STOP, Steering
-from digitjax.train import init_state, make_train_step
-from digitjax.types import Metrics, Model, Params, TrainState
+from digitjax.types import Metrics, Model, TrainState
 from digitjax.validation import by_people, epoch_text, pooled, step_record, validate, write_hardest
 
 DOUBLED = 1.0
@@ -46,29 +43,6 @@ class Trained(NamedTuple):
 
     data: tuple[str, ...]
     seconds: float
-
-
-class Prepared(NamedTuple):
-    """What runs share that differ in nothing but what their states and batches hold.
-
-    Attributes:
-        pipeline: their data; `reseeded` gives each its own batches.
-        step: the jitted train step.
-    """
-
-    pipeline: Pipeline
-    step: sharding.Step
-
-
-def prepare(config: TrainConfig, mesh: jax.sharding.Mesh, *, stream: bool = False) -> Prepared:
-    """Opens the data of a configuration and makes its train step.
-
-    Raises:
-        InputError: the data cannot be used.
-    """
-    model, rows = make_model(config.model), sharding.own_rows(config.batch_size, mesh)
-    pipeline = first_then_others(lambda: make_pipeline(config, model.geometry, rows, stream=stream))
-    return Prepared(pipeline, sharding.spread(make_train_step(config), mesh))
 
 
 def train(
@@ -112,7 +86,7 @@ def train(
     state = fresh_state(config)  # a network that cannot be leaves no run behind
     restored = restore(run, state) if resume else None
     if config.start and restored is None:  # also where it was stopped before anything was saved
-        state = state._replace(params=_params_to_start_with(config))
+        state = state._replace(params=params_to_start_with(config))
     if not resume and sharding.is_first():
         notices = tuple(dict.fromkeys((*told, *pipeline.notices)))
         runs.write_config(run, config, **about(pipeline.specs, notices), stream=stream)
@@ -141,34 +115,6 @@ def train(
     return Trained(pipeline.specs, metrics_file.seconds)
 
 
-def fresh_state(config: TrainConfig) -> TrainState:
-    """The state that a run of this configuration begins with."""
-    model = _with_compiled_init(make_model(config.model))
-    return init_state(jax.random.key(config.seed), model, make_optimizer(config))
-
-
-@functools.lru_cache(maxsize=8)
-def _with_compiled_init(model: Model) -> Model:
-    """The same, its params made by one program: operation by operation they would be some sixty."""
-    return model._replace(init=jax.jit(model.init))
-
-
-def _params_to_start_with(config: TrainConfig) -> Params:
-    """The params of `config.start`, calibrated as it was: the run begins where that network ended.
-
-    Raises:
-        InputError: there is no such checkpoint, or it is of another network.
-    """
-    loaded = load_model(config.start)
-    if loaded.config.model != config.model:
-        raise InputError(
-            f"--start {config.start} is another network ({loaded.run / runs.CONFIG}): give one of the same "
-            f"preset, or the --model options that it was trained with"
-        )
-    say(f"starting with {loaded}")
-    return loaded.params
-
-
 def _stopped(run: Path, step: int, config: TrainConfig, number: int) -> Interrupted:
     return Interrupted(
         f"stopped and saved at step {step} of {config.total_steps}; go on with "
@@ -193,10 +139,11 @@ class _Trainer:
         steering: Steering,
     ) -> None:
         self._steering = steering
-        self._config, self._run, self._model, (self._pipeline, self._step) = config, run, model, ready
+        self._config, self._run, self._model = config, run, model
+        self._ready = ready
         self._mesh, self._saver, self._file, self._stop = mesh, saver, metrics_file, stop
         self._validation = [e for e in ready.pipeline.validation if (np.asarray(e.labels) < 10).any()]
-        self._measured: list[tuple[int, Metrics]] = []
+        self._measured: list[tuple[range, Metrics]] = []
         self._pending: int | None = None
 
     def steps(self, state: TrainState, start: int) -> None:
@@ -211,12 +158,13 @@ class _Trainer:
             steps_per_epoch=config.steps_per_epoch,
             batch_size=config.batch_size,
         ) as self._progress:
-            for step in range(start + 1, config.total_steps + 1):
-                state = self._steer(state, step - 1)
-                batch = sharding.shard(self._pipeline.batch_at(step - 1), self._mesh)
-                state, metrics = self._step(state, batch)
-                self._measured.append((step, metrics))
-                if is_logged(step, config):
+            step = start
+            while step < config.total_steps:
+                state = self._steer(state, step)
+                state, taken, metrics = advance(self._ready, config, self._mesh, state, step)
+                self._measured.append((taken, metrics))
+                step = taken[-1]
+                if any(is_logged(one, config) for one in taken):
                     self._write_pending()
                     self._pending = step
                 ends_epoch = step % config.steps_per_epoch == 0
@@ -311,33 +259,38 @@ class _Trainer:
         """Writes the metrics that were left on the device while the steps after them ran."""
         if self._pending is None:
             return
-        step, self._pending = self._pending, None
-        metrics = self._fetch_measured(step)
-        assert metrics is not None
-        loss = float(metrics.loss)
-        self._file.write(
-            {
-                "step": step,
-                "loss": loss,
-                "accuracy": float(metrics.accuracy),
-                "grad_norm": float(metrics.grad_norm),
-                "seconds": self._clock.seconds,
-            }
-        )
-        self._progress.computed(step, loss)
+        last, self._pending = self._pending, None
+        for step, metrics in self._fetch_measured(last):
+            if is_logged(step, self._config):
+                self._file.write(
+                    {
+                        "step": step,
+                        "loss": float(metrics.loss),
+                        "accuracy": float(metrics.accuracy),
+                        "grad_norm": float(metrics.grad_norm),
+                        "seconds": self._clock.seconds,
+                    }
+                )
+                self._progress.computed(step, float(metrics.loss))
 
-    def _fetch_measured(self, last: int) -> Metrics | None:
-        """Takes the metrics of the steps up to `last` off the device at once; those of `last` come back.
+    def _fetch_measured(self, last: int) -> list[tuple[int, Metrics]]:
+        """Takes the metrics of the steps up to `last` off the device at once.
 
         Raises:
             Diverged: naming the first step whose loss or gradient is no number.
         """
-        fetched = jax.device_get([one for one in self._measured if one[0] <= last])
-        self._measured = [one for one in self._measured if one[0] > last]
-        for step, metrics in fetched:
+        fetched = jax.device_get([metrics for taken, metrics in self._measured if taken[-1] <= last])
+        taken = [taken for taken, _ in self._measured if taken[-1] <= last]
+        self._measured = [one for one in self._measured if one[0][-1] > last]
+        found = [
+            (step, jax.tree.map(lambda leaf, place=place: np.atleast_1d(leaf)[place], metrics))
+            for steps, metrics in zip(taken, fetched, strict=True)
+            for place, step in enumerate(steps)
+        ]
+        for step, metrics in found:
             self._require_finite("loss", float(metrics.loss), f"at step {step}")
             self._require_finite("gradient", float(metrics.grad_norm), f"at step {step}")
-        return fetched[-1][1] if fetched else None
+        return found
 
     def _require_finite(self, name: str, value: float, when: str) -> None:
         if math.isfinite(value):

@@ -36,7 +36,7 @@ ACTIVATIONS = {"relu": nn.relu, "sigmoid": nn.sigmoid, "tanh": nn.tanh}
 
 
 class Network(nn.Module):
-    """Convolutions, some after a pooling, a pooling after the last; dense layers; the heads.
+    """Convolutions, some with a pooling after them; dense layers; the heads.
 
     Without convolutions it is a perceptron of dense layers.
     """
@@ -52,8 +52,6 @@ class Network(nn.Module):
     def __call__(self, images: Float[Array, "batch height width 1"], train: bool) -> Logits:
         x = images
         for number, layer in enumerate(self.convolutions):
-            if layer.pooled:
-                x = max_pool(x)
             conv = nn.Conv(
                 layer.features,
                 (layer.window, layer.window),
@@ -62,9 +60,10 @@ class Network(nn.Module):
                 conv_general_dilated=self.convolution,
                 name=f"conv{number}",
             )
-            x = nn.relu(conv(x))
-        if self.convolutions:
-            x = max_pool(x)
+            x = conv(x)
+            if layer.pooled:  # before the activation: the same answer, from a quarter of the numbers
+                x = max_pool(x)
+            x = nn.relu(x)
         x = x.reshape(x.shape[0], -1)
         for layer, width in enumerate(self.hidden):
             x = ACTIVATIONS[self.activation](nn.Dense(width, name=f"hidden{layer or ''}")(x))

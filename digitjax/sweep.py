@@ -22,6 +22,7 @@ from digitjax.data.pipeline import Examples
 from digitjax.errors import DigitjaxError, Diverged, InputError
 from digitjax.interrupt import Interrupted
 from digitjax.models import count_params, make_model, stack_members
+from digitjax.prepare import Prepared, prepare
 from digitjax.progress import say
 from digitjax.validation import pooled, validate
 
@@ -65,7 +66,7 @@ class Shared(NamedTuple):
     """
 
     key: TrainConfig
-    prepared: loop.Prepared
+    prepared: Prepared
     tests: list[Examples]
 
 
@@ -165,7 +166,7 @@ def _shared(config: TrainConfig, before: Shared | None) -> Shared:
     key = dataclasses.replace(config, seed=0, start="", optim=optim)
     if before is not None and before.key == key:
         return before
-    prepared = loop.prepare(config, sharding.data_mesh(config.batch_size))
+    prepared = prepare(config, sharding.data_mesh(config.batch_size))
     tests = finish.test_sets(prepared.pipeline.specs, config.model.geometry)
     return Shared(key, prepared, tests)
 

@@ -140,7 +140,7 @@ class _Lessons:
 
         from digitjax import runs
         from digitjax.checkpoint import Saver
-        from digitjax.loop import fresh_state
+        from digitjax.prepare import fresh_state
         from digitjax.teach import STEPS
 
         loaded = self._loaded

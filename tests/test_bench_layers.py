@@ -43,8 +43,8 @@ def test_the_command_prints_a_row_a_layer(capfd):
     words = ["bench", "layers", "--batch-size", "1", "--rounds", "1"]
     assert cli.main([*words, "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
-    assert [one["layer"][:12] for one in found] == ["28 x 28 x 1 ", "14 x 14 x 8 ", "7 x 7 x 24 t"]
+    assert [one["layer"][:12] for one in found] == ["28 x 28 x 1 ", "12 x 12 x 8 ", "6 x 6 x 24 t"]
     assert all(set(one["milliseconds"]) == {*FORMS, "products"} for one in found)
-    assert found[1]["gflops"] == pytest.approx(6 * 14 * 14 * 9 * 8 * 24 / 1e9)
+    assert found[1]["gflops"] == pytest.approx(6 * 12 * 12 * 9 * 8 * 24 / 1e9)
     assert cli.main(["bench", "layers", "mlp-tiny"]) == 2
     assert "has no convolution" in capfd.readouterr().err

@@ -6,7 +6,7 @@ import numpy as np
 from digitjax import sharding
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.data.pipeline import make_pipeline
-from digitjax.loop import fresh_state
+from digitjax.prepare import fresh_state
 from digitjax.train import make_train_step
 
 CONFIG = TrainConfig(

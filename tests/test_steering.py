@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax import claim, cli, loop, metrics, runs, sharding, steering
+from digitjax import claim, cli, loop, metrics, prepare, runs, sharding, steering
 from digitjax.calibrate import Calibration
 from digitjax.checkpoint import load_model, load_state
 from digitjax.config import ModelConfig, TrainConfig
@@ -40,7 +40,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(steering, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
     monkeypatch.setattr(loop, "validate", lambda *a: Validated({}, Calibration()))
-    monkeypatch.setattr(loop, "make_train_step", compiled_step)
+    monkeypatch.setattr(prepare, "make_train_step", compiled_step)
 
 
 @functools.cache
@@ -51,7 +51,7 @@ def compiled_step(config: TrainConfig) -> Any:
 
 def train(run: Path, before: dict[int, Callable[[], object]], *, resume: bool = False) -> None:
     """Trains; `before[n]` is done while the batch of step n + 1 is made."""
-    make = loop.make_pipeline
+    make = prepare.make_pipeline
 
     def acting(*args, **how):
         pipeline = make(*args, **how)
@@ -63,7 +63,7 @@ def train(run: Path, before: dict[int, Callable[[], object]], *, resume: bool = 
         return pipeline._replace(batch_at=batch_at)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "make_pipeline", acting)
+        patch.setattr(prepare, "make_pipeline", acting)
         with claim.locked(run) if resume else claim.new_run(CONFIG, run):
             loop.train(CONFIG, run, resume=resume)
 
@@ -77,7 +77,7 @@ def dies():
 
 
 def state_of(run: Path, step: int = 24):
-    return load_state(run / str(step), jax.eval_shape(lambda: loop.fresh_state(CONFIG)))
+    return load_state(run / str(step), jax.eval_shape(lambda: prepare.fresh_state(CONFIG)))
 
 
 def assert_same(one, other) -> None:
@@ -103,7 +103,7 @@ def changed(tmp_path_factory) -> Path:
         patch.setattr(steering, "LOOK_SECONDS", 0.0)
         patch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
         patch.setattr(loop, "validate", lambda *a: Validated({}, Calibration()))
-        patch.setattr(loop, "make_train_step", compiled_step)
+        patch.setattr(prepare, "make_train_step", compiled_step)
         train(run, before)
     return run
 
@@ -121,9 +121,9 @@ def test_changes_are_taken_between_two_steps_and_written_down(changed):
 
 def test_a_new_learning_rate_is_what_the_step_uses(changed):
     """By hand, with the changes set in the state: the same losses as the run wrote."""
-    pipeline, step = loop.make_pipeline(CONFIG, "uci8"), compiled_step(CONFIG)
+    pipeline, step = prepare.make_pipeline(CONFIG, "uci8"), compiled_step(CONFIG)
     assert step._cache_size() == 1, "a changed learning rate is compiled anew"
-    state, seen = loop.fresh_state(CONFIG), {}
+    state, seen = prepare.fresh_state(CONFIG), {}
     for number in range(17):
         for change in steering.read_changes(changed):
             if change.step == number:

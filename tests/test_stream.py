@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitjax import cli, loop, paths, runs
+from digitjax import cli, paths, prepare, runs
 from digitjax.bench.scale import MODES, strokes_of, synthetic_drawings
 from digitjax.config import AugmentConfig, ModelConfig, TrainConfig
 from digitjax.data import parse_spec, pipeline
@@ -230,7 +230,7 @@ def test_a_streamed_run_that_was_stopped_is_the_resident_run_that_was_not(ink, t
     arguments = shlex.split(
         f"mlp-28x28 --data {ink} --epochs 2 --epoch-examples 96 --batch-size 16 --model.hidden 4"
     )
-    make = loop.make_pipeline
+    make = prepare.make_pipeline
 
     def signalling(*given, **how):
         made = make(*given, **how)
@@ -245,7 +245,7 @@ def test_a_streamed_run_that_was_stopped_is_the_resident_run_that_was_not(ink, t
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert cli.main(["train", *arguments, "--out", str(whole)]) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "make_pipeline", signalling)
+        patch.setattr(prepare, "make_pipeline", signalling)
         assert cli.main(["train", *arguments, "--stream", "--out", str(stopped)]) == 130
     assert runs.was_streamed(stopped) and not runs.was_streamed(whole)
     assert cli.main(["train", "--resume", "--out", str(stopped)]) == 0

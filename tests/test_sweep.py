@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax import cli, loop, manifest, runs, sharding
+from digitjax import cli, loop, manifest, prepare, runs, sharding
 from digitjax.checkpoint import load_model
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.errors import InputError
@@ -118,7 +118,7 @@ def test_a_sweep_that_was_stopped_goes_on_and_more_seeds_are_trained_alone(
     swept, tmp_path, monkeypatch, capfd
 ):
     folder, trained = shutil.copytree(swept[0], tmp_path / "sweep"), noted(monkeypatch)
-    make = loop.make_pipeline
+    make = prepare.make_pipeline
 
     def signalling(*args, **how):
         pipeline = make(*args, **how)
@@ -131,7 +131,7 @@ def test_a_sweep_that_was_stopped_goes_on_and_more_seeds_are_trained_alone(
 
     words = ["sweep", *SMALL, "--seeds", "3", "--over", "optim.lr=0.3", "--seed", "5", "--out", str(folder)]
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "make_pipeline", signalling)
+        patch.setattr(prepare, "make_pipeline", signalling)
         assert cli.main(words) == 130
     assert "the same command goes on" in capfd.readouterr().err
     assert cli.main(words) == 0
@@ -142,7 +142,7 @@ def test_a_sweep_that_was_stopped_goes_on_and_more_seeds_are_trained_alone(
 
 @pytest.mark.slow
 def test_a_member_that_diverges_is_left_out(tmp_path, monkeypatch, capfd):
-    make = loop.make_pipeline
+    make = prepare.make_pipeline
 
     def poisoned(*args, **how):
         pipeline = make(*args, **how)
@@ -155,7 +155,7 @@ def test_a_member_that_diverges_is_left_out(tmp_path, monkeypatch, capfd):
 
         return pipeline._replace(reseeded=reseeded)
 
-    monkeypatch.setattr(loop, "make_pipeline", poisoned)
+    monkeypatch.setattr(prepare, "make_pipeline", poisoned)
     assert cli.main(["sweep", *SMALL, "--seeds", "2", "--out", str(tmp_path / "sweep"), "--json"]) == 0
     printed = capfd.readouterr()
     (row,) = json.loads(printed.out)["settings"]
@@ -264,8 +264,8 @@ def test_a_folder_of_something_else_is_refused(swept, tmp_path, capfd):
 
 def test_what_serves_every_seed_gives_each_its_own_batches():
     config = TrainConfig(data=("digits8x8",), batch_size=32)
-    pipeline = loop.make_pipeline(config, "uci8")
+    pipeline = prepare.make_pipeline(config, "uci8")
     other = TrainConfig(data=("digits8x8",), batch_size=32, seed=1)
-    shared, own = pipeline.reseeded(other)(3), loop.make_pipeline(other, "uci8").batch_at(3)
+    shared, own = pipeline.reseeded(other)(3), prepare.make_pipeline(other, "uci8").batch_at(3)
     jax.tree.map(np.testing.assert_array_equal, shared, own)
     assert not np.array_equal(np.asarray(shared.x), np.asarray(pipeline.batch_at(3).x))

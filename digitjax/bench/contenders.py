@@ -74,24 +74,26 @@ def run_digitjax(laps: Laps, folder: Path, config: TrainConfig, epochs: int) -> 
     from digitjax.data import load
     from digitjax.data.pipeline import to_examples
     from digitjax.evaluate import answer_digits, loss_and_accuracy
-    from digitjax.loop import fresh_state, prepare
     from digitjax.models import make_model
+    from digitjax.prepare import advance, fresh_state, prepare
 
     laps.end("import")
     config = dataclasses.replace(config, epochs=epochs or config.epochs)
     mesh, model = sharding.data_mesh(config.batch_size), make_model(config.model)
     with compiled.kept(lambda _: None):
-        pipeline, step = prepare(config, mesh)
+        ready = prepare(config, mesh)
         test = to_examples(load("mnist@test"), model.geometry)
         laps.end("data")
         state = sharding.replicate(fresh_state(config), mesh)
-        state, metrics = step(state, sharding.shard(pipeline.batch_at(0), mesh))
+        state, _, metrics = advance(ready, config, mesh, state, 0)
         answer_digits(model, state.params, test._replace(images=test.images[:1], labels=test.labels[:1]))
         jax.block_until_ready(metrics)
         state = sharding.replicate(fresh_state(config), mesh)
         laps.end("compile")
-        for number in range(config.total_steps):
-            state, metrics = step(state, sharding.shard(pipeline.batch_at(number), mesh))
+        done = 0
+        while done < config.total_steps:
+            state, taken, _ = advance(ready, config, mesh, state, done)
+            done = taken[-1]
         jax.block_until_ready(state)
         laps.end("train")
         _, accuracy = loss_and_accuracy(answer_digits(model, state.params, test))

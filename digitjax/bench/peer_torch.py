@@ -51,12 +51,11 @@ def train_network(
     torch = _torch(config.seed)
     nn, convs, layers = torch.nn, convolutions(config.model, 28), []
     for conv in convs:
-        if conv.pooled:
-            layers.append(nn.MaxPool2d(2))
         around = conv.window // 2 if conv.padded else 0
-        layers += [nn.Conv2d(conv.channels, conv.features, conv.window, conv.stride, around), nn.ReLU()]
+        layers.append(nn.Conv2d(conv.channels, conv.features, conv.window, conv.stride, around))
+        layers += [nn.MaxPool2d(2), nn.ReLU()] if conv.pooled else [nn.ReLU()]
+    layers.append(nn.Flatten())
     features = convs[-1].features * (convs[-1].out // 2) ** 2
-    layers += [nn.MaxPool2d(2), nn.Flatten()]
     for width in config.model.hidden:
         layers += [nn.Linear(features, width), nn.ReLU()]
         features = width

@@ -7,7 +7,7 @@ Examples in memory and examples in prepared records differ in nothing but who ta
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,10 +52,12 @@ class Store(NamedTuple):
     Attributes:
         n: how many there are.
         take: those with the given indices, 0 to n - 1; pure.
+        held: all of them, where they lie on the device.
     """
 
     n: int
     take: Callable[[Int[np.ndarray, " taken"]], Taken]
+    held: Taken | None = None
 
 
 class Part(NamedTuple):
@@ -72,9 +74,40 @@ class Part(NamedTuple):
     store: Store | None
 
 
+class Feed(NamedTuple):
+    """What a loop that makes its own batches is told of some steps.
+
+    Attributes:
+        base: the seed's key.
+        smoothing: of the labels.
+        steps: their numbers, from 0.
+        indices: which examples of each part they take; None for an endless source.
+    """
+
+    base: Key[Array, ""]
+    smoothing: Float[np.ndarray, ""] | np.float32
+    steps: Int[np.ndarray, " room"]
+    indices: list[Int[np.ndarray, "room taken"] | None]
+
+
+class OnDevice(NamedTuple):
+    """Batches for a loop that is compiled as a whole, from examples that lie on the device.
+
+    Attributes:
+        held: the examples of each part; None for an endless source.
+        feed: from a configuration (its seed and label smoothing count), the first step, how many steps, and
+            for how many there is room.
+        batch_of: the batch of a turn, pure in `held`, the feed and the turn's place in it.
+    """
+
+    held: list[Taken | None]
+    feed: Callable[[TrainConfig, int, int, int], Feed]
+    batch_of: Callable[[list[Taken | None], Feed, Int[Array, ""]], Batch]
+
+
 Taking = Callable[[int], list[Taken | None]]
 """From a step to what the store of each part gives for it; None for an endless source."""
-Assemble = Callable[[Array, np.float32, np.int32, list[Taken | None]], Batch]
+Assemble = Callable[[Array, Any, Any, list[Taken | None]], Batch]
 """From the seed's key, the label smoothing, a step and what was taken for it to the batch."""
 
 
@@ -101,7 +134,7 @@ def make_batches(
     assembled = assemble or make_assemble(parts, config, geometry, rows)
     shares = _divide([part.take for part in parts], rows or slice(0, config.batch_size))
     smoothing = np.float32(config.optim.label_smoothing)
-    base = jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
+    base = _base_key(config)
 
     def take(step: int) -> list[Taken | None]:
         return [
@@ -113,6 +146,43 @@ def make_batches(
 
     taken_at = ahead(take)
     return lambda step: assembled(base, smoothing, np.int32(step), taken_at(step))
+
+
+def make_on_device(parts: Sequence[Part], assemble: Assemble) -> OnDevice | None:
+    """The same batches for a compiled loop; None where a store has its examples elsewhere.
+
+    Args:
+        parts: as in `make_batches`.
+        assemble: `make_assemble` of the same parts, for whole batches.
+    """
+    if any(part.store is not None and part.store.held is None for part in parts):
+        return None
+
+    def feed(config: TrainConfig, first: int, count: int, room: int) -> Feed:
+        indices: list[np.ndarray | None] = []
+        for number, part in enumerate(parts):
+            if part.store is None:
+                indices.append(None)
+                continue
+            rows = np.zeros((room, part.take), np.int32)
+            for turn in range(count):
+                rows[turn] = indices_at(config.seed, number, first + turn, part.take, part.store.n)
+            indices.append(rows)
+        steps = np.arange(first, first + room, dtype=np.int32)
+        return Feed(_base_key(config), np.float32(config.optim.label_smoothing), steps, indices)
+
+    def batch_of(held: list[Taken | None], feed: Feed, turn: Int[Array, ""]) -> Batch:
+        taken = [
+            None if rows is None else jax.tree.map(lambda leaf, rows=rows: leaf[rows[turn]], one)
+            for one, rows in zip(held, feed.indices, strict=True)
+        ]
+        return assemble(feed.base, jnp.asarray(feed.smoothing), jnp.asarray(feed.steps)[turn], taken)
+
+    return OnDevice([part.store and part.store.held for part in parts], feed, batch_of)
+
+
+def _base_key(config: TrainConfig) -> Key[Array, ""]:
+    return jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
 
 
 def make_assemble(

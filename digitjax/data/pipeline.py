@@ -15,7 +15,18 @@ from jaxtyping import Array, Bool, Int
 
 from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable, EmptySplit, load, parse_spec, unavailable
-from digitjax.data.batches import ENDLESS, Part, Store, Taken, make_assemble, make_batches, padded_rows, share
+from digitjax.data.batches import (
+    ENDLESS,
+    OnDevice,
+    Part,
+    Store,
+    Taken,
+    make_assemble,
+    make_batches,
+    make_on_device,
+    padded_rows,
+    share,
+)
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.records import UNLABELLED, Records, require_stream
 from digitjax.data.sources import open_records
@@ -68,6 +79,7 @@ class Pipeline(NamedTuple):
         notices: sentences that the user should read before training starts.
         reseeded: `batch_at` of a configuration that differs in its seed and label smoothing alone; nothing is
             loaded or compiled anew.
+        on_device: the same batches for a compiled loop; None where they are streamed, or made in part here.
     """
 
     batch_at: Callable[[int], Batch]
@@ -75,6 +87,7 @@ class Pipeline(NamedTuple):
     specs: tuple[str, ...]
     notices: tuple[str, ...]
     reseeded: Callable[[TrainConfig], Callable[[int], Batch]]
+    on_device: OnDevice | None = None
 
 
 def to_examples(source: Source, geometry: str) -> Examples:
@@ -177,7 +190,9 @@ def make_pipeline(
     def reseeded(other: TrainConfig) -> Callable[[int], Batch]:
         return make_batches(parts, other, geometry, rows, *ahead, assemble=assemble)
 
-    return Pipeline(reseeded(config), validation, tuple(map(str, specs)), (*notices, *more), reseeded)
+    here = make_on_device(parts, assemble) if rows in (None, slice(0, config.batch_size)) else None
+    said = (*notices, *more)
+    return Pipeline(reseeded(config), validation, tuple(map(str, specs)), said, reseeded, here)
 
 
 def whole_test_split(spec: Spec, geometry: str, *, stream: bool = False) -> Examples:
@@ -279,7 +294,7 @@ def _resident(source: Source, keep: Bool[np.ndarray, " n"], geometry: str) -> St
     def gather(held: Taken, indices: Int[Array, " taken"]) -> Taken:
         return jax.tree.map(lambda leaf: leaf[indices], held)
 
-    return Store(len(labels), lambda indices: gather(held, indices))
+    return Store(len(labels), lambda indices: gather(held, indices), held)
 
 
 def _spread(examples: Examples, most: int) -> Examples:

@@ -14,7 +14,7 @@ import pytest
 
 from digitjax import manifest, metrics, runs
 from digitjax.checkpoint import load_model, load_state
-from digitjax.loop import fresh_state
+from digitjax.prepare import fresh_state
 
 MARKS = [
     pytest.mark.chaos,

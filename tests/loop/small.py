@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from digitjax import loop, metrics, runs
+from digitjax import metrics, prepare, runs
 from digitjax.checkpoint import load_model, load_state
 from digitjax.config import ModelConfig, TrainConfig
 
@@ -46,7 +46,7 @@ def assert_same_run(one: Path, other: Path, abstract_state) -> None:
 
 def stop_at(step: int, number: int):
     """`make_pipeline` whose process gets a signal while it asks for the batch of a step."""
-    make = loop.make_pipeline
+    make = prepare.make_pipeline
 
     def signalling(*args, **how):
         pipeline = make(*args, **how)
@@ -63,7 +63,7 @@ def stop_at(step: int, number: int):
 
 def poison(at: int, make=None):
     """`make_pipeline` whose batch for step `at` (from 0) weighs NaN."""
-    make = make or loop.make_pipeline
+    make = make or prepare.make_pipeline
 
     def poisoned(*args, **how):
         pipeline = make(*args, **how)

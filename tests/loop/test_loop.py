@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax import cli, data, finish, loop, metrics, runs, sharding
+from digitjax import cli, data, finish, loop, metrics, prepare, runs, sharding
 from digitjax.calibrate import Calibration, fit
 from digitjax.checkpoint import load_model, load_state
 from digitjax.config import TrainConfig
@@ -50,7 +50,7 @@ def test_the_lines_are_of_every_tenth_and_every_kept_step_and_their_means_are_ri
 
 
 def test_a_step_by_hand_is_the_step_of_the_run(finished):
-    pipeline = loop.make_pipeline(CONFIG, "uci8")
+    pipeline = prepare.make_pipeline(CONFIG, "uci8")
     state = init_state(jax.random.key(0), make_model(CONFIG.model), make_optimizer(CONFIG))
     step = make_train_step(CONFIG)
     seen = []
@@ -63,7 +63,7 @@ def test_a_step_by_hand_is_the_step_of_the_run(finished):
 
 def test_the_record_of_a_step_is_what_validation_measures(finished):
     loaded = load_model(finished / "24")
-    (examples,) = loop.make_pipeline(CONFIG, "uci8").validation
+    (examples,) = prepare.make_pipeline(CONFIG, "uci8").validation
     answered = answer_digits(loaded.model, loaded.params, examples)
     loss, accuracy = loss_and_accuracy(answered)
     assert loaded.record["accuracy"] == pytest.approx(accuracy, rel=1e-5)
@@ -78,7 +78,7 @@ def test_the_record_of_a_step_is_what_validation_measures(finished):
 
 def test_the_confusion_and_the_hardest_digits_are_those_of_validation(finished):
     loaded = load_model(finished / "24")
-    (examples,) = loop.make_pipeline(CONFIG, "uci8").validation
+    (examples,) = prepare.make_pipeline(CONFIG, "uci8").validation
     labels = np.asarray(examples.labels)
     log_p = answer_digits(loaded.model, loaded.params, examples).log_p
     table = np.zeros((10, 10), int)
@@ -114,16 +114,16 @@ def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch
         made.append(make_train_step(config))
         return made[-1]
 
-    monkeypatch.setattr(loop, "make_train_step", counted)
+    monkeypatch.setattr(prepare, "make_train_step", counted)
     monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
     config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1})
     run = checkpoints / "one"
     run.mkdir()
     monkeypatch.setattr(loop, "validate", lambda *a: Validated({}, Calibration()))
     loop.train(config, run)
-    state = load_state(run / "12", jax.eval_shape(lambda: loop.fresh_state(config)))
+    state = load_state(run / "12", jax.eval_shape(lambda: prepare.fresh_state(config)))
     mesh = sharding.data_mesh(config.batch_size)
-    batch = sharding.shard(loop.make_pipeline(config, "uci8").batch_at(12), mesh)
+    batch = sharding.shard(prepare.make_pipeline(config, "uci8").batch_at(12), mesh)
     made[0](sharding.replicate(state, mesh), batch)
     assert made[0]._cache_size() == 1
 

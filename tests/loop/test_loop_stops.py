@@ -10,15 +10,15 @@ import sys
 import jax
 import pytest
 
-from digitjax import cli, loop, metrics, runs, sharding
+from digitjax import cli, loop, metrics, prepare, runs, sharding
 from digitjax.checkpoint import load_model
 from digitjax.errors import DigitjaxError, InputError
 from tests.loop.small import ARGUMENTS, CONFIG, STEPS, assert_same_run, poison, stop_at
 
 DIES_AT = """
 import os, signal, sys
-from digitjax import cli, loop
-make = loop.make_pipeline
+from digitjax import cli, prepare
+make = prepare.make_pipeline
 def dying(*args, **how):
     pipeline = make(*args, **how)
     def batch_at(step):
@@ -26,7 +26,7 @@ def dying(*args, **how):
             os.kill(os.getpid(), signal.SIGKILL)
         return pipeline.batch_at(step)
     return pipeline._replace(batch_at=batch_at)
-loop.make_pipeline = dying
+prepare.make_pipeline = dying
 sys.exit(cli.main(["train", *sys.argv[2:]]))
 """
 
@@ -36,7 +36,7 @@ def test_signals_save_and_the_resumed_run_is_the_run_that_never_stopped(
 ):
     run = checkpoints / "cnn-0"
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "make_pipeline", stop_at(5, signal.SIGINT))
+        patch.setattr(prepare, "make_pipeline", stop_at(5, signal.SIGINT))
         assert cli.main(["train", *ARGUMENTS]) == 130
     said = capfd.readouterr().err
     assert f"stopped and saved at step 6 of {STEPS}" in said
@@ -45,7 +45,7 @@ def test_signals_save_and_the_resumed_run_is_the_run_that_never_stopped(
     assert cli.main(["train", *ARGUMENTS]) == 2
     assert "--resume" in capfd.readouterr().err
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "make_pipeline", stop_at(17, signal.SIGTERM))
+        patch.setattr(prepare, "make_pipeline", stop_at(17, signal.SIGTERM))
         assert cli.main(["train", "--resume"]) == 143
     assert "resuming at step 6" in capfd.readouterr().err
     assert cli.main(["train", "--resume"]) == 0
@@ -102,7 +102,7 @@ def test_a_damaged_last_step_is_passed_over(finished, checkpoints, capfd, abstra
 def test_a_loss_that_is_no_number_stops_with_the_very_step_and_the_remedy(
     checkpoints, monkeypatch, capfd, at, kept
 ):
-    monkeypatch.setattr(loop, "make_pipeline", poison(at))
+    monkeypatch.setattr(prepare, "make_pipeline", poison(at))
     assert cli.main(["train", *ARGUMENTS]) == 1
     said = capfd.readouterr().err
     run = checkpoints / "cnn-0"
@@ -115,7 +115,7 @@ def test_a_loss_that_is_no_number_stops_with_the_very_step_and_the_remedy(
 
 
 def test_a_loss_that_was_no_number_in_one_step_alone_is_found_too(checkpoints, monkeypatch):
-    make = loop.make_train_step
+    make = prepare.make_train_step
 
     def forgiving(config):
         step = make(config)
@@ -127,7 +127,7 @@ def test_a_loss_that_was_no_number_in_one_step_alone_is_found_too(checkpoints, m
 
         return once
 
-    monkeypatch.setattr(loop, "make_train_step", forgiving)
+    monkeypatch.setattr(prepare, "make_train_step", forgiving)
     monkeypatch.setattr(sharding, "spread", lambda step, mesh: step)
     monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
     run = checkpoints / "run"
@@ -137,7 +137,7 @@ def test_a_loss_that_was_no_number_in_one_step_alone_is_found_too(checkpoints, m
 
 
 def test_a_stop_after_a_nan_nobody_saw_saves_no_nan(checkpoints, monkeypatch):
-    monkeypatch.setattr(loop, "make_pipeline", poison(12, stop_at(13, signal.SIGINT)))
+    monkeypatch.setattr(prepare, "make_pipeline", poison(12, stop_at(13, signal.SIGINT)))
     run = checkpoints / "run"
     run.mkdir()
     with pytest.raises(DigitjaxError, match="nan at step 13"):

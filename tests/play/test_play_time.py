@@ -10,7 +10,7 @@ import pytest
 from digitjax import runs
 from digitjax.checkpoint import Saver, load_model, load_params
 from digitjax.config import ModelConfig, TrainConfig
-from digitjax.loop import fresh_state
+from digitjax.prepare import fresh_state
 from play import launch, loading, timeline, wire, worker
 from play.answers import Filmed, FramesListed, KeptStep, ModelReady
 from play.effects import Film, ShowStep

@@ -1,0 +1,110 @@
+"""What a training begins with: its data, its compiled steps, its state."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+
+from digitjax import runs, sharding
+from digitjax.checkpoint import load_model
+from digitjax.config import TrainConfig
+from digitjax.data.pipeline import Pipeline, make_pipeline
+from digitjax.errors import InputError
+from digitjax.models import make_model
+from digitjax.optim import make_optimizer
+from digitjax.processes import first_then_others
+from digitjax.progress import say
+from digitjax.spans import Spans, length, make_spans, wanted
+from digitjax.train import init_state, make_train_step
+from digitjax.types import Metrics, Model, Params, TrainState
+
+
+class Prepared(NamedTuple):
+    """What runs share that differ in nothing but what their states and batches hold.
+
+    Attributes:
+        pipeline: their data; `reseeded` gives each its own batches.
+        step: the jitted train step.
+        spans: many of them in one dispatch, where that is faster.
+    """
+
+    pipeline: Pipeline
+    step: sharding.Step
+    spans: Spans | None = None
+
+
+def prepare(
+    config: TrainConfig, mesh: jax.sharding.Mesh, *, stream: bool = False, at_once: bool | None = None
+) -> Prepared:
+    """Opens the data of a configuration and makes its train step.
+
+    Args:
+        config: the configuration.
+        mesh: the devices.
+        stream: as in `train`.
+        at_once: many steps in one dispatch, where the examples lie on the device; None: where `spans.wanted`.
+
+    Raises:
+        InputError: the data cannot be used.
+    """
+    model, rows = make_model(config.model), sharding.own_rows(config.batch_size, mesh)
+    pipeline = first_then_others(lambda: make_pipeline(config, model.geometry, rows, stream=stream))
+    step, batches = make_train_step(config), pipeline.on_device
+    many = batches is not None and (wanted() if at_once is None else at_once)
+    return Prepared(
+        pipeline,
+        sharding.spread(step, mesh),
+        make_spans(step, batches, config, mesh) if many and batches is not None else None,
+    )
+
+
+def advance(
+    ready: Prepared, config: TrainConfig, mesh: jax.sharding.Mesh, state: TrainState, done: int
+) -> tuple[TrainState, range, Metrics]:
+    """Takes the next step, or as many as go in one dispatch.
+
+    Args:
+        ready: of this configuration, or of one that shares it.
+        config: the configuration.
+        mesh: the devices.
+        state: after the steps done; it is donated.
+        done: how many those are.
+
+    Returns:
+        The state after them, which steps they were, from 1, and their metrics, on the device.
+    """
+    if ready.spans is not None:
+        count = length(done, config)
+        state, metrics = ready.spans(config, state, done, count)
+    else:
+        count = 1
+        state, metrics = ready.step(state, sharding.shard(ready.pipeline.batch_at(done), mesh))
+    return state, range(done + 1, done + count + 1), metrics
+
+
+def fresh_state(config: TrainConfig) -> TrainState:
+    """The state that a run of this configuration begins with."""
+    model = _with_compiled_init(make_model(config.model))
+    return init_state(jax.random.key(config.seed), model, make_optimizer(config))
+
+
+@functools.lru_cache(maxsize=8)
+def _with_compiled_init(model: Model) -> Model:
+    """The same, its params made by one program: operation by operation they would be some sixty."""
+    return model._replace(init=jax.jit(model.init))
+
+
+def params_to_start_with(config: TrainConfig) -> Params:
+    """The params of `config.start`, calibrated as it was: the run begins where that network ended.
+
+    Raises:
+        InputError: there is no such checkpoint, or it is of another network.
+    """
+    loaded = load_model(config.start)
+    if loaded.config.model != config.model:
+        raise InputError(
+            f"--start {config.start} is another network ({loaded.run / runs.CONFIG}): give one of the same "
+            f"preset, or the --model options that it was trained with"
+        )
+    say(f"starting with {loaded}")
+    return loaded.params

@@ -1,0 +1,72 @@
+"""Many train steps in one dispatch, for accelerators: the examples lie on the device, the state is donated.
+
+    state, held, feed (which examples each step takes), count -> loop -> state, metrics of each step
+
+The loop's length is a number that it is given, so one program does for every span. On the CPU a convolution
+inside a loop is far slower than outside (jax-ml/jax#12868): there the trainer goes step by step.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from digitjax import sharding
+from digitjax.config import TrainConfig
+from digitjax.data.batches import Feed, OnDevice, Taken
+from digitjax.metrics import is_kept
+from digitjax.types import Metrics, TrainState
+
+MOST = 1000
+"""Steps in one dispatch at most: what is asked of a running training waits for its end."""
+
+Spans = Callable[[TrainConfig, TrainState, int, int], tuple[TrainState, Metrics]]
+"""From a configuration (its seed and label smoothing count), a state, the steps done and how many follow."""
+
+
+def wanted() -> bool:
+    """Whether this machine trains faster that way, and alone."""
+    return jax.default_backend() != "cpu" and jax.process_count() == 1
+
+
+def make_spans(step: sharding.Step, batches: OnDevice, config: TrainConfig, mesh: jax.sharding.Mesh) -> Spans:
+    """The train step in a loop on the device.
+
+    Args:
+        step: the train step.
+        batches: what it learns from.
+        config: of which the lengths of a run and of an epoch count.
+        mesh: the devices of this process; a batch is divided among them.
+
+    Returns:
+        A function to the state after the steps, its argument donated, and the metrics of each, on the device.
+    """
+    room = min(MOST, config.steps_per_epoch)
+
+    def run(state: TrainState, held: list[Taken | None], feed: Feed, count: Any) -> Any:
+        def turn(place: Any, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
+            state, measured = carry
+            batch = sharding.divide(batches.batch_of(held, feed, place), mesh)
+            state, metrics = step(state, batch)
+            return state, jax.tree.map(lambda all_, one: all_.at[place].set(one), measured, metrics)
+
+        _, kind = jax.eval_shape(step, state, batches.batch_of(held, feed, jnp.int32(0)))
+        empty = jax.tree.map(lambda one: jnp.zeros((room, *one.shape), one.dtype), kind)
+        return jax.lax.fori_loop(0, count, turn, (state, empty))
+
+    compiled = jax.jit(run, donate_argnums=0)
+    held = sharding.replicate(batches.held, mesh) if mesh.size > 1 else batches.held
+
+    def spans(config: TrainConfig, state: TrainState, done: int, count: int) -> tuple[TrainState, Metrics]:
+        state, measured = compiled(state, held, batches.feed(config, done, count, room), jnp.int32(count))
+        return state, jax.tree.map(lambda leaf: leaf[:count], measured)
+
+    return spans
+
+
+def length(done: int, config: TrainConfig) -> int:
+    """Steps from `done` to the next whose params are kept, or as many as one dispatch takes."""
+    last = min(done + min(MOST, config.steps_per_epoch), config.total_steps)
+    ends = (step for step in range(done + 1, last) if is_kept(step, config))
+    return next(ends, last) - done

@@ -1,0 +1,88 @@
+"""Many steps in one dispatch are the steps one by one."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from digitjax import loop, metrics, runs, sharding
+from digitjax.checkpoint import load_model
+from digitjax.config import TrainConfig
+from digitjax.metrics import is_kept
+from digitjax.prepare import advance, fresh_state, prepare
+from digitjax.spans import length
+from tests.loop.small import CONFIG, lines_without_clock
+
+MIXED = dataclasses.replace(CONFIG, data=("digits8x8=2", "synthetic=1"))
+
+
+def close(one, other) -> None:
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_params_and_losses_are_those_of_single_steps_whatever_the_seed(devices):
+    mesh = sharding.data_mesh(MIXED.batch_size, jax.devices()[:devices])
+    spans = prepare(MIXED, mesh, at_once=True)
+    assert spans.spans is not None and prepare(MIXED, mesh).spans is None, "the CPU goes step by step"
+    for seed in (0, 5):
+        config, results = dataclasses.replace(MIXED, seed=seed), []
+        steps = spans._replace(
+            spans=None, pipeline=spans.pipeline._replace(batch_at=spans.pipeline.reseeded(config))
+        )
+        for ready in (steps, spans):
+            state, measured, done = sharding.replicate(fresh_state(config), mesh), [], 0
+            while done < 12:
+                state, taken, values = advance(ready, config, mesh, state, done)
+                measured += np.atleast_1d(values.loss).tolist()
+                done = taken[-1]
+            assert len(measured) == done == 12 and int(state.step) == 12
+            results.append((state.params, measured))
+        close(*results)
+
+
+def test_a_run_writes_the_same_lines_and_keeps_the_same_steps(tmp_path):
+    mesh = sharding.data_mesh(CONFIG.batch_size)
+    for name, at_once in (("steps", False), ("spans", True)):
+        (tmp_path / name).mkdir()
+        loop.train(CONFIG, tmp_path / name, prepared=prepare(CONFIG, mesh, at_once=at_once))
+    one, other = (lines_without_clock(tmp_path / name) for name in ("steps", "spans"))
+    assert [line["step"] for line in one] == [line["step"] for line in other]
+    close([line["loss"] for line in one], [line["loss"] for line in other])
+    kept = [[step.name for step in runs.history(tmp_path / name)] for name in ("steps", "spans")]
+    assert kept[0] == kept[1] == [str(n) for n in (0, 1, 2, 4, 8, 12, 16, 24)]
+    for name in kept[0]:
+        close(*(load_model(tmp_path / run / name).params for run in ("steps", "spans")))
+
+
+def test_a_loss_that_is_no_number_is_named_with_its_step(tmp_path):
+    config = dataclasses.replace(CONFIG, optim=dataclasses.replace(CONFIG.optim, learning_rate=9.9))
+    mesh, run = sharding.data_mesh(config.batch_size), tmp_path / "run"
+    ready = prepare(config, mesh, at_once=True)
+    spans = ready.spans
+    assert spans is not None
+
+    def poisoned(config, state, done, count):
+        state, measured = spans(config, state, done, count)
+        bad = np.where(np.arange(done + 1, done + count + 1) == 6, np.nan, np.asarray(measured.loss))
+        return state, measured._replace(loss=bad)
+
+    run.mkdir()
+    with pytest.raises(loop.Diverged, match="at step 6"):
+        loop.train(config, run, prepared=ready._replace(spans=poisoned))
+    assert [line["step"] for line in metrics.read_metrics(run / runs.METRICS)] == [1, 2, 4]
+
+
+@pytest.mark.parametrize(("examples", "epochs"), [(384, 3), (200_000, 1), (32, 9)])
+def test_spans_end_where_params_are_kept(examples, epochs):
+    config = TrainConfig(data=("digits8x8",), epochs=epochs, epoch_examples=examples, batch_size=32)
+    done, ends = 0, []
+    while done < config.total_steps:
+        count = length(done, config)
+        assert 1 <= count <= 1000
+        done += count
+        ends.append(done)
+    assert done == config.total_steps
+    assert {step for step in range(1, done + 1) if is_kept(step, config)} <= set(ends)
