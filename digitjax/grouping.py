@@ -15,21 +15,21 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from digitjax.arrangement import (
+    find_pairs,
+    find_runs,
+    line_height,
+    pair_qualities,
+    run_qualities,
+    stroke_boxes,
+)
 from digitjax.errors import InputError
 
-MAX_STROKES = 4
-"""Strokes of one digit at most."""
-MAX_GAP = 0.3
-"""Empty width inside a group at most, in heights of the line."""
-MAX_DEEP = 0.5
-"""How much depth counts at most."""
 SPECK = 0.2
 """Of the line's height: ink that is neither higher nor wider is a dot, which normalised looks like a 1."""
 MARGIN = 5.0
 """How much worse than the best the ways of sharing out the strokes may be that a group is needed for, by the
 boxes alone. Of the validation writers' numbers it loses as few digits as 6 does, and 4 loses more."""
-MOST = 1.0
-"""Of a width above 0.8, an overlap and uneven feet, in heights of the line, what counts at most."""
 MOST_ODDS = 10.0
 """Log-odds, and negative log-probability, beyond which a network's answer counts no more."""
 UNSAID = 5.0
@@ -189,36 +189,21 @@ def find_groups(
     if not strokes:
         none, pairs, never = np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros(0, bool)
         return Groups(none, none, none, np.zeros((0, 4)), np.zeros((0, 9)), none, none, pairs, never)
-    boxes = _boxes(strokes)
+    boxes = stroke_boxes(strokes)
     if not np.isfinite(boxes).all():
         raise InputError("a coordinate of the ink is not finite: give finite numbers")
     _, exponent = math.frexp(float(np.abs(boxes).max()))
     unit = np.ldexp(boxes, -exponent)  # so that no sum or difference overflows
     order = np.argsort(unit[:, 0] + unit[:, 2], kind="stable")
     height = line_height(unit)
-    runs = _runs(unit[order], order, height)
-    before, after = _pairs(runs.start, runs.stop)
-    beside = _beside(runs.boxes[before], runs.boxes[after], height)
+    runs = find_runs(unit[order], order, height)
+    before, after = find_pairs(runs.start, runs.stop)
+    of_pairs = pair_qualities(runs.boxes[before], runs.boxes[after], height)
     boxes = np.ldexp(runs.boxes, exponent)
-    shape, speck = _shape(runs, height), (runs.boxes[:, 2:] - runs.boxes[:, :2]).max(axis=1) < SPECK * height
-    groups = Groups(order, runs.start, runs.stop, boxes, shape, before, after, beside, speck)
+    specks = (runs.boxes[:, 2:] - runs.boxes[:, :2]).max(axis=1) < SPECK * height
+    own = run_qualities(runs, height)
+    groups = Groups(order, runs.start, runs.stop, boxes, own, before, after, of_pairs, specks)
     return _within(groups, score(groups, None, None, by_boxes), margin)
-
-
-def _boxes(strokes: Sequence[Float[np.ndarray, "_ 2"]]) -> Float[np.ndarray, "strokes 4"]:
-    """Left, top, right, bottom of each stroke."""
-    points = np.concatenate(strokes, dtype=np.float64)
-    starts = np.cumsum([0, *map(len, strokes[:-1])])
-    return np.concatenate([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)], axis=1)
-
-
-def line_height(boxes: Float[np.ndarray, "strokes 4"]) -> float:
-    """Height of the line's digits: the median over strokes at least half as high as the highest; above 0."""
-    heights = boxes[:, 3] - boxes[:, 1]
-    highest = float(heights.max())
-    if highest <= 0:
-        return float((boxes[:, 2] - boxes[:, 0]).max()) or 1.0
-    return float(np.median(heights[heights >= highest / 2]))
 
 
 def qualities(
@@ -318,90 +303,3 @@ def _within(groups: Groups, scores: Scores, margin: float) -> Groups:
         groups.beside[sides],
         groups.speck[kept],
     )
-
-
-class _Runs(NamedTuple):
-    """Runs of strokes: `start`, `stop` and `boxes` as in `Groups`.
-
-    Attributes:
-        deep: how far the strokes reach into each other, where that is least; below 0 they have a gap.
-        span: strokes written from the run's first to its last.
-        second: height of the second highest stroke, in heights of the line; 0 of a stroke alone.
-    """
-
-    start: Int[np.ndarray, " runs"]
-    stop: Int[np.ndarray, " runs"]
-    boxes: Float[np.ndarray, "runs 4"]
-    deep: Float[np.ndarray, " runs"]
-    span: Int[np.ndarray, " runs"]
-    second: Float[np.ndarray, " runs"]
-
-
-def _runs(boxes: Float[np.ndarray, "strokes 4"], times: Int[np.ndarray, " strokes"], height: float) -> _Runs:
-    """The runs that may be digits.
-
-    Args:
-        boxes: of the strokes from left to right.
-        times: places of the strokes in the order of writing.
-        height: of the line's digits.
-    """
-    count = len(boxes)
-    high = (boxes[:, 3] - boxes[:, 1]) / height
-    box, deep, first, last = boxes, np.full(count, MAX_DEEP), times, times
-    highest, second = high, np.zeros(count)
-    found = []
-    for length in range(1, min(MAX_STROKES, count) + 1):
-        if length > 1:
-            new, box = boxes[length - 1 :], box[:-1]
-            deep = np.minimum(deep[:-1], np.minimum(box[:, 2] - new[:, 0], new[:, 2] - box[:, 0]) / height)
-            box = np.concatenate([np.minimum(box[:, :2], new[:, :2]), np.maximum(box[:, 2:], new[:, 2:])], 1)
-            first = np.minimum(first[:-1], times[length - 1 :])
-            last = np.maximum(last[:-1], times[length - 1 :])
-            second = np.maximum(second[:-1], np.minimum(highest[:-1], high[length - 1 :]))
-            highest = np.maximum(highest[:-1], high[length - 1 :])
-        start = np.arange(len(box))
-        found.append(_Runs(start, start + length, box, deep, last - first + 1, second))
-    runs = _Runs(*(np.concatenate(each) for each in zip(*found, strict=True)))
-    possible = np.flatnonzero(runs.deep >= -MAX_GAP)
-    by_place = possible[np.lexsort((runs.stop[possible], runs.start[possible]))]
-    return _Runs(*(each[by_place] for each in runs))
-
-
-def _shape(runs: _Runs, height: float) -> Float[np.ndarray, "runs 9"]:
-    """Qualities of runs, as `SHAPE` weighs them."""
-    long = runs.stop - runs.start
-    high = (runs.boxes[:, 3] - runs.boxes[:, 1]) / height
-    wide = (runs.boxes[:, 2] - runs.boxes[:, 0]) / height
-    return np.column_stack(
-        [
-            np.where(long > 1, np.maximum(runs.deep, 0.0), 0.0),
-            np.maximum(-runs.deep, 0.0),
-            np.maximum(0.8 - high, 0.0),
-            np.maximum(high - 1.2, 0.0),
-            np.clip(wide - 0.4, 0.0, MOST),
-            np.clip(wide - 0.8, 0.0, MOST),
-            np.minimum(runs.second, 0.5),
-            np.maximum(runs.second - 0.5, 0.0),
-            runs.span > long,
-        ]
-    )
-
-
-def _pairs(
-    start: Int[np.ndarray, " groups"], stop: Int[np.ndarray, " groups"]
-) -> tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]]:
-    """The groups that begin where another ends, by the right one, then by the left one."""
-    ends = np.argsort(stop, kind="stable")
-    low, high = np.searchsorted(stop[ends], start, "left"), np.searchsorted(stop[ends], start, "right")
-    after = np.repeat(np.arange(len(start)), high - low)
-    offset = np.arange(len(after)) - np.repeat(np.cumsum(high - low) - (high - low), high - low)
-    return ends[low[after] + offset], after
-
-
-def _beside(
-    left: Float[np.ndarray, "pairs 4"], right: Float[np.ndarray, "pairs 4"], height: float
-) -> Float[np.ndarray, "pairs 3"]:
-    """Qualities of neighbours by their boxes."""
-    overlap = np.clip((left[:, 2] - right[:, 0]) / height, 0.0, MOST)
-    uneven = np.minimum(np.abs(left[:, 3] - right[:, 3]) / height, MOST)
-    return np.column_stack([overlap, overlap**2, uneven])

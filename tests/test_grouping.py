@@ -8,17 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digitjax.arrangement import MAX_STROKES, line_height
 from digitjax.bench import fit_grouping
 from digitjax.grouping import (
     BY_BOXES,
     MARGIN,
-    MAX_STROKES,
     WEIGHTS,
     Groups,
     Scores,
     choose,
     find_groups,
-    line_height,
     qualities,
     score,
 )
