@@ -17,7 +17,7 @@ CONFIG = TrainConfig(
     epochs=2,
     epoch_examples=384,
     batch_size=32,
-    model=ModelConfig(channels=(2, 4), hidden=(8,), geometry="uci8"),
+    model=ModelConfig(channels=(2, 4), border=False, hidden=(8,), geometry="uci8"),
 )
 ARGUMENTS = shlex.split(
     "--data digits8x8 --epochs 2 --epoch-examples 384 --batch-size 32 "
