@@ -23,9 +23,9 @@ class ModelConfig:
     channels: tuple[int, ...] = (32, 48, 96)
     """Channels of up to six convolutions, one after the other; mlp has none."""
     stages: tuple[int, ...] = (2, 1, 1)
-    """How many convolutions see maps of 14 x 14, then of 7 x 7, then of 3 x 3: a pooling between."""
+    """Convolutions before each pooling: 2 1 1 is two, then one, then one. A pooling follows the last."""
     border: bool = True
-    """Convolve over the empty border; without, maps are 12 x 12, 6 x 6, 3 x 3. Pictures of uci8 have none."""
+    """Pad the first convolution: maps of 14 x 14 instead of 12 x 12, though MNIST's border is empty."""
     hidden: tuple[int, ...] = (96,)
     """Widths of the dense layers before the answer, any number of them."""
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"

@@ -29,6 +29,8 @@ from digitjax.steering import LOOK_SECONDS, PAUSE, RESUME, STOP, Steering
 from digitjax.types import Metrics, Model, TrainState
 from digitjax.validation import by_people, epoch_text, pooled, step_record, validate, write_hardest
 
+DEAF_SECONDS = 1.0
+"""How long a dispatch of many steps should take: Ctrl-C and what else is asked wait for its end."""
 DOUBLED = 1.0
 """Seconds in which SLURM's signal to a process and the one that its parent passes on are one."""
 
@@ -150,6 +152,7 @@ class _Trainer:
         """Trains from step `start` to the last."""
         config = self._config
         self._clock = Clock(self._file.seconds)
+        self._written = self._clock.seconds
         if start == 0:
             self._saver.save(state, step_record(None), full=False, keep_params=True)
         with TrainingProgress(
@@ -161,7 +164,9 @@ class _Trainer:
             step = start
             while step < config.total_steps:
                 state = self._steer(state, step)
-                state, taken, metrics = advance(self._ready, config, self._mesh, state, step)
+                state, taken, metrics = advance(
+                    self._ready, config, self._mesh, state, step, self._most(step)
+                )
                 self._measured.append((taken, metrics))
                 step = taken[-1]
                 if any(is_logged(one, config) for one in taken):
@@ -178,6 +183,13 @@ class _Trainer:
                     number := sharding.largest(self._stop.number or 0)
                 ):
                     self._leave(state, step, number, saved=ends_epoch)
+
+    def _most(self, done: int) -> int:
+        """Steps that may be taken before anybody is heard again; none that is due is jumped over."""
+        rate = self._progress.images_per_second / self._config.batch_size
+        most = max(1, int(rate * DEAF_SECONDS)) if rate else 8
+        due = self._steering.next_due()
+        return most if due is None else max(1, min(most, due - done))
 
     def _steer(self, state: TrainState, done: int) -> TrainState:
         """Between two steps: sets what a resumed run repeats and what is asked for; a pause waits in here."""
@@ -243,7 +255,8 @@ class _Trainer:
     def _require_sound(self, state: TrainState, step: int) -> None:
         """Writes what is known up to `step`, and sees to it that no params are saved that are no numbers."""
         self._write_pending()
-        self._fetch_measured(step)
+        for one, metrics in self._fetch_measured(step):
+            self._require_numbers(one, metrics)
         if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(jax.device_get(state.params))):
             self._require_finite("sum of the params", math.nan, f"after step {step}")
         self._file.sync()
@@ -260,7 +273,9 @@ class _Trainer:
         if self._pending is None:
             return
         last, self._pending = self._pending, None
-        for step, metrics in self._fetch_measured(last):
+        found, since, now = self._fetch_measured(last), self._written, self._clock.seconds
+        for place, (step, metrics) in enumerate(found, 1):
+            self._require_numbers(step, metrics)
             if is_logged(step, self._config):
                 self._file.write(
                     {
@@ -268,29 +283,27 @@ class _Trainer:
                         "loss": float(metrics.loss),
                         "accuracy": float(metrics.accuracy),
                         "grad_norm": float(metrics.grad_norm),
-                        "seconds": self._clock.seconds,
+                        "seconds": round(since + (now - since) * place / len(found), 3),
                     }
                 )
-                self._progress.computed(step, float(metrics.loss))
+        self._written = now
+        self._progress.computed(last, float(found[-1][1].loss))
 
     def _fetch_measured(self, last: int) -> list[tuple[int, Metrics]]:
-        """Takes the metrics of the steps up to `last` off the device at once.
-
-        Raises:
-            Diverged: naming the first step whose loss or gradient is no number.
-        """
+        """Takes the metrics of the steps up to `last` off the device at once."""
         fetched = jax.device_get([metrics for taken, metrics in self._measured if taken[-1] <= last])
         taken = [taken for taken, _ in self._measured if taken[-1] <= last]
         self._measured = [one for one in self._measured if one[0][-1] > last]
-        found = [
+        return [
             (step, jax.tree.map(lambda leaf, place=place: np.atleast_1d(leaf)[place], metrics))
             for steps, metrics in zip(taken, fetched, strict=True)
             for place, step in enumerate(steps)
         ]
-        for step, metrics in found:
-            self._require_finite("loss", float(metrics.loss), f"at step {step}")
-            self._require_finite("gradient", float(metrics.grad_norm), f"at step {step}")
-        return found
+
+    def _require_numbers(self, step: int, metrics: Metrics) -> None:
+        """Raises Diverged, naming the step, where its loss or gradient is no number."""
+        self._require_finite("loss", float(metrics.loss), f"at step {step}")
+        self._require_finite("gradient", float(metrics.grad_norm), f"at step {step}")
 
     def _require_finite(self, name: str, value: float, when: str) -> None:
         if math.isfinite(value):

@@ -59,7 +59,7 @@ def prepare(
 
 
 def advance(
-    ready: Prepared, config: TrainConfig, mesh: jax.sharding.Mesh, state: TrainState, done: int
+    ready: Prepared, config: TrainConfig, mesh: jax.sharding.Mesh, state: TrainState, done: int, most: int
 ) -> tuple[TrainState, range, Metrics]:
     """Takes the next step, or as many as go in one dispatch.
 
@@ -69,12 +69,14 @@ def advance(
         mesh: the devices.
         state: after the steps done; it is donated.
         done: how many those are.
+        most: steps to be taken at most.
 
     Returns:
-        The state after them, which steps they were, from 1, and their metrics, on the device.
+        The state after them, which steps they were, from 1, and their metrics, on the device, perhaps with
+        room for more.
     """
     if ready.spans is not None:
-        count = length(done, config)
+        count = length(done, config, most)
         state, metrics = ready.spans(config, state, done, count)
     else:
         count = 1

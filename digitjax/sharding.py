@@ -127,6 +127,13 @@ def spread(step: Step, mesh: Mesh) -> Step:
     return jax.jit(step, donate_argnums=0, in_shardings=(same, parts), out_shardings=(same, same))
 
 
+def same_everywhere(many: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+    """A function of a state and more, compiled, the state donated; all devices have what it returns."""
+    if mesh.size == 1:
+        return jax.jit(many, donate_argnums=0)
+    return jax.jit(many, donate_argnums=0, out_shardings=_replicated(mesh))
+
+
 def describe_devices() -> str:
     """The devices that JAX will train on, for people: `2 x NVIDIA H200 (gpu)`, `cpu, 8 cores`."""
     devices = jax.devices()

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from digitjax import sharding
 from digitjax.config import TrainConfig
@@ -19,7 +20,9 @@ from digitjax.metrics import is_kept
 from digitjax.types import Metrics, TrainState
 
 MOST = 1000
-"""Steps in one dispatch at most: what is asked of a running training waits for its end."""
+"""Steps in one dispatch at most."""
+MOST_EXAMPLES = 1 << 24
+"""Examples in one dispatch at most: four bytes of each go to the device, which is which."""
 
 Spans = Callable[[TrainConfig, TrainState, int, int], tuple[TrainState, Metrics]]
 """From a configuration (its seed and label smoothing count), a state, the steps done and how many follow."""
@@ -40,9 +43,10 @@ def make_spans(step: sharding.Step, batches: OnDevice, config: TrainConfig, mesh
         mesh: the devices of this process; a batch is divided among them.
 
     Returns:
-        A function to the state after the steps, its argument donated, and the metrics of each, on the device.
+        A function to the state after the steps, its argument donated, and the metrics of each, on the device;
+        what follows the last one's is empty.
     """
-    room = min(MOST, config.steps_per_epoch)
+    room = _room(config)
 
     def run(state: TrainState, held: list[Taken | None], feed: Feed, count: Any) -> Any:
         def turn(place: Any, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
@@ -51,22 +55,26 @@ def make_spans(step: sharding.Step, batches: OnDevice, config: TrainConfig, mesh
             state, metrics = step(state, batch)
             return state, jax.tree.map(lambda all_, one: all_.at[place].set(one), measured, metrics)
 
-        _, kind = jax.eval_shape(step, state, batches.batch_of(held, feed, jnp.int32(0)))
-        empty = jax.tree.map(lambda one: jnp.zeros((room, *one.shape), one.dtype), kind)
+        _, shapes = jax.eval_shape(step, state, batches.batch_of(held, feed, jnp.int32(0)))
+        empty = jax.tree.map(lambda one: jnp.zeros((room, *one.shape), one.dtype), shapes)
         return jax.lax.fori_loop(0, count, turn, (state, empty))
 
-    compiled = jax.jit(run, donate_argnums=0)
-    held = sharding.replicate(batches.held, mesh) if mesh.size > 1 else batches.held
+    compiled, held = sharding.same_everywhere(run, mesh), batches.held
+    if mesh.size > 1:
+        held = sharding.replicate(held, mesh)
 
     def spans(config: TrainConfig, state: TrainState, done: int, count: int) -> tuple[TrainState, Metrics]:
-        state, measured = compiled(state, held, batches.feed(config, done, count, room), jnp.int32(count))
-        return state, jax.tree.map(lambda leaf: leaf[:count], measured)
+        return compiled(state, held, batches.feed(config, done, count, room), np.int32(count))
 
     return spans
 
 
-def length(done: int, config: TrainConfig) -> int:
-    """Steps from `done` to the next whose params are kept, or as many as one dispatch takes."""
-    last = min(done + min(MOST, config.steps_per_epoch), config.total_steps)
+def _room(config: TrainConfig) -> int:
+    return max(1, min(MOST, MOST_EXAMPLES // config.batch_size, config.steps_per_epoch))
+
+
+def length(done: int, config: TrainConfig, most: int) -> int:
+    """Steps from `done` to the next whose params are kept, at most `most` and what one dispatch takes."""
+    last = min(done + min(_room(config), most), config.total_steps)
     ends = (step for step in range(done + 1, last) if is_kept(step, config))
     return next(ends, last) - done

@@ -174,6 +174,10 @@ class Steering:
         self._due = [change for change in self._due if (change.step or 0) > step]
         return found
 
+    def next_due(self) -> int | None:
+        """How many steps will be done when something is to be set again next; None: never."""
+        return min((change.step or 0 for change in self._due), default=None)
+
     def take(self, step: int) -> list[Change]:
         """What is asked for now that `step` steps are done; it is on the disk when this returns."""
         now = time.monotonic()

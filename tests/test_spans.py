@@ -1,14 +1,17 @@
 """Many steps in one dispatch are the steps one by one."""
 
 import dataclasses
+import json
+import signal
 
 import jax
 import numpy as np
 import pytest
 
-from digitjax import loop, metrics, runs, sharding
+from digitjax import loop, metrics, runs, sharding, steering
 from digitjax.checkpoint import load_model
 from digitjax.config import TrainConfig
+from digitjax.interrupt import Interrupted
 from digitjax.metrics import is_kept
 from digitjax.prepare import advance, fresh_state, prepare
 from digitjax.spans import length
@@ -35,12 +38,68 @@ def test_params_and_losses_are_those_of_single_steps_whatever_the_seed(devices):
         for ready in (steps, spans):
             state, measured, done = sharding.replicate(fresh_state(config), mesh), [], 0
             while done < 12:
-                state, taken, values = advance(ready, config, mesh, state, done)
-                measured += np.atleast_1d(values.loss).tolist()
+                state, taken, values = advance(ready, config, mesh, state, done, 100)
+                measured += np.atleast_1d(values.loss)[: len(taken)].tolist()
                 done = taken[-1]
             assert len(measured) == done == 12 and int(state.step) == 12
             results.append((state.params, measured))
         close(*results)
+
+
+def test_one_program_does_for_every_length():
+    mesh = sharding.data_mesh(CONFIG.batch_size, jax.devices()[:1])
+    ready, state, done = prepare(CONFIG, mesh, at_once=True), fresh_state(CONFIG), 0
+    state, taken, _ = advance(ready, CONFIG, mesh, state, done, 1)
+    compiled = []
+
+    def listen(event: str, *_: object, **__: object) -> None:
+        compiled.extend([event] if event.endswith("backend_compile_duration") else [])
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        while taken[-1] < CONFIG.total_steps:
+            state, taken, _ = advance(ready, CONFIG, mesh, state, taken[-1], 5)
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert not compiled
+
+
+def test_what_was_changed_in_the_middle_of_a_span_is_changed_again_when_a_run_goes_on(tmp_path):
+    mesh = sharding.data_mesh(CONFIG.batch_size)
+    for name, at_once in (("steps", False), ("spans", True)):
+        run, ready = tmp_path / name, prepare(CONFIG, mesh, at_once=at_once)
+        run.mkdir()
+        line = {"step": 6, "learning_rate": 1e-9}
+        (run / steering.CHANGES).write_text(json.dumps(line) + "\n", encoding="utf-8")
+        loop.train(CONFIG, run, prepared=ready)
+    # Nothing is learnt from step 7 on, so the params of step 8 are those of the end.
+    for name in ("steps", "spans"):
+        close(load_model(tmp_path / name / "8").params, load_model(tmp_path / name / "24").params)
+    close(*(load_model(tmp_path / name / "24").params for name in ("steps", "spans")))
+
+
+def test_a_run_of_spans_stops_and_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    mesh = sharding.data_mesh(CONFIG.batch_size)
+    ready = prepare(CONFIG, mesh, at_once=True)
+    spans = ready.spans
+    assert spans is not None
+
+    def stopping(config, state, done, count):
+        if done <= 8 < done + count:
+            signal.raise_signal(signal.SIGINT)
+        return spans(config, state, done, count)
+
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    for run in (whole, parted):
+        run.mkdir()
+    loop.train(CONFIG, whole, prepared=ready)
+    with pytest.raises(Interrupted):
+        loop.train(CONFIG, parted, prepared=ready._replace(spans=stopping))
+    loop.train(CONFIG, parted, resume=True, prepared=ready)
+    for one, other in zip(
+        *(jax.tree.leaves(load_model(run / "24").params) for run in (whole, parted)), strict=True
+    ):
+        assert np.asarray(one).tobytes() == np.asarray(other).tobytes()
 
 
 def test_a_run_writes_the_same_lines_and_keeps_the_same_steps(tmp_path):
@@ -66,13 +125,13 @@ def test_a_loss_that_is_no_number_is_named_with_its_step(tmp_path):
 
     def poisoned(config, state, done, count):
         state, measured = spans(config, state, done, count)
-        bad = np.where(np.arange(done + 1, done + count + 1) == 6, np.nan, np.asarray(measured.loss))
+        bad = np.where(np.arange(done + 1, done + len(measured.loss) + 1) == 11, np.nan, measured.loss)
         return state, measured._replace(loss=bad)
 
     run.mkdir()
-    with pytest.raises(loop.Diverged, match="at step 6"):
+    with pytest.raises(loop.Diverged, match="at step 11"):
         loop.train(config, run, prepared=ready._replace(spans=poisoned))
-    assert [line["step"] for line in metrics.read_metrics(run / runs.METRICS)] == [1, 2, 4]
+    assert [line["step"] for line in metrics.read_metrics(run / runs.METRICS)] == [1, 2, 4, 8, 10]
 
 
 @pytest.mark.parametrize(("examples", "epochs"), [(384, 3), (200_000, 1), (32, 9)])
@@ -80,8 +139,8 @@ def test_spans_end_where_params_are_kept(examples, epochs):
     config = TrainConfig(data=("digits8x8",), epochs=epochs, epoch_examples=examples, batch_size=32)
     done, ends = 0, []
     while done < config.total_steps:
-        count = length(done, config)
-        assert 1 <= count <= 1000
+        count = length(done, config, 700)
+        assert 1 <= count <= 700
         done += count
         ends.append(done)
     assert done == config.total_steps

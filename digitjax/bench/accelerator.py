@@ -75,12 +75,12 @@ def measure(
         config: network, optimizer, batch size, epochs.
         seeds: trainings of each way, one after the other.
         members: trainings at once.
-        examples: of the training split; None for all.
+        examples: of the training split; None for as many as an epoch of the configuration has.
         tell: says what has been done.
     """
     model = make_model(config.model)
     train, test = (to_examples(load(f"mnist@{split}"), model.geometry) for split in ("train", "test"))
-    n = min(examples or len(train.labels), len(train.labels))
+    n = min(examples or config.epoch_examples, len(train.labels))
     config = dataclasses.replace(config, epoch_examples=n)
     data = jax.device_put(Data(train.images[:n], train.labels[:n].astype(np.int32)))
     first = _train_all(Way("step by step", model, 1), config, seeds, data, test, None)

@@ -85,14 +85,14 @@ def run_digitjax(laps: Laps, folder: Path, config: TrainConfig, epochs: int) -> 
         test = to_examples(load("mnist@test"), model.geometry)
         laps.end("data")
         state = sharding.replicate(fresh_state(config), mesh)
-        state, _, metrics = advance(ready, config, mesh, state, 0)
+        state, _, metrics = advance(ready, config, mesh, state, 0, 1)
         answer_digits(model, state.params, test._replace(images=test.images[:1], labels=test.labels[:1]))
         jax.block_until_ready(metrics)
         state = sharding.replicate(fresh_state(config), mesh)
         laps.end("compile")
         done = 0
         while done < config.total_steps:
-            state, taken, _ = advance(ready, config, mesh, state, done)
+            state, taken, _ = advance(ready, config, mesh, state, done, config.total_steps)
             done = taken[-1]
         jax.block_until_ready(state)
         laps.end("train")

@@ -86,7 +86,7 @@ def train_network(
         epochs,
         config.seed,
         schedule,
-        each_step=True,
+        steps=config.steps_per_epoch,
     )
 
 
@@ -137,9 +137,12 @@ def _train(
     seed: int,
     schedule: Any,
     *,
-    each_step: bool = False,
+    steps: int | None = None,
 ) -> tuple[int, float]:
-    """Trains a module on resident tensors; the schedule goes on by epochs, or by steps."""
+    """Trains a module on resident tensors.
+
+    The schedule goes on by epochs; where the steps of an epoch are given, by steps.
+    """
     x, y, x_test, y_test = data
     _wait(torch)
     laps.end("data")
@@ -156,15 +159,15 @@ def _train(
     net.train()
     for _ in range(epochs):
         order = torch.from_numpy(chance.permutation(len(x))).to(x.device)
-        for start in range(0, len(x) - batch + 1, batch):
+        for start in range(0, len(x) - batch + 1, batch)[:steps]:
             rows = order[start : start + batch]
             optimizer.zero_grad(set_to_none=True)
             loss_fn(net(x[rows]), y[rows]).backward()
             optimizer.step()
-            if each_step:
+            if steps is not None:
                 schedule.step()
             images += len(rows)
-        if not each_step:
+        if steps is None:
             schedule.step()
     _wait(torch)
     laps.end("train")

@@ -11,6 +11,7 @@ from rich.table import Table
 from digitjax import compiled, paths
 from digitjax.commands.arguments import Parser
 from digitjax.commands.train import config_of, field_names, field_of
+from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 from digitjax.progress import say
 
@@ -130,6 +131,9 @@ def _over(word: str) -> tuple[str, list[str]]:
 
 
 def _option(name: str, text: str) -> list[str]:
+    if isinstance(field_of(TrainConfig(), name), bool) and text.lower() in ("true", "false"):
+        group, _, last = name.rpartition(".")
+        return [f"--{group}.{'no-' if text.lower() == 'false' else ''}{last}"]
     return [f"--{name}", *text.split()]
 
 
