@@ -72,9 +72,9 @@ def test_what_was_changed_in_the_middle_of_a_span_is_changed_again_when_a_run_go
         line = {"step": 6, "learning_rate": 1e-9}
         (run / steering.CHANGES).write_text(json.dumps(line) + "\n", encoding="utf-8")
         loop.train(CONFIG, run, prepared=ready)
-    # Nothing is learnt from step 7 on, so the params of step 8 are those of the end.
+    # Nothing is learnt from step 7 on, so the params of step 8 are those of step 16.
     for name in ("steps", "spans"):
-        close(load_model(tmp_path / name / "8").params, load_model(tmp_path / name / "24").params)
+        close(load_model(tmp_path / name / "8").params, load_model(tmp_path / name / "16").params)
     close(*(load_model(tmp_path / name / "24").params for name in ("steps", "spans")))
 
 
