@@ -1,4 +1,4 @@
-"""The network that comes along made anew: what is still to be run, and that it runs."""
+"""The network that comes along made anew: which trainings are still to be run, and that they run."""
 
 import gzip
 import json
@@ -28,24 +28,25 @@ def corpora(tmp_path):
     return folder
 
 
-def test_it_is_a_command_that_train_takes(corpora, tmp_path):
-    config = asked(rebuild.command(corpora, tmp_path / "net", options=("--seed", "3")))
-    assert (config.preset, config.seed, config.model.rejects) == ("cnn-shipped", 3, True)
-    weights = [parse_spec(text).weight for text in config.data]
-    assert len(weights) == 6 and sum(weights) == config.batch_size
+def test_both_trainings_are_commands_that_train_takes(corpora, tmp_path):
+    first, second = map(asked, rebuild.commands(corpora, tmp_path / "net", options=("--seed", "3")))
+    assert (first.preset, first.seed, first.start) == ("cnn-shipped", 3, "")
+    assert (second.start, second.epochs, second.seed) == (str(tmp_path / "net-first"), 14, 3)
+    assert first.model.rejects and second.optim.learning_rate == pytest.approx(1.5e-3)
+    assert {parse_spec(text).weight for text in first.data} == {52, 16, 24, 12, 8}
 
 
 def test_without_unipen_no_file_of_it_is_named(corpora, tmp_path):
     for name in (rebuild.DIGITS, rebuild.OTHERS):
         (corpora / "strokes" / name).unlink()
-    words = rebuild.command(corpora, tmp_path / "net", unipen=False)
-    assert "unipen-" not in " ".join(asked(words).data)
+    for words in rebuild.commands(corpora, tmp_path / "net", unipen=False):
+        assert "unipen-" not in " ".join(asked(words).data)
 
 
 def test_a_corpus_that_is_missing_is_named(corpora, tmp_path):
     (corpora / "strokes" / rebuild.OTHERS).unlink()
     with pytest.raises(InputError, match="holds no unipen-other-train"):
-        rebuild.command(corpora, tmp_path / "net")
+        rebuild.commands(corpora, tmp_path / "net")
 
 
 @pytest.mark.slow
@@ -67,7 +68,7 @@ def test_what_has_finished_is_not_trained_again_and_what_was_stopped_goes_on(tmp
         file.write("\n".join(lines))
     mix = {rebuild.PEN_DIGITS: 2, "synthetic": 1, "nondigits": 1}
     monkeypatch.setattr(rebuild, "WITHOUT_UNIPEN", mix)
-    out = tmp_path / "net"
+    out, first = tmp_path / "net", tmp_path / "net-first"
     small = ["--epochs", "2", "--epoch-examples", "256", "--model.channels", "4", "--model.hidden", "8"]
     argv = [str(tmp_path), "--out", str(out), "--without-unipen", *small]
 
@@ -75,9 +76,10 @@ def test_what_has_finished_is_not_trained_again_and_what_was_stopped_goes_on(tmp
         patched.setattr(finish, "finish", lambda *_, **__: pytest.fail("killed before it had finished"))
         with pytest.raises(pytest.fail.Exception):
             rebuild.run(argv)
-    assert runs.is_run(out) and not runs.is_finished(out)
-    assert rebuild.command(tmp_path, out, unipen=False) == ["--resume", "--out", str(out)]
+    assert runs.is_run(first) and not runs.is_finished(first)
+    assert rebuild.commands(tmp_path, out, unipen=False)[0] == ["--resume", "--out", str(first)]
 
     assert rebuild.run(argv) == 0
-    assert runs.is_finished(out)
-    assert rebuild.command(tmp_path, out, unipen=False) == []
+    assert runs.is_finished(first) and runs.is_finished(out)
+    assert runs.read_config(out).start == str(first)
+    assert rebuild.commands(tmp_path, out, unipen=False) == []

@@ -1,13 +1,14 @@
 """`python -m digitjax.commands.rebuild FOLDER`: trains the network that comes with digitjax anew.
 
-A training that has finished is not run again and one that was stopped goes on: the same command serves after
-Ctrl-C or a crash.
+Two trainings of the preset `cnn-shipped`, the second from where the first ended. One that has finished is not
+run again and one that was stopped goes on, so the same command serves after Ctrl-C or a crash.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from digitjax import paths, runs
 from digitjax.commands import train
@@ -22,29 +23,54 @@ PEN_DIGITS, DIGITS, OTHERS = (
 """The files of the corpora, in FOLDER or its folder `strokes`."""
 
 
-MIX = {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}
-"""Parts of a batch of 128 by what they are made of."""
+class Stage(NamedTuple):
+    """One training: the end of its run's name, parts of a batch by what they are made of, further options."""
+
+    suffix: str
+    mix: dict[str, int]
+    options: tuple[str, ...]
+
+
+GENTLY = ("--epochs", "14", "--optim.learning-rate", "1.5e-3", "--optim.warmup", "0.1")
+STAGES = (
+    Stage(
+        "-first", {"mnist": 52, PEN_DIGITS: 16, DIGITS: 24, OTHERS: 16, "synthetic": 12, "nondigits": 8}, ()
+    ),
+    Stage(
+        "", {"mnist": 48, PEN_DIGITS: 16, DIGITS: 24, OTHERS: 16, "synthetic": 12, "nondigits": 12}, GENTLY
+    ),
+)
 WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
-"""The mix where UNIPEN's files are left out."""
+"""The mix of both stages where UNIPEN's files are left out."""
 
 
-def command(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[str] = ()) -> list[str]:
-    """What is still to be run, as arguments of `digitjax train`; none where the training has finished.
+def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[str] = ()) -> list[list[str]]:
+    """What is still to be run, as arguments of `digitjax train`.
 
     Args:
         folder: where the corpora are.
-        out: the run.
+        out: the run of the last stage; those before it lie beside it.
         unipen: whether UNIPEN's files are learnt from.
-        options: of `digitjax train`.
+        options: of `digitjax train`, for both stages; they go before the recipe's own.
 
     Raises:
         InputError: a corpus is not in the folder.
     """
-    mix = MIX if unipen else WITHOUT_UNIPEN
-    specs = [f"{_spec(folder, name)}={weight}" for name, weight in mix.items()]
-    if not runs.is_run(out):
-        return ["cnn-shipped", "--out", str(out), *options, "--data", *specs]
-    return [] if runs.is_finished(out) else ["--resume", "--out", str(out)]
+    found: list[list[str]] = []
+    before: Path | None = None
+    for stage in STAGES:
+        run = out.with_name(out.name + stage.suffix)
+        mix = stage.mix if unipen else WITHOUT_UNIPEN
+        specs = [f"{_spec(folder, name)}={weight}" for name, weight in mix.items()]
+        if runs.is_run(run) and not runs.is_finished(run):
+            found.append(["--resume", "--out", str(run)])
+        elif not runs.is_run(run):
+            start = () if before is None else ("--start", str(before))
+            found.append(
+                ["cnn-shipped", "--out", str(run), *start, *stage.options, *options, "--data", *specs]
+            )
+        before = run
+    return found
 
 
 def _spec(folder: Path, name: str) -> str:
@@ -57,23 +83,24 @@ def _spec(folder: Path, name: str) -> str:
 
 
 def run(argv: list[str]) -> int:
-    """Trains it, or goes on where it was stopped.
+    """Runs the stages that are not finished, one after the other.
 
     Raises:
-        DigitjaxError: a corpus is not there, or the training says so.
+        DigitjaxError: a corpus is not there, or a training says so.
     """
     parser = argparse.ArgumentParser(
         prog="python -m digitjax.commands.rebuild",
-        description="Trains the network that comes with digitjax anew; what was stopped goes on.",
-        epilog="Further options go to the training, such as --seed 1 or --epochs 2.",
+        description="Trains the network that comes with digitjax anew, in two stages that can be resumed.",
+        epilog="Further options go to both trainings, such as --seed 1 or --epochs 2.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the corpora, as drawings")
     parser.add_argument("--out", type=Path, metavar="RUN", help="by default checkpoints/shipped")
     parser.add_argument("--without-unipen", action="store_true", help="learn from no drawing of UNIPEN")
     arguments, options = parser.parse_known_args(argv)
     out = arguments.out or paths.checkpoints_dir() / "shipped"
-    if to_do := command(arguments.folder, out, unipen=not arguments.without_unipen, options=options):
-        train.run(to_do)
+    to_do = commands(arguments.folder, out, unipen=not arguments.without_unipen, options=options)
+    for words in to_do:
+        train.run(words)
     say(f"{out} is there: `python -m digitjax.commands.ship {out}` makes it the network that comes along")
     return 0
 

@@ -16,14 +16,7 @@ def config() -> TrainConfig:
     """The configuration of the run."""
     return TrainConfig(
         data=("mnist=52", "synthetic=52", "nondigits=24"),
-        epochs=90,
-        model=ModelConfig(
-            channels=(32, 40, 64, 64, 64),
-            stages=(2, 3),
-            border=False,
-            hidden=(64,),
-            dropout=0.1,
-            rejects=True,
-        ),
-        augment=AugmentConfig(unfinished=0.1),
+        epochs=75,
+        model=ModelConfig(rejects=True),
+        augment=AugmentConfig(bend=0.02, unfinished=0.1),
     )
