@@ -12,6 +12,7 @@ import pytest
 
 from digitjax import cli, loop, manifest, prepare, runs, sharding
 from digitjax.checkpoint import load_model
+from digitjax.commands import sweep as command
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.errors import InputError
 from digitjax.models import feature_maps, make_model, member_params, stack_members
@@ -269,3 +270,9 @@ def test_what_serves_every_seed_gives_each_its_own_batches():
     shared, own = pipeline.reseeded(other)(3), prepare.make_pipeline(other, "uci8").batch_at(3)
     jax.tree.map(np.testing.assert_array_equal, shared, own)
     assert not np.array_equal(np.asarray(shared.x), np.asarray(pipeline.batch_at(3).x))
+
+
+def test_a_switch_is_varied_by_its_two_options():
+    assert command._option("model.border", "false") == ["--model.no-border"]
+    assert command._option("model.rejects", "True") == ["--model.rejects"]
+    assert command._option("model.channels", "8 16") == ["--model.channels", "8", "16"]
