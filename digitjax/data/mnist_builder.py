@@ -4,7 +4,7 @@ The stock builder reads with `tf.io.gfile` and encodes PNG with TensorFlow; this
 keeps the pixels as bytes. Importing this module imports tensorflow_datasets: do it where it is used.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,19 +63,39 @@ def write_records(splits: Mapping[str, Images], folder: Path) -> None:
 def read_records(split: str, folder: Path) -> Images:
     """All of one split at once.
 
-    The same as `as_data_source`, which a test compares, at six times its speed: it decodes each
+    The same as `as_data_source`, which a test compares, at many times its speed: it decodes each
     feature of each record by general code.
     """
     from array_record.python.array_record_module import ArrayRecordReader
 
-    found = []
+    raw: list[bytes] = []
     for file in _files(split, folder):
         reader = ArrayRecordReader(str(file))
-        found.extend(map(_fields, reader.read_all()))
+        raw.extend(reader.read_all())
         reader.close()
-    pixels, labels = zip(*found, strict=True)
+    return _alike(raw) or _each(raw)
+
+
+def _each(raw: Sequence[bytes]) -> Images:
+    pixels, labels = zip(*map(_fields, raw), strict=True)
     images = np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, 28, 28)
     return Images(images, np.array(labels, np.int8))
+
+
+def _alike(raw: Sequence[bytes]) -> Images | None:
+    """Records that differ from the first in pixels and the last byte, the label, alone, decoded at once."""
+    first, *_ = raw
+    pixels, label = _fields(first)
+    start = first.find(pixels)
+    stop = start + len(pixels)
+    if first[-1] != label or not 0 < start < stop < len(first) or any(len(one) != len(first) for one in raw):
+        return None
+    table = np.frombuffer(b"".join(raw), np.uint8).reshape(len(raw), -1)
+    around = np.concatenate([table[:, :start], table[:, stop:-1]], axis=1)
+    if (around != around[0]).any() or table[:, -1].max() > 9:
+        return None
+    images = np.ascontiguousarray(table[:, start:stop]).reshape(-1, 28, 28)
+    return Images(images, table[:, -1].astype(np.int8))
 
 
 def open_split(split: str, folder: Path) -> tuple[list[int], Callable[[Int[np.ndarray, " n"]], list[Record]]]:

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 
+import jax
 import numpy as np
 import pytest
 
@@ -142,6 +143,20 @@ def test_what_is_read_is_what_tfds_reads(given, table):
     ours = load("mnist@validation")
     assert ours.name == "mnist@validation" and ours.words == tuple(str(e["label"]) for e in theirs)
     np.testing.assert_array_equal(ours.images, [e["image"][:, :, 0] for e in theirs])
+
+
+def test_records_are_decoded_at_once_only_where_nothing_but_pixels_and_label_differs():
+    from digitjax.data import mnist_builder
+
+    made = np.random.default_rng(0)
+    head = b"\n\xb3\x06\n\xa0\x06\n\x05image\x12\x96\x06\n\x93\x06\n\x90\x06"
+    foot = b"\n\x0e\n\x05label\x12\x05\x1a\x03\n\x01"
+    raw = [head + made.bytes(784) + foot + bytes([i % 10]) for i in range(12)]  # as TFDS wrote MNIST's
+    at_once, one_by_one = mnist_builder._alike(raw), mnist_builder._each(raw)
+    assert at_once is not None
+    jax.tree.map(np.testing.assert_array_equal, at_once, one_by_one)
+    for other in (raw[5][:-1] + b"\x0b", raw[5][:3] + b"?" + raw[5][4:], raw[5][:-1]):
+        assert mnist_builder._alike([*raw[:5], other, *raw[6:]]) is None
 
 
 def test_without_array_record_the_copy_holds_idx_files(given, table, monkeypatch):
