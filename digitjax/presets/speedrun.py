@@ -18,7 +18,7 @@ def config() -> TrainConfig:
         epochs=1,
         epoch_examples=42_000,
         batch_size=64,
-        model=ModelConfig(channels=(8, 24, 64), border=False, hidden=(128,), dropout=0.0),
+        model=ModelConfig(channels=(8, 24, 64), border=False, hidden=(64,), dropout=0.0),
         optim=OptimConfig(learning_rate=1.5e-2, warmup=0.1, label_smoothing=0.1),
         augment=AugmentConfig(rotate=0.0, scale=0.0, shear=0.0, shift=0.0),
     )
