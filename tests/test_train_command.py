@@ -157,7 +157,7 @@ def test_resume_refuses_another_configuration_by_the_field_s_name(asked, checkpo
 
 
 def test_anew_starts_beside_an_unfinished_run(asked, checkpoints, capfd):
-    begin(checkpoints / "cnn-0", TrainConfig())
+    begin(checkpoints / "cnn-0", preset("cnn"))
     assert cli.main(["train"]) == 2
     assert "--resume" in capfd.readouterr().err
     assert cli.main(["train", "--anew"]) == 0

@@ -1,4 +1,4 @@
-"""The network of `cnn`, its first convolution padded, from nothing but some hundred of your own drawings.
+"""The network of `cnn`, padded, from nothing but some hundred of your own drawings.
 
     digitjax data split strokes:unipen-digits-train.ndjson.gz --source unipen-val --out drawn
     digitjax train cnn-drawn
