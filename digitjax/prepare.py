@@ -49,13 +49,10 @@ def prepare(
     """
     model, rows = make_model(config.model), sharding.own_rows(config.batch_size, mesh)
     pipeline = first_then_others(lambda: make_pipeline(config, model.geometry, rows, stream=stream))
-    step, batches = make_train_step(config), pipeline.on_device
-    many = batches is not None and (wanted() if at_once is None else at_once)
-    return Prepared(
-        pipeline,
-        sharding.spread(step, mesh),
-        make_spans(step, batches, config, mesh) if many and batches is not None else None,
-    )
+    step = make_train_step(config)
+    batches = pipeline.on_device if (wanted() if at_once is None else at_once) else None
+    spans = None if batches is None else make_spans(step, batches, config, mesh)
+    return Prepared(pipeline, sharding.spread(step, mesh), spans)
 
 
 def advance(
