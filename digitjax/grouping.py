@@ -1,7 +1,7 @@
 """Which strokes of a line of digits are one digit: the groups to be read, and the best way to share the ink.
 
 Strokes are ordered by the middle of their boxes and not by time, so that one that comes late, as the bar
-of a 7, stands where its digit is. A group is a run of at most `MAX_STROKES` of them. Dynamic programming
+of a 7, stands where its digit is. A group is a run of at most four of them. Dynamic programming
 finds the runs that cover each stroke once with the highest sum of scores, of groups and of neighbours, as in
 a semi-Markov model (Sarawagi and Cohen, NIPS 2004): first by their boxes alone, which leaves few groups to be
 read, as a coarse grammar leaves a fine one few (Charniak et al., ACL 2006); then by what a network reads in
@@ -42,7 +42,7 @@ class Weights(NamedTuple):
     Attributes:
         other: logarithm of the probability of being no digit, negative.
         sure: logarithm of the likeliest digit's probability.
-        deep: how far its strokes reach into each other, where that is least; 0 to `MAX_DEEP`.
+        deep: how far its strokes reach into each other, where that is least; 0 to `arrangement.MAX_DEEP`.
         gap: empty width inside it, where that is most.
         small: height below 0.8.
         tall: height above 1.2.
