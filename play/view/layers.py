@@ -37,7 +37,7 @@ def block(rect: Rect, layers: tuple[FeatureMap, ...]) -> Block:
         parts.card(painter, rect)
         inner = parts.heading(painter, "What each layer lets through", rect.inset(painter.px(10)))
         if not layers:
-            texts = ("The layers' pictures appear while you draw.", "Draw, and they appear.")
+            texts = ("The layers' pictures appear with the answer.", "They come with the answer.")
             parts.note(painter, texts, inner, painter.palette.muted)
             return
         line, gap = round(painter.text_size * 1.35), painter.px(5)
