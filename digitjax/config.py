@@ -173,6 +173,8 @@ class TrainConfig:
     """Seed of params, batches and augmentation."""
     start: str = ""
     """A checkpoint whose params the run begins with, a run, RUN/STEP or newest; by default fresh ones."""
+    distil: tuple[str, ...] = ()
+    """Checkpoints, named as in --start, whose mean odds are learnt from beside the labels."""
     epochs: int = 6
     """Epochs."""
     epoch_examples: int = 60_000

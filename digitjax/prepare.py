@@ -4,6 +4,8 @@ import functools
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from digitjax import runs, sharding
 from digitjax.checkpoint import load_model
@@ -16,7 +18,7 @@ from digitjax.processes import first_then_others
 from digitjax.progress import say
 from digitjax.spans import Spans, length, make_spans, wanted
 from digitjax.train import init_state, make_train_step
-from digitjax.types import Metrics, Model, Params, TrainState
+from digitjax.types import Metrics, Model, Params, Teacher, TrainState
 
 
 class Prepared(NamedTuple):
@@ -45,11 +47,11 @@ def prepare(
         at_once: many steps in one dispatch, where the examples lie on the device; None: where `spans.wanted`.
 
     Raises:
-        InputError: the data cannot be used.
+        InputError: the data or a checkpoint of `config.distil` cannot be used.
     """
     model, rows = make_model(config.model), sharding.own_rows(config.batch_size, mesh)
     pipeline = first_then_others(lambda: make_pipeline(config, model.geometry, rows, stream=stream))
-    step = make_train_step(config)
+    step = make_train_step(config, teacher=teacher_of(config))
     batches = pipeline.on_device if (wanted() if at_once is None else at_once) else None
     spans = None if batches is None else make_spans(step, batches, config, mesh)
     return Prepared(pipeline, sharding.spread(step, mesh), spans)
@@ -107,3 +109,27 @@ def params_to_start_with(config: TrainConfig) -> Params:
         )
     say(f"starting with {loaded}")
     return loaded.params
+
+
+def teacher_of(config: TrainConfig) -> Teacher | None:
+    """The mean odds of the checkpoints of `config.distil`; None where it names none.
+
+    Raises:
+        InputError: there is no such checkpoint, or it reads images of another geometry.
+    """
+    if not config.distil:
+        return None
+    teachers = [load_model(path) for path in config.distil]
+    for path, loaded in zip(config.distil, teachers, strict=True):
+        if loaded.model.geometry != config.model.geometry:
+            raise InputError(
+                f"--distil {path} reads {loaded.model.geometry} and this network {config.model.geometry}: "
+                f"give a checkpoint of the same geometry"
+            )
+        say(f"learning from {loaded}")
+
+    def odds(images: Float[Array, "batch height width 1"]) -> Float[Array, "batch 10"]:
+        each = [jax.nn.softmax(one.model.apply(one.params, images).digits) for one in teachers]
+        return jnp.stack(each).mean(axis=0)
+
+    return odds

@@ -15,7 +15,11 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from digitjax.config import TrainConfig
-from digitjax.types import AugmentFn, Batch, Logits, LossFn, Metrics, Model, TrainState
+from digitjax.types import AugmentFn, Batch, Logits, LossFn, Metrics, Model, Teacher, TrainState
+
+
+TAUGHT = 0.75
+"""Part of the target that is the teacher's, where there is one."""
 
 
 def cross_entropy(logits: Logits, batch: Batch) -> Float[Array, " batch"]:
@@ -27,6 +31,16 @@ def cross_entropy(logits: Logits, batch: Batch) -> Float[Array, " batch"]:
     if logits.is_digit is not None:
         loss = loss + optax.sigmoid_binary_cross_entropy(logits.is_digit, batch.is_digit)
     return loss
+
+
+def distilled(batch: Batch, odds: Float[Array, "batch 10"]) -> Batch:
+    """The batch with a target between its labels and a teacher's odds (Hinton et al., arXiv:1503.02531).
+
+    Args:
+        batch: what is learnt from; whether something is a digit stays the label's affair.
+        odds: the teacher's probabilities of the ten digits for the same images.
+    """
+    return batch._replace(target=(1 - TAUGHT) * batch.target + TAUGHT * odds)
 
 
 def init_state(key: Key[Array, ""], model: Model, tx: optax.GradientTransformation) -> TrainState:
@@ -44,6 +58,7 @@ def train_step(
     tx: optax.GradientTransformation,
     loss_fn: LossFn = cross_entropy,
     augment: AugmentFn | None = None,
+    teacher: Teacher | None = None,
 ) -> tuple[TrainState, Metrics]:
     """One step of gradient descent.
 
@@ -54,6 +69,7 @@ def train_step(
         tx: the optimizer.
         loss_fn: loss of each example.
         augment: random change of `batch.x`; None for none.
+        teacher: whose odds are learnt from, too, by `distilled`; None for none.
 
     Returns:
         The next state, and the metrics of this batch before the change.
@@ -63,10 +79,11 @@ def train_step(
     # Else XLA fuses the augmentation into each of the first convolution's 25 windows: a quarter slower.
     images = jax.lax.optimization_barrier(images)
     total = jnp.maximum(batch.weight.sum(), 1e-9)
+    taught = batch if teacher is None else distilled(batch, teacher(images))
 
     def mean_loss(params):
         logits = model.apply(params, images, apply_key)
-        return (loss_fn(logits, batch) * batch.weight).sum() / total, logits
+        return (loss_fn(logits, taught) * batch.weight).sum() / total, logits
 
     (loss, logits), grads = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
@@ -78,8 +95,15 @@ def train_step(
     return TrainState(params, opt_state, state.step + 1, state.key), metrics
 
 
-def make_train_step(config: TrainConfig) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """`train_step` with everything of `config` bound, jitted, the state donated: what the trainer runs."""
+def make_train_step(
+    config: TrainConfig, *, teacher: Teacher | None = None
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """`train_step` with everything of `config` bound, jitted, the state donated: what the trainer runs.
+
+    Args:
+        config: the configuration.
+        teacher: what stands for the checkpoints of `config.distil`, which are not read here.
+    """
     # Imported here, so that whoever brings a model of their own gets neither Flax nor our presets.
     from digitjax.augment import make_augment
     from digitjax.models import make_model
@@ -90,5 +114,6 @@ def make_train_step(config: TrainConfig) -> Callable[[TrainState, Batch], tuple[
         model=make_model(config.model),
         tx=make_optimizer(config),
         augment=make_augment(config.augment),
+        teacher=teacher,
     )
     return jax.jit(step, donate_argnums=0)

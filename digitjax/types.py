@@ -106,3 +106,8 @@ class AugmentFn(Protocol):
     def __call__(
         self, key: Key[Array, ""], x: Float[Array, "batch height width 1"] | Segments
     ) -> Float[Array, "batch height width 1"]: ...
+
+
+@runtime_checkable
+class Teacher(Protocol):
+    def __call__(self, images: Float[Array, "batch height width 1"]) -> Float[Array, "batch 10"]: ...
