@@ -181,6 +181,8 @@ class TrainConfig:
     """Examples that make an epoch."""
     batch_size: int = 128
     """Examples a step, over all devices."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the network is trained in; its params, and what it is used in, stay float32."""
     model: ModelConfig = field(default_factory=ModelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

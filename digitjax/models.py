@@ -104,6 +104,19 @@ def make_model(config: ModelConfig, convolution: Callable[..., Any] = convolve) 
     return one if config.members == 1 else _averaged(one, config.members)
 
 
+def in_bfloat16(model: Model) -> Model:
+    """The same network computed in bfloat16; its params, gradients and answers stay float32."""
+
+    def apply(
+        params: Params, images: Float[Array, "batch height width 1"], key: Key[Array, ""] | None = None
+    ) -> Logits:
+        low = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
+        logits = model.apply(low, images.astype(jnp.bfloat16), key)
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), logits)
+
+    return model._replace(apply=apply)
+
+
 def stack_members(params: Sequence[Params]) -> Params:
     """The params of an ensemble: each leaf has its members along a new first axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)

@@ -17,13 +17,16 @@ from digitjax import sharding
 from digitjax.config import TrainConfig
 from digitjax.data.batches import Feed, OnDevice, Taken
 from digitjax.metrics import is_kept
-from digitjax.types import Metrics, TrainState
+from digitjax.types import Batch, Metrics, TrainState
 
 MOST = 1000
 """Steps in one dispatch at most."""
 MOST_EXAMPLES = 1 << 24
 """Examples in one dispatch at most: four bytes of each go to the device, which is which."""
 
+Loop = Callable[[TrainState, list[Taken | None], Feed, Any], tuple[TrainState, Metrics]]
+"""From a state, the examples, which of them each step takes, and how many steps to the state after them and
+the metrics of each; what follows the last one's is empty."""
 Spans = Callable[[TrainConfig, TrainState, int, int], tuple[TrainState, Metrics]]
 """From a configuration (its seed and label smoothing count), a state, the steps done and how many follow."""
 
@@ -33,33 +36,48 @@ def wanted() -> bool:
     return jax.default_backend() != "cpu" and jax.process_count() == 1
 
 
-def make_spans(step: sharding.Step, batches: OnDevice, config: TrainConfig, mesh: jax.sharding.Mesh) -> Spans:
-    """The train step in a loop on the device.
+def make_loop(
+    step: sharding.Step,
+    batches: OnDevice,
+    room: int,
+    divide: Callable[[Batch], Batch] = lambda batch: batch,
+) -> Loop:
+    """The train step in a loop; pure, not jitted: donate the first argument, vmap over members.
 
     Args:
         step: the train step.
         batches: what it learns from.
-        config: of which the lengths of a run and of an epoch count.
-        mesh: the devices of this process; a batch is divided among them.
-
-    Returns:
-        A function to the state after the steps, its argument donated, and the metrics of each, on the device;
-        what follows the last one's is empty.
+        room: steps that there may be at most.
+        divide: what is done to a batch before the step.
     """
-    room = _room(config)
 
-    def run(state: TrainState, held: list[Taken | None], feed: Feed, count: Any) -> Any:
+    def loop(
+        state: TrainState, held: list[Taken | None], feed: Feed, count: Any
+    ) -> tuple[TrainState, Metrics]:
         def turn(place: Any, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
             state, measured = carry
-            batch = sharding.divide(batches.batch_of(held, feed, place), mesh)
-            state, metrics = step(state, batch)
+            state, metrics = step(state, divide(batches.batch_of(held, feed, place)))
             return state, jax.tree.map(lambda all_, one: all_.at[place].set(one), measured, metrics)
 
         _, shapes = jax.eval_shape(step, state, batches.batch_of(held, feed, jnp.int32(0)))
         empty = jax.tree.map(lambda one: jnp.zeros((room, *one.shape), one.dtype), shapes)
         return jax.lax.fori_loop(0, count, turn, (state, empty))
 
-    compiled, held = sharding.same_everywhere(run, mesh), batches.held
+    return loop
+
+
+def make_spans(step: sharding.Step, batches: OnDevice, config: TrainConfig, mesh: jax.sharding.Mesh) -> Spans:
+    """The loop, compiled, for the spans of a configuration.
+
+    Args:
+        step: the train step.
+        batches: what it learns from.
+        config: of which the lengths of a run and of an epoch count.
+        mesh: the devices of this process; a batch is divided among them.
+    """
+    room, held = room_of(config), batches.held
+    loop = make_loop(step, batches, room, lambda batch: sharding.divide(batch, mesh))
+    compiled = sharding.same_everywhere(loop, mesh)
     if mesh.size > 1:
         held = sharding.replicate(held, mesh)
 
@@ -69,12 +87,13 @@ def make_spans(step: sharding.Step, batches: OnDevice, config: TrainConfig, mesh
     return spans
 
 
-def _room(config: TrainConfig) -> int:
+def room_of(config: TrainConfig) -> int:
+    """Steps that one dispatch takes at most."""
     return max(1, min(MOST, MOST_EXAMPLES // config.batch_size, config.steps_per_epoch))
 
 
 def length(done: int, config: TrainConfig, most: int) -> int:
     """Steps from `done` to the next whose params are kept, at most `most` and what one dispatch takes."""
-    last = min(done + min(_room(config), most), config.total_steps)
+    last = min(done + min(room_of(config), most), config.total_steps)
     ends = (step for step in range(done + 1, last) if is_kept(step, config))
     return next(ends, last) - done

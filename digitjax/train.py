@@ -17,7 +17,6 @@ from jaxtyping import Array, Float, Key
 from digitjax.config import TrainConfig
 from digitjax.types import AugmentFn, Batch, Logits, LossFn, Metrics, Model, Teacher, TrainState
 
-
 TAUGHT = 0.75
 """Part of the target that is the teacher's, where there is one."""
 
@@ -106,12 +105,13 @@ def make_train_step(
     """
     # Imported here, so that whoever brings a model of their own gets neither Flax nor our presets.
     from digitjax.augment import make_augment
-    from digitjax.models import make_model
+    from digitjax.models import in_bfloat16, make_model
     from digitjax.optim import make_optimizer
 
+    model = make_model(config.model)
     step = functools.partial(
         train_step,
-        model=make_model(config.model),
+        model=in_bfloat16(model) if config.precision == "bfloat16" else model,
         tx=make_optimizer(config),
         augment=make_augment(config.augment),
         teacher=teacher,

@@ -114,6 +114,7 @@ def test_each_example_comes_once_an_epoch_and_epochs_differ():
     epochs = taken[: len(taken) // n * n].reshape(-1, n)
     np.testing.assert_array_equal(np.sort(epochs, axis=1), np.tile(np.arange(n), (len(epochs), 1)))
     assert len(np.unique(epochs, axis=0)) == len(epochs)
+    np.testing.assert_array_equal(indices_at(0, 1, 3, count, n, len(steps) - 3), taken[3 * count :])
     assert not np.array_equal(indices_at(0, 1, 0, n, n), indices_at(0, 2, 0, n, n))
     assert not np.array_equal(indices_at(0, 1, 0, n, n), indices_at(1, 1, 0, n, n))
     many = np.bincount(indices_at(0, 0, 2, 25, 10), minlength=10)

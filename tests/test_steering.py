@@ -44,9 +44,9 @@ def quick(monkeypatch):
 
 
 @functools.cache
-def compiled_step(config: TrainConfig) -> Any:
+def compiled_step(config: TrainConfig, **more: Any) -> Any:
     """Compiled once for all runs of this file."""
-    return make_train_step(config)
+    return make_train_step(config, **more)
 
 
 def train(run: Path, before: dict[int, Callable[[], object]], *, resume: bool = False) -> None:

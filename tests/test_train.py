@@ -13,7 +13,7 @@ from digitjax.config import ModelConfig, OptimConfig, TrainConfig
 from digitjax.data import batches, pipeline
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
-from digitjax.train import cross_entropy, init_state, make_train_step, train_step
+from digitjax.train import cross_entropy, distilled, init_state, make_train_step, train_step
 from digitjax.types import Batch, Logits, Model, Segments
 
 BATCH = 8
@@ -283,3 +283,24 @@ def test_keys_differ_by_step_purpose_and_seed(monkeypatch):
     }
     everything = [key for keys in seen.values() for key in keys]
     assert len(set(everything)) == len(everything)
+
+
+def test_a_teacher_that_says_the_labels_teaches_what_the_labels_do_and_another_does_not(jitted):
+    batch = BATCHES[0]
+
+    def after(odds):
+        step = functools.partial(train_step, model=MODEL, tx=TX, augment=noisy, teacher=lambda images: odds)
+        return jax.jit(step)(init_state(jax.random.key(0), MODEL, TX), batch)[0].params
+
+    plain = jitted(init_state(jax.random.key(0), MODEL, TX), batch)[0].params
+    close(plain, after(batch.target))
+    other = after(jnp.roll(batch.target, 1, axis=1))
+    assert not np.allclose(plain["digits"]["kernel"], other["digits"]["kernel"], atol=1e-3)
+    np.testing.assert_allclose(plain["is_digit"]["kernel"], other["is_digit"]["kernel"], atol=1e-6)
+
+
+def test_a_distilled_target_lies_three_quarters_of_the_way_to_the_teacher():
+    batch, odds = BATCHES[0], jax.nn.softmax(jax.random.normal(jax.random.key(1), (BATCH, 10)))
+    found = distilled(batch, odds)
+    np.testing.assert_allclose(found.target, 0.25 * batch.target + 0.75 * odds, rtol=1e-6)
+    assert found.is_digit is batch.is_digit and found.x is batch.x

@@ -1,29 +1,32 @@
-"""`bench accelerator`: a preset step by step, by whole epochs, in bfloat16, with many seeds at once.
+"""`bench accelerator`: a preset step by step, in the trainer's spans, in bfloat16, with many seeds at once.
 
 Data and states are on the device; times leave compiling out, which is told apart. It runs on a CPU as well,
 where it shows why the trainer goes step by step there, and why `sweep` loops.
 """
 
 import dataclasses
+import functools
 import statistics
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from digitjax.augment import make_augment, moves_pictures
+from digitjax.augment import make_augment
 from digitjax.config import TrainConfig
 from digitjax.convolution import as_product
 from digitjax.data import load
-from digitjax.data.pipeline import Examples, to_examples
-from digitjax.epochs import Data, in_bfloat16, make_steps, order_of
+from digitjax.data.batches import Feed
+from digitjax.data.pipeline import Examples, Pipeline, make_pipeline, to_examples
 from digitjax.evaluate import answer_digits, loss_and_accuracy
-from digitjax.models import make_model
+from digitjax.models import in_bfloat16, make_model
 from digitjax.optim import make_optimizer
-from digitjax.train import init_state
-from digitjax.types import Model, Params
+from digitjax.spans import make_loop, room_of
+from digitjax.train import init_state, train_step
+from digitjax.types import Model, Params, TrainState
 
 
 class Way(NamedTuple):
@@ -32,14 +35,14 @@ class Way(NamedTuple):
     Attributes:
         name: for people.
         model: the network, in the form and precision to be measured.
-        at_once: steps a dispatch; None for an epoch.
+        looped: many steps a dispatch, as the trainer takes them on an accelerator; else one.
         members: trainings that count as one.
         batched: whether they run at once.
     """
 
     name: str
     model: Model
-    at_once: int | None = None
+    looped: bool = True
     members: int = 1
     batched: bool = False
 
@@ -75,78 +78,52 @@ def measure(
         config: network, optimizer, batch size, epochs.
         seeds: trainings of each way, one after the other.
         members: trainings at once.
-        examples: of the training split; None for as many as an epoch of the configuration has.
+        examples: an epoch; None for as many as the configuration's.
         tell: says what has been done.
     """
     model = make_model(config.model)
-    train, test = (to_examples(load(f"mnist@{split}"), model.geometry) for split in ("train", "test"))
-    n = min(examples or config.epoch_examples, len(train.labels))
-    config = dataclasses.replace(config, epoch_examples=n)
-    data = jax.device_put(Data(train.images[:n], train.labels[:n].astype(np.int32)))
-    first = _train_all(Way("step by step", model, 1), config, seeds, data, test, None)
+    config = dataclasses.replace(config, data=("mnist",))
+    if examples is not None:
+        config = dataclasses.replace(config, epoch_examples=examples)
+    pipeline = make_pipeline(config, model.geometry)
+    test = to_examples(load("mnist@test"), model.geometry)
+    first = _train_all(Way("step by step", model, looped=False), config, seeds, pipeline, test, None)
     tell(f"{first.name}: {first.seconds:.3f} s")
     found = [first]
     for way in _ways(config, model, members):
-        found.append(_train_all(way, config, seeds, data, test, first))
+        found.append(_train_all(way, config, seeds, pipeline, test, first))
         tell(f"{way.name}: {found[-1].seconds:.3f} s")
     return found
 
 
 def _ways(config: TrainConfig, model: Model, members: int) -> list[Way]:
     products = make_model(config.model, as_product)
-    at_once = 1 if jax.default_backend() == "cpu" else None  # as the trainer of this backend would loop
+    as_trained = jax.default_backend() != "cpu"
     return [
-        Way("an epoch a dispatch", model),
-        Way("an epoch a dispatch, bfloat16", in_bfloat16(model)),
-        Way(f"{members} seeds, one after the other", model, at_once, members),
-        Way(f"{members} seeds at once, convolutions", model, None, members, True),
-        Way(f"{members} seeds at once, products", products, None, members, True),
-        Way(f"{members} seeds at once, products, bfloat16", in_bfloat16(products), None, members, True),
+        Way("many steps a dispatch", model),
+        Way("many steps a dispatch, bfloat16", in_bfloat16(model)),
+        Way(f"{members} seeds, one after the other", model, as_trained, members),
+        Way(f"{members} seeds at once, convolutions", model, True, members, True),
+        Way(f"{members} seeds at once, products", products, True, members, True),
+        Way(f"{members} seeds at once, products, bfloat16", in_bfloat16(products), True, members, True),
     ]
 
 
 def _train_all(
-    way: Way, config: TrainConfig, seeds: int, data: Data, test: Examples, first: Figure | None
+    way: Way, config: TrainConfig, seeds: int, pipeline: Pipeline, test: Examples, first: Figure | None
 ) -> Figure:
     """Trains `seeds` times in one way."""
-    tx = make_optimizer(config)
-    augment = make_augment(config.augment) if moves_pictures(config.augment) else None
-    smoothing = config.optim.label_smoothing
-    steps = make_steps(way.model, tx, label_smoothing=smoothing, augment=augment)
-    init = jax.jit(lambda key: init_state(key, way.model, tx))
-    if way.batched:
-        steps, init = jax.vmap(steps, in_axes=(0, None, 0)), jax.vmap(init)
-    run, init = jax.jit(steps, donate_argnums=0), jax.jit(init)
-    n = len(data.labels)
-
-    def train(seeds: list[int]) -> list[Params]:
-        """The params of each seed's training; in one group or one after the other."""
-        done = []
-        for group in [seeds] if way.batched else [[seed] for seed in seeds]:
-            keys = jax.numpy.stack([jax.random.key(seed) for seed in group])
-            state = init(keys if way.batched else keys[0])
-            for epoch in range(config.epochs):
-                rows = np.stack([order_of(seed, epoch, n, config.batch_size) for seed in group])
-                rows = rows if way.batched else rows[0]
-                for start in range(0, rows.shape[-2], way.at_once or rows.shape[-2]):
-                    taken = slice(start, start + (way.at_once or rows.shape[-2]))
-                    state, _ = run(state, data, rows[..., taken, :])
-            done.append(state.params)
-        jax.block_until_ready(done)
-        if way.batched:
-            return [jax.tree.map(lambda leaf, i=i: leaf[i], done[0]) for i in range(len(seeds))]
-        return done
-
+    train = train_members(way, config, pipeline)
     seconds, accuracies = [], []
     for number in range(seeds + 1):  # the first one compiles, and counts for nothing else
         own = list(range(number * way.members, (number + 1) * way.members))
         begun = time.monotonic()
-        params = train(own)
+        params = jax.block_until_ready(train(own))
         seconds.append(time.monotonic() - begun)
         if number:
             accuracies += [loss_and_accuracy(answer_digits(way.model, one, test))[1] for one in params]
     median = statistics.median(seconds[1:])
-    images = way.members * config.epochs * (n // config.batch_size) * config.batch_size
+    images = way.members * config.total_steps * config.batch_size
     return Figure(
         way.name,
         max(seconds[0] - median, 0.0),
@@ -156,3 +133,64 @@ def _train_all(
         statistics.mean(accuracies),
         statistics.stdev(accuracies) if len(accuracies) > 1 else None,
     )
+
+
+def train_members(
+    way: Way, config: TrainConfig, pipeline: Pipeline
+) -> Callable[[Sequence[int]], list[Params]]:
+    """A function from seeds to the params that each is trained to; in one group, or one after the other."""
+    tx = make_optimizer(config)
+    step = functools.partial(train_step, model=way.model, tx=tx, augment=make_augment(config.augment))
+    init = jax.jit(lambda key: init_state(key, way.model, tx))
+    run = _looped(way, step, config, pipeline) if way.looped else _stepped(step, config, pipeline)
+
+    def train(seeds: Sequence[int]) -> list[Params]:
+        states = [init(jax.random.key(seed)) for seed in seeds]
+        if not way.batched:
+            return [run(state, [seed]).params for state, seed in zip(states, seeds, strict=True)]
+        params = run(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), seeds).params
+        return [jax.tree.map(lambda leaf, i=i: leaf[i], params) for i in range(len(seeds))]
+
+    return train
+
+
+def _stepped(
+    step: Callable[..., Any], config: TrainConfig, pipeline: Pipeline
+) -> Callable[[TrainState, Sequence[int]], TrainState]:
+    """A whole training of one seed, a dispatch each step."""
+    one = jax.jit(step, donate_argnums=0)
+
+    def run(state: TrainState, seeds: Sequence[int]) -> TrainState:
+        batch_at = pipeline.reseeded(dataclasses.replace(config, seed=seeds[0]))
+        for done in range(config.total_steps):
+            state, _ = one(state, batch_at(done))
+        return state
+
+    return run
+
+
+def _looped(
+    way: Way, step: Callable[..., Any], config: TrainConfig, pipeline: Pipeline
+) -> Callable[[TrainState, Sequence[int]], TrainState]:
+    """A whole training of one seed, or of several at once, by the trainer's own loop."""
+    batches, room = pipeline.on_device, room_of(config)
+    assert batches is not None
+    loop = make_loop(step, batches, room)
+    if way.batched:
+        axes: Any = {name: 0 if name in ("base", "indices") else None for name in Feed._fields}
+        loop = jax.vmap(loop, in_axes=(0, None, Feed(**axes), None))
+    loop = jax.jit(loop, donate_argnums=0)
+
+    def run(state: TrainState, seeds: Sequence[int]) -> TrainState:
+        configs = [dataclasses.replace(config, seed=seed) for seed in seeds]
+        for done in range(0, config.total_steps, room):
+            count = min(room, config.total_steps - done)
+            feeds = [batches.feed(one, done, count, room) for one in configs]
+            feed = feeds[0]
+            if way.batched:
+                rows = [np.stack(parts) for parts in zip(*(one.indices for one in feeds), strict=True)]
+                feed = feed._replace(base=jnp.stack([one.base for one in feeds]), indices=rows)
+            state, _ = loop(state, batches.held, feed, np.int32(count))
+        return state
+
+    return run

@@ -165,8 +165,8 @@ def make_on_device(parts: Sequence[Part], assemble: Assemble) -> OnDevice | None
                 indices.append(None)
                 continue
             rows = np.zeros((room, part.take), np.int32)
-            for turn in range(count):
-                rows[turn] = indices_at(config.seed, number, first + turn, part.take, part.store.n)
+            taken = indices_at(config.seed, number, first, part.take, part.store.n, count)
+            rows[:count] = taken.reshape(count, part.take)
             indices.append(rows)
         steps = np.arange(first, first + room, dtype=np.int32)
         return Feed(_base_key(config), np.float32(config.optim.label_smoothing), steps, indices)
@@ -264,15 +264,30 @@ def padded_rows(most: int) -> int:
     return min(max(-(-most // 8) * 8, 8), MAX_SEGMENTS)
 
 
-def indices_at(seed: int, part: int, step: int, count: int, n: int) -> Int[np.ndarray, " count"]:
-    """Which of `n` examples a step takes: each once an epoch, in an order of its own every epoch."""
-    positions = step * count + np.arange(count, dtype=np.int64)
-    epochs = positions // n
-    indices = np.empty(count, np.int32)
-    for epoch in np.unique(epochs):
-        here = epochs == epoch
-        indices[here] = _orders(seed, part, n)(int(epoch))[positions[here] % n]
-    return indices
+def indices_at(
+    seed: int, part: int, step: int, count: int, n: int, steps: int = 1
+) -> Int[np.ndarray, " taken"]:
+    """Which of `n` examples a step takes, or several: each once an epoch, in an order of its own every epoch.
+
+    Args:
+        seed: of the run.
+        part: the source's number.
+        step: the first, from 0.
+        count: examples that a step takes.
+        n: examples that there are.
+        steps: how many.
+
+    Returns:
+        `steps` times `count` indices.
+    """
+    place, end = step * count, (step + steps) * count
+    found: list[np.ndarray] = []
+    while place < end:
+        epoch, first = divmod(place, n)
+        taken = min(end - place, n - first)
+        found.append(_orders(seed, part, n)(epoch)[first : first + taken])
+        place += taken
+    return np.concatenate(found)
 
 
 @functools.lru_cache(maxsize=16)

@@ -110,8 +110,8 @@ def test_the_device_is_asked_once_a_log_not_once_a_step(checkpoints, monkeypatch
 def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch):
     made = []
 
-    def counted(config):
-        made.append(make_train_step(config))
+    def counted(config, **more):
+        made.append(make_train_step(config, **more))
         return made[-1]
 
     monkeypatch.setattr(prepare, "make_train_step", counted)
@@ -147,6 +147,42 @@ def test_a_run_cannot_start_with_another_network(finished, checkpoints, capsys):
     other = ["9" if word == "8" else word for word in ARGUMENTS]
     assert cli.main(["train", *other, "--start", str(finished)]) == 2
     assert "is another network" in capsys.readouterr().err
+    assert list(checkpoints.iterdir()) == []
+
+
+def test_a_teacher_is_the_mean_of_its_networks_odds(finished):
+    config = dataclasses.replace(CONFIG, distil=(str(finished), str(finished / "history" / "0")))
+    teacher, images = prepare.teacher_of(config), jax.random.uniform(jax.random.key(3), (5, 8, 8, 1))
+    assert teacher is not None and prepare.teacher_of(CONFIG) is None
+    odds = []
+    for name in config.distil:
+        loaded = load_model(name)
+        logits = np.asarray(loaded.model.apply(loaded.params, images).digits, np.float64)
+        odds.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(teacher(images), np.mean(odds, axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished, checkpoints, capsys):
+    words = [*ARGUMENTS, "--distil", str(finished), "--out"]
+    whole, parted = checkpoints / "whole", checkpoints / "parted"
+    assert cli.main(["train", *words, str(whole)]) == 0
+    assert f"learning from {finished.name}" in capsys.readouterr().err
+    parted.mkdir()
+    runs.write_config(parted, runs.read_config(whole), data=["digits8x8"])
+    assert cli.main(["train", "--resume", "--out", str(parted)]) == 0
+    one, other = (jax.tree.leaves(load_model(run / "24").params) for run in (whole, parted))
+    alone = jax.tree.leaves(load_model(finished / "24").params)
+    assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+    assert not all(np.array_equal(*pair) for pair in zip(one, alone, strict=True))
+
+
+def test_who_cannot_be_learnt_from_is_said_before_anything_is_written(finished, checkpoints, capsys):
+    for words, said in (
+        ([*ARGUMENTS, "--distil", "nowhere"], "nowhere"),
+        (["--data", "synthetic", "--distil", str(finished)], "reads uci8 and this network mnist28"),
+    ):
+        assert cli.main(["train", *words]) == 2
+        assert said in (printed := capsys.readouterr().err) and "Traceback" not in printed
     assert list(checkpoints.iterdir()) == []
 
 

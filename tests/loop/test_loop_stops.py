@@ -117,8 +117,8 @@ def test_a_loss_that_is_no_number_stops_with_the_very_step_and_the_remedy(
 def test_a_loss_that_was_no_number_in_one_step_alone_is_found_too(checkpoints, monkeypatch):
     make = prepare.make_train_step
 
-    def forgiving(config):
-        step = make(config)
+    def forgiving(config, **more):
+        step = make(config, **more)
 
         def once(state, batch):
             number = int(state.step)
