@@ -21,7 +21,7 @@ from digitjax.metrics import MetricsFile, is_kept, is_logged
 from digitjax.models import make_model
 from digitjax.optim import with_hyperparams
 from digitjax.paths import quoted
-from digitjax.prepare import Prepared, advance, fresh_state, params_to_start_with, prepare
+from digitjax.prepare import Prepared, advance, first_state, fresh_state, prepare
 from digitjax.progress import TrainingProgress, say, this_python
 from digitjax.provenance import about
 from digitjax.restore import restore
@@ -88,7 +88,7 @@ def train(
     state = fresh_state(config)  # a network that cannot be leaves no run behind
     restored = restore(run, state) if resume else None
     if config.start and restored is None:  # also where it was stopped before anything was saved
-        state = state._replace(params=params_to_start_with(config))
+        state = first_state(config)
     if not resume and sharding.is_first():
         notices = tuple(dict.fromkeys((*told, *pipeline.notices)))
         runs.write_config(run, config, **about(pipeline.specs, notices), stream=stream)
@@ -151,7 +151,7 @@ class _Trainer:
     def steps(self, state: TrainState, start: int) -> None:
         """Trains from step `start` to the last."""
         config = self._config
-        self._clock = Clock(self._file.seconds)
+        self._clock = Clock(self._file.seconds + (self._ready.spent or 0.0))
         self._written = self._clock.seconds
         if start == 0:
             self._saver.save(state, step_record(None), full=False, keep_params=True)
@@ -193,6 +193,8 @@ class _Trainer:
 
     def _steer(self, state: TrainState, done: int) -> TrainState:
         """Between two steps: sets what a resumed run repeats and what is asked for; a pause waits in here."""
+        if self._ready.spent is not None:  # it has been trained: there is nothing to steer
+            return state
         state = self._set(state, self._steering.due(done))
         if jax.process_count() > 1 and not is_logged(done, self._config):
             return state
@@ -242,7 +244,9 @@ class _Trainer:
             "validation": validation,
             "confusion": validated.confusion,
             "seconds": self._clock.seconds,
-            "images_per_second": round(self._progress.images_per_second),
+            "images_per_second": None
+            if self._ready.spent is not None
+            else round(self._progress.images_per_second),
         }
         self._file.write(line)
         self._file.sync()

@@ -117,14 +117,14 @@ def in_bfloat16(model: Model) -> Model:
     return model._replace(apply=apply)
 
 
-def stack_members(params: Sequence[Params]) -> Params:
-    """The params of an ensemble: each leaf has its members along a new first axis."""
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+def stack_members(members: Sequence[Any]) -> Any:
+    """Params of several networks, or other trees, as one tree: the members along a new first axis."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
 
 
-def member_params(params: Params, index: int) -> Params:
-    """The params of one member of an ensemble."""
-    return jax.tree.map(lambda leaf: leaf[index], params)
+def member_of(stacked: Any, index: int) -> Any:
+    """One member's params, or other tree, of those that `stack_members` made one."""
+    return jax.tree.map(lambda leaf: leaf[index], stacked)
 
 
 def _averaged(one: Model, members: int) -> Model:
@@ -141,7 +141,7 @@ def _averaged(one: Model, members: int) -> Model:
         params: Params, images: Float[Array, "batch height width 1"], key: Key[Array, ""] | None = None
     ) -> Logits:
         keys = [None] * members if key is None else list(jax.random.split(key, members))
-        each = [one.apply(member_params(params, index), images, keys[index]) for index in range(members)]
+        each = [one.apply(member_of(params, index), images, keys[index]) for index in range(members)]
         digits = _mean_log([jax.nn.log_softmax(logits.digits) for logits in each])
         scores = [logits.is_digit for logits in each if logits.is_digit is not None]
         if not scores:
@@ -171,7 +171,7 @@ def feature_maps(
         params: Params, images: Float[Array, "batch height width 1"]
     ) -> dict[str, Float[Array, "batch ..."]]:
         _, state = module.apply(
-            {"params": params if config.members == 1 else member_params(params, 0)},
+            {"params": params if config.members == 1 else member_of(params, 0)},
             images,
             train=False,
             capture_intermediates=lambda layer, _: isinstance(layer, nn.Conv | nn.Dense),

@@ -16,7 +16,7 @@ from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.processes import first_then_others
 from digitjax.progress import say
-from digitjax.spans import Spans, length, make_spans, wanted
+from digitjax.spans import Spans, make_spans, wanted
 from digitjax.train import init_state, make_train_step
 from digitjax.types import Metrics, Model, Params, Teacher, TrainState
 
@@ -27,12 +27,16 @@ class Prepared(NamedTuple):
     Attributes:
         pipeline: their data; `reseeded` gives each its own batches.
         step: the jitted train step.
-        spans: many of them in one dispatch, where that is faster.
+        teacher: of `config.distil`.
+        spans: many steps in one dispatch, where that is faster.
+        spent: seconds of training that were taken beforehand; None where nothing was.
     """
 
     pipeline: Pipeline
     step: sharding.Step
+    teacher: Teacher | None = None
     spans: Spans | None = None
+    spent: float | None = None
 
 
 def prepare(
@@ -51,10 +55,11 @@ def prepare(
     """
     model, rows = make_model(config.model), sharding.own_rows(config.batch_size, mesh)
     pipeline = first_then_others(lambda: make_pipeline(config, model.geometry, rows, stream=stream))
-    step = make_train_step(config, teacher=teacher_of(config))
+    teacher = teacher_of(config)
+    step = make_train_step(config, teacher=teacher)
     batches = pipeline.on_device if (wanted() if at_once is None else at_once) else None
     spans = None if batches is None else make_spans(step, batches, config, mesh)
-    return Prepared(pipeline, sharding.spread(step, mesh), spans)
+    return Prepared(pipeline, sharding.spread(step, mesh), teacher, spans)
 
 
 def advance(
@@ -75,8 +80,7 @@ def advance(
         room for more.
     """
     if ready.spans is not None:
-        count = length(done, config, most)
-        state, metrics = ready.spans(config, state, done, count)
+        state, count, metrics = ready.spans(config, state, done, most)
     else:
         count = 1
         state, metrics = ready.step(state, sharding.shard(ready.pipeline.batch_at(done), mesh))
@@ -84,7 +88,7 @@ def advance(
 
 
 def fresh_state(config: TrainConfig) -> TrainState:
-    """The state that a run of this configuration begins with."""
+    """A state of this configuration, its params drawn from the seed."""
     model = _with_compiled_init(make_model(config.model))
     return init_state(jax.random.key(config.seed), model, make_optimizer(config))
 
@@ -95,12 +99,18 @@ def _with_compiled_init(model: Model) -> Model:
     return model._replace(init=jax.jit(model.init))
 
 
-def params_to_start_with(config: TrainConfig) -> Params:
-    """The params of `config.start`, calibrated as it was: the run begins where that network ended.
+def first_state(config: TrainConfig) -> TrainState:
+    """The state before the first step, with the params of `config.start` where it names a checkpoint.
 
     Raises:
         InputError: there is no such checkpoint, or it is of another network.
     """
+    state = fresh_state(config)
+    return state._replace(params=_params_to_start_with(config)) if config.start else state
+
+
+def _params_to_start_with(config: TrainConfig) -> Params:
+    """The params of `config.start`, calibrated as it was: the run begins where that network ended."""
     loaded = load_model(config.start)
     if loaded.config.model != config.model:
         raise InputError(

@@ -27,8 +27,9 @@ MOST_EXAMPLES = 1 << 24
 Loop = Callable[[TrainState, list[Taken | None], Feed, Any], tuple[TrainState, Metrics]]
 """From a state, the examples, which of them each step takes, and how many steps to the state after them and
 the metrics of each; what follows the last one's is empty."""
-Spans = Callable[[TrainConfig, TrainState, int, int], tuple[TrainState, Metrics]]
-"""From a configuration (its seed and label smoothing count), a state, the steps done and how many follow."""
+Spans = Callable[[TrainConfig, TrainState, int, int], tuple[TrainState, int, Metrics]]
+"""From a configuration (its seed and label smoothing count), a state, the steps done and how many may follow
+to the state after some of them, how many those are, and their metrics, perhaps with room for more."""
 
 
 def wanted() -> bool:
@@ -81,8 +82,12 @@ def make_spans(step: sharding.Step, batches: OnDevice, config: TrainConfig, mesh
     if mesh.size > 1:
         held = sharding.replicate(held, mesh)
 
-    def spans(config: TrainConfig, state: TrainState, done: int, count: int) -> tuple[TrainState, Metrics]:
-        return compiled(state, held, batches.feed(config, done, count, room), np.int32(count))
+    def spans(
+        config: TrainConfig, state: TrainState, done: int, most: int
+    ) -> tuple[TrainState, int, Metrics]:
+        count = length(done, config, most)
+        state, metrics = compiled(state, held, batches.feed(config, done, count, room), np.int32(count))
+        return state, count, metrics
 
     return spans
 

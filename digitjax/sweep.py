@@ -1,8 +1,8 @@
-"""Many runs at once: every setting with every seed, one after the other, by one compiled step.
+"""Many runs: every setting with every seed, by one compiled step, and settings compared by validation alone.
 
-On the CPU a loop over members beats them at once: as batched products four seeds of `speedrun` took 1.5 times
-as long (median of nine rounds in turns, two busy cores, 2026-11-26), as grouped convolutions far longer. And
-each member is a run like any other, resumable by itself. Settings are compared by validation alone.
+On the CPU one after the other: there members at once as batched products took 1.5 times as long (four seeds
+of `speedrun`, median of nine rounds in turns, two busy cores, 2026-11-26), as grouped convolutions far more.
+On an accelerator at once (`together.py`). Either way each is a run like any other, resumable by itself.
 """
 
 import dataclasses
@@ -11,11 +11,12 @@ import itertools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from signal import SIGINT
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from digitjax import claim, finish, loop, manifest, runs, sharding
+from digitjax import claim, finish, loop, manifest, runs, sharding, together
 from digitjax.checkpoint import LoadedModel, load_model, write_params
 from digitjax.config import MAX_MEMBERS, OptimConfig, TrainConfig
 from digitjax.data.pipeline import Examples
@@ -111,12 +112,15 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
     if not (folder / runs.SWEEP).exists():
         manifest.write_json(folder / runs.SWEEP, {"format": 1})
     shared: Shared | None = None
+    courses: dict[Path, together.Course] = {}
     for number, member in enumerate(members, start=1):
         if runs.is_finished(member.run):
             continue
-        say(f"{member.run.name}: {number} of {len(members)}")
         shared = _shared(member.config, shared)
-        _train(member, shared)
+        if together.wanted() and member.run not in courses:
+            courses = _train_together(members[number - 1 :], shared)
+        say(f"{member.run.name}: {number} of {len(members)}")
+        _train(member, shared, courses.get(member.run))
     rows = [
         _row(setting, [member for member in members if member.setting == number])
         for number, setting in enumerate(settings)
@@ -156,14 +160,7 @@ def _require_fitting(folder: Path, members: Sequence[Member]) -> None:
 
 def _shared(config: TrainConfig, before: Shared | None) -> Shared:
     """Data and step for a configuration; those of the one before where they serve."""
-    default = OptimConfig()
-    optim = dataclasses.replace(
-        config.optim,
-        learning_rate=default.learning_rate,
-        weight_decay=default.weight_decay,
-        label_smoothing=default.label_smoothing,
-    )
-    key = dataclasses.replace(config, seed=0, start="", optim=optim)
+    key = _key(config)
     if before is not None and before.key == key:
         return before
     prepared = prepare(config, sharding.data_mesh(config.batch_size))
@@ -171,14 +168,45 @@ def _shared(config: TrainConfig, before: Shared | None) -> Shared:
     return Shared(key, prepared, tests)
 
 
-def _train(member: Member, shared: Shared) -> None:
-    """Trains a member, or what is left of it, and measures it."""
+def _key(config: TrainConfig) -> TrainConfig:
+    """A configuration without what may differ between members that share data and step."""
+    default = OptimConfig()
+    optim = dataclasses.replace(
+        config.optim,
+        learning_rate=default.learning_rate,
+        weight_decay=default.weight_decay,
+        label_smoothing=default.label_smoothing,
+    )
+    return dataclasses.replace(config, seed=0, start="", optim=optim)
+
+
+def _train_together(members: Sequence[Member], shared: Shared) -> dict[Path, together.Course]:
+    """Trains the first of the members at once with those after it that can be, if any; by their folders."""
+    fitting = [one for one in members if not runs.is_run(one.run) and _key(one.config) == shared.key]
+    if shared.prepared.pipeline.on_device is None or not fitting or fitting[0] != members[0]:
+        return {}
+    taken = fitting[: together.most(members[0].config)]
+    if len(taken) == 1:
+        return {}
+    say(f"training {len(taken)} members at once, from {taken[0].run.name} on")
+    try:
+        courses = together.train([one.config for one in taken], shared.prepared)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped before the {len(taken)} members were done; the same command begins them anew", SIGINT
+        ) from None
+    return {one.run: course for one, course in zip(taken, courses, strict=True)}
+
+
+def _train(member: Member, shared: Shared, course: together.Course | None) -> None:
+    """Trains a member, or what is left of it, or writes how it was trained; measures it."""
     resume = runs.is_run(member.run)
     same_data = not resume or runs.read_data(member.run) == shared.prepared.pipeline.specs
+    ready = shared.prepared if course is None else together.taking(shared.prepared, course)
     with claim.locked(member.run) if resume else claim.new_run(member.config, member.run):
         try:
             trained = loop.train(
-                member.config, member.run, resume=resume, prepared=shared.prepared if same_data else None
+                member.config, member.run, resume=resume, prepared=ready if same_data else None
             )
         except Interrupted as stopped:
             raise Interrupted(

@@ -8,6 +8,7 @@ jax.vmap(step, in_axes=(0, None))        # many seeds at once
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -95,20 +96,22 @@ def train_step(
 
 
 def make_train_step(
-    config: TrainConfig, *, teacher: Teacher | None = None
+    config: TrainConfig, *, teacher: Teacher | None = None, convolution: Callable[..., Any] | None = None
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """`train_step` with everything of `config` bound, jitted, the state donated: what the trainer runs.
 
     Args:
         config: the configuration.
         teacher: what stands for the checkpoints of `config.distil`, which are not read here.
+        convolution: takes `lax.conv_general_dilated`'s place; None for what is fast on this backend.
     """
     # Imported here, so that whoever brings a model of their own gets neither Flax nor our presets.
     from digitjax.augment import make_augment
+    from digitjax.convolution import convolve
     from digitjax.models import in_bfloat16, make_model
     from digitjax.optim import make_optimizer
 
-    model = make_model(config.model)
+    model = make_model(config.model, convolution or convolve)
     step = functools.partial(
         train_step,
         model=in_bfloat16(model) if config.precision == "bfloat16" else model,

@@ -84,10 +84,11 @@ def test_a_run_of_spans_stops_and_goes_on_to_the_same_bits(tmp_path, monkeypatch
     spans = ready.spans
     assert spans is not None
 
-    def stopping(config, state, done, count):
+    def stopping(config, state, done, most):
+        state, count, measured = spans(config, state, done, most)
         if done <= 8 < done + count:
             signal.raise_signal(signal.SIGINT)
-        return spans(config, state, done, count)
+        return state, count, measured
 
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     for run in (whole, parted):
@@ -123,10 +124,10 @@ def test_a_loss_that_is_no_number_is_named_with_its_step(tmp_path):
     spans = ready.spans
     assert spans is not None
 
-    def poisoned(config, state, done, count):
-        state, measured = spans(config, state, done, count)
+    def poisoned(config, state, done, most):
+        state, count, measured = spans(config, state, done, most)
         bad = np.where(np.arange(done + 1, done + len(measured.loss) + 1) == 11, np.nan, measured.loss)
-        return state, measured._replace(loss=bad)
+        return state, count, measured._replace(loss=bad)
 
     run.mkdir()
     with pytest.raises(loop.Diverged, match="at step 11"):

@@ -15,7 +15,7 @@ from digitjax.checkpoint import load_model
 from digitjax.commands import sweep as command
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.errors import InputError
-from digitjax.models import feature_maps, make_model, member_params, stack_members
+from digitjax.models import feature_maps, make_model, member_of, stack_members
 from play.reader import make_reader, reading
 
 SMALL = [
@@ -201,7 +201,7 @@ def test_evaluate_predict_and_the_drawing_program_s_reader_take_an_ensemble(swep
     image = jax.numpy.zeros((1, 8, 8, 1))
     first = feature_maps(runs.read_config(folder / "learning-rate-0.3_seed5").model)
     ours = feature_maps(loaded.config.model)(loaded.params, image)
-    jax.tree.map(np.testing.assert_allclose, ours, first(member_params(loaded.params, 0), image))
+    jax.tree.map(np.testing.assert_allclose, ours, first(member_of(loaded.params, 0), image))
 
 
 def test_an_ensemble_is_checked_like_any_checkpoint(swept, tmp_path):

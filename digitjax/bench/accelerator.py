@@ -12,19 +12,18 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from digitjax.augment import make_augment
 from digitjax.config import TrainConfig
 from digitjax.convolution import as_product
 from digitjax.data import load
-from digitjax.data.batches import Feed
 from digitjax.data.pipeline import Examples, Pipeline, make_pipeline, to_examples
 from digitjax.evaluate import answer_digits, loss_and_accuracy
-from digitjax.models import in_bfloat16, make_model
+from digitjax.models import in_bfloat16, make_model, member_of, stack_members
 from digitjax.optim import make_optimizer
 from digitjax.spans import make_loop, room_of
+from digitjax.together import feeds, side_by_side
 from digitjax.train import init_state, train_step
 from digitjax.types import Model, Params, TrainState
 
@@ -148,8 +147,8 @@ def train_members(
         states = [init(jax.random.key(seed)) for seed in seeds]
         if not way.batched:
             return [run(state, [seed]).params for state, seed in zip(states, seeds, strict=True)]
-        params = run(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), seeds).params
-        return [jax.tree.map(lambda leaf, i=i: leaf[i], params) for i in range(len(seeds))]
+        params = run(stack_members(states), seeds).params
+        return [member_of(params, place) for place in range(len(seeds))]
 
     return train
 
@@ -175,21 +174,17 @@ def _looped(
     """A whole training of one seed, or of several at once, by the trainer's own loop."""
     batches, room = pipeline.on_device, room_of(config)
     assert batches is not None
-    loop = make_loop(step, batches, room)
-    if way.batched:
-        axes: Any = {name: 0 if name in ("base", "indices") else None for name in Feed._fields}
-        loop = jax.vmap(loop, in_axes=(0, None, Feed(**axes), None))
+    loop = side_by_side(step, batches, config) if way.batched else make_loop(step, batches, room)
     loop = jax.jit(loop, donate_argnums=0)
 
     def run(state: TrainState, seeds: Sequence[int]) -> TrainState:
         configs = [dataclasses.replace(config, seed=seed) for seed in seeds]
         for done in range(0, config.total_steps, room):
             count = min(room, config.total_steps - done)
-            feeds = [batches.feed(one, done, count, room) for one in configs]
-            feed = feeds[0]
             if way.batched:
-                rows = [np.stack(parts) for parts in zip(*(one.indices for one in feeds), strict=True)]
-                feed = feed._replace(base=jnp.stack([one.base for one in feeds]), indices=rows)
+                feed = feeds(configs, batches, done, count)
+            else:
+                feed = batches.feed(configs[0], done, count, room)
             state, _ = loop(state, batches.held, feed, np.int32(count))
         return state
 

@@ -1,0 +1,121 @@
+"""Members of a sweep at once, for accelerators: states side by side, convolutions as batched products.
+
+fresh states -> stacked -> the trainer's loop under vmap -> a course each -> the trainer, which takes
+that in place of steps of its own and leaves a run like any other
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from digitjax import spans
+from digitjax.config import TrainConfig
+from digitjax.convolution import as_product
+from digitjax.data.batches import Feed, OnDevice
+from digitjax.metrics import is_kept
+from digitjax.models import count_params, make_model, member_of, stack_members
+from digitjax.prepare import Prepared, first_state
+from digitjax.sharding import Step
+from digitjax.train import make_train_step
+from digitjax.types import Metrics, Params, TrainState
+
+MEMBERS = 64
+"""Members at once at most."""
+HELD_BYTES = 2 << 30
+"""Memory in which the courses are held until they are written, at most."""
+
+
+class Course(NamedTuple):
+    """How one member was trained.
+
+    Attributes:
+        kept: params and optimizer state after each step whose params are kept, NumPy.
+        metrics: of every step, NumPy.
+        seconds: its share of the time.
+    """
+
+    kept: Mapping[int, tuple[Params, Any]]
+    metrics: Metrics
+    seconds: float
+
+
+def wanted() -> bool:
+    """Whether this machine trains members faster at once than one after the other."""
+    return spans.wanted() and jax.device_count() == 1
+
+
+def most(config: TrainConfig) -> int:
+    """How many members of a configuration are trained at once at most."""
+    params = jax.eval_shape(make_model(config.model).init, jax.random.key(0))
+    ends = sum(is_kept(step, config) for step in range(1, config.total_steps + 1))
+    bytes_each = ends * 3 * 4 * count_params(params)  # Adam has two numbers for each param
+    return max(1, min(MEMBERS, HELD_BYTES // bytes_each))
+
+
+def train(configs: Sequence[TrainConfig], ready: Prepared) -> list[Course]:
+    """Trains all members from their first step to the last.
+
+    Args:
+        configs: they differ in seed, start, learning rate, weight decay and label smoothing at most.
+        ready: of any of them, its examples on the device.
+    """
+    batches = ready.pipeline.on_device
+    assert batches is not None
+    begun, config, done = time.monotonic(), configs[0], 0
+    step = make_train_step(config, teacher=ready.teacher, convolution=as_product)
+    loop = jax.jit(side_by_side(step, batches, config), donate_argnums=0)
+    state = stack_members([first_state(one) for one in configs])
+    kept: dict[int, Any] = {}
+    parts: list[Metrics] = []
+    while done < config.total_steps:
+        count = spans.length(done, config, spans.MOST)
+        state, measured = loop(state, batches.held, feeds(configs, batches, done, count), np.int32(count))
+        done += count
+        parts.append(jax.tree.map(lambda leaf, count=count: np.asarray(leaf)[:, :count], measured))
+        if is_kept(done, config):
+            kept[done] = jax.device_get((state.params, state.opt_state))
+    metrics = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
+    seconds = (time.monotonic() - begun) / len(configs)
+    found = []
+    for place in range(len(configs)):
+        own = {end: member_of(held, place) for end, held in kept.items()}
+        found.append(Course(own, member_of(metrics, place), seconds))
+    return found
+
+
+def taking(ready: Prepared, course: Course) -> Prepared:
+    """What the trainer is given to write a member's run: it takes the course in place of steps of its own."""
+
+    def spans(
+        config: TrainConfig, state: TrainState, done: int, most: int
+    ) -> tuple[TrainState, int, Metrics]:
+        end = min(step for step in course.kept if step > done)
+        params, opt_state = jax.device_put(course.kept[end])
+        taken = jax.tree.map(lambda leaf: leaf[done:end], course.metrics)
+        return state._replace(params=params, opt_state=opt_state, step=jnp.int32(end)), end - done, taken
+
+    return ready._replace(spans=spans, spent=course.seconds)
+
+
+def side_by_side(step: Step, batches: OnDevice, config: TrainConfig) -> spans.Loop:
+    """The trainer's loop for several members at once; pure, not jitted.
+
+    Args:
+        step: the train step of one member; convolutions should be products, `as_product`.
+        batches: what it learns from.
+        config: of any member.
+    """
+    own = ("base", "smoothing", "indices")
+    axes: Any = {name: 0 if name in own else None for name in Feed._fields}
+    loop = spans.make_loop(step, batches, spans.room_of(config))
+    return jax.vmap(loop, in_axes=(0, None, Feed(**axes), None))
+
+
+def feeds(configs: Sequence[TrainConfig], batches: OnDevice, done: int, count: int) -> Feed:
+    """What the members' loop is told of the `count` steps after `done`."""
+    each = [batches.feed(config, done, count, spans.room_of(config)) for config in configs]
+    return stack_members(each)._replace(steps=each[0].steps)

@@ -1,0 +1,79 @@
+"""Members of a sweep at once: each is the run that it would have been alone."""
+
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from digitjax import cli, manifest, metrics, runs, sharding, together
+from digitjax.checkpoint import load_model, load_state
+from digitjax.prepare import fresh_state
+from tests.loop.small import ARGUMENTS, CONFIG, lines_without_clock
+
+WORDS = ["sweep", *ARGUMENTS, "--model.no-border", "--seeds", "2", "--over", "optim.lr=1e-3,6e-3"]
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """The same sweep in both ways, where accelerators are no accelerators."""
+    folders = {}
+    for name, at_once in (("alone", False), ("together", True)):
+        folders[name] = tmp_path_factory.mktemp("sweeps") / name
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
+            patch.setattr(together, "wanted", lambda at_once=at_once: at_once)
+            assert cli.main([*WORDS, "--out", str(folders[name])]) == 0
+    return folders
+
+
+def members(folder):
+    return [path for path in sorted(folder.iterdir()) if runs.is_finished(path) and path.name != "ensemble"]
+
+
+def close(one, other):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(a, b, rtol=5e-3, atol=2e-4)
+
+
+def test_each_member_has_the_steps_lines_and_params_that_it_has_alone(swept):
+    pairs = list(zip(members(swept["alone"]), members(swept["together"]), strict=True))
+    assert len(pairs) == 4
+    for alone, at_once in pairs:
+        assert alone.name == at_once.name and runs.read_config(alone) == runs.read_config(at_once)
+        kept = [[step.name for step in runs.history(run)] for run in (alone, at_once)]
+        assert kept[0] == kept[1] == [str(n) for n in (0, 1, 2, 4, 8, 12, 16, 24)]
+        one, other = lines_without_clock(alone), lines_without_clock(at_once)
+        assert [line["step"] for line in one] == [line["step"] for line in other]
+        close([line["loss"] for line in one], [line["loss"] for line in other])
+        close(*(load_model(run / "24").params for run in (alone, at_once)))
+        state = fresh_state(CONFIG)
+        close(*(load_state(run / "24", state).opt_state for run in (alone, at_once)))
+        assert metrics.read_metrics(at_once / runs.METRICS)[-1]["images_per_second"] is None
+
+
+def test_members_differ_from_each_other(swept):
+    kernels = [load_model(run / "24").params["digits"]["kernel"] for run in members(swept["together"])]
+    for place, one in enumerate(kernels):
+        assert not any(np.allclose(one, other, atol=1e-3) for other in kernels[place + 1 :])
+
+
+def test_the_table_is_the_same(swept):
+    one, other = (manifest.read_json(folder / runs.SWEEP)["settings"] for folder in swept.values())
+    assert [row["members"] for row in one] == [row["members"] for row in other]
+    close([row["validation"]["mean"] for row in one], [row["validation"]["mean"] for row in other])
+
+
+def test_who_stops_the_sweep_is_told_what_is_not_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
+    monkeypatch.setattr(together, "wanted", lambda: True)
+    monkeypatch.setattr(together, "feeds", lambda *a: signal.raise_signal(signal.SIGINT))
+    assert cli.main([*WORDS, "--out", str(tmp_path / "sweep")]) == 130
+    assert "the 4 members were done; the same command begins them anew" in capsys.readouterr().err
+    assert members(tmp_path / "sweep") == []
+
+
+def test_as_many_members_are_taken_as_there_is_memory_for(monkeypatch):
+    assert together.most(CONFIG) == together.MEMBERS
+    monkeypatch.setattr(together, "HELD_BYTES", 100_000)
+    assert 1 <= together.most(CONFIG) < together.MEMBERS
