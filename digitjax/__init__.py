@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from digitjax.checkpoint import load_model as load_model
+    from digitjax.config import TrainConfig as TrainConfig
+    from digitjax.models import make_model as make_model
+    from digitjax.optim import make_optimizer as make_optimizer
+    from digitjax.presets.registry import preset as preset
     from digitjax.train import init_state as init_state
     from digitjax.train import make_train_step as make_train_step
     from digitjax.train import train_step as train_step
+    from digitjax.types import AugmentFn as AugmentFn
     from digitjax.types import Batch as Batch
     from digitjax.types import Logits as Logits
+    from digitjax.types import LossFn as LossFn
     from digitjax.types import Metrics as Metrics
     from digitjax.types import Model as Model
     from digitjax.types import Segments as Segments
@@ -28,10 +34,14 @@ _ROOMS = {
     "Metrics": "types",
     "Model": "types",
     "Segments": "types",
+    "TrainConfig": "config",
     "TrainState": "types",
     "init_state": "train",
     "load_model": "checkpoint",
+    "make_model": "models",
+    "make_optimizer": "optim",
     "make_train_step": "train",
+    "preset": "presets.registry",
     "train_step": "train",
 }
 

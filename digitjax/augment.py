@@ -1,6 +1,7 @@
 """Random changes of training examples, keyed and jit-able: how hands, pens and papers differ.
 
-Ink is changed as ink and then rendered; pictures are resampled.
+Pictures are resampled; ink that a caller brings is changed as ink and rendered to 28 x 28. The trainer's own
+batches are pictures: their ink is bent, cut off and drawn in `data.batches`.
 """
 
 import jax

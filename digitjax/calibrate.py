@@ -16,6 +16,8 @@ ANSWERED = 0.99
 """Fraction of validation's digits that is answered."""
 LIMIT = 8.0
 """A temperature is between 1 / `LIMIT` and `LIMIT`."""
+MAX_THRESHOLD = 1e6
+"""A threshold beyond this, or no number, is nobody's."""
 
 
 class Calibration(NamedTuple):
@@ -88,7 +90,7 @@ def from_record(record: Mapping[str, Any]) -> Calibration | None:
     if not isinstance(found, dict) or set(found) != set(Calibration._fields):
         return None
     values = Calibration(**found)
-    sound = all(isinstance(value, int | float) and np.isfinite(value) for value in values)
+    sound = all(type(value) in (int, float) and abs(value) < MAX_THRESHOLD for value in values)
     return values if sound and 1 / LIMIT <= values.temperature <= LIMIT else None
 
 

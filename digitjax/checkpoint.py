@@ -41,7 +41,7 @@ class LoadedModel(NamedTuple):
 
     Attributes:
         model: the network; `model.geometry` says what images it reads.
-        params: its params, on the default device.
+        params: its params, on the default device, the calibration of its odds folded into the last layers.
         config: the configuration that it was trained by.
         run: the run's folder.
         step: the training step.

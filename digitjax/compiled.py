@@ -129,8 +129,8 @@ def _kind() -> str:
         version = "none"
     about = [platform.machine(), platform.processor()]
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-        lines = file.read(1 << 14).splitlines()  # the first processors; the others are like them
-        about += sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+        lines = file.read(1 << 14).partition("\n\n")[0].splitlines()  # the first of processors that are alike
+        about += [line for line in lines if line.startswith(("model name", "flags", "Features"))]
     return f"jaxlib-{version}-{hashlib.sha256(''.join(about).encode()).hexdigest()[:12]}"
 
 

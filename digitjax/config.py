@@ -175,6 +175,8 @@ class TrainConfig:
     """A checkpoint whose params the run begins with, a run, RUN/STEP or newest; by default fresh ones."""
     distil: tuple[str, ...] = ()
     """Checkpoints, named as in --start, whose mean odds are learnt from beside the labels."""
+    distil_weight: float = 0.75
+    """Part of what is learnt that comes from those odds, 0 to 1; the rest is the labels'."""
     epochs: int = 6
     """Epochs."""
     epoch_examples: int = 60_000
@@ -189,6 +191,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
+        _require(0 <= self.distil_weight <= 1, "distil-weight", self.distil_weight, "0 to 1")
         _require(0 < self.epochs <= 100_000, "epochs", self.epochs, "1 to 100000")
         _require(0 < self.batch_size <= 1_000_000, "batch-size", self.batch_size, "1 to 1000000")
         _require(

@@ -19,6 +19,10 @@ class Diverged(DigitjaxError):
     """The loss, the gradient or the params are no numbers any more."""
 
 
+class NoNumber(DigitjaxError):
+    """A network answers something that is no number."""
+
+
 def one_line(text: str) -> str:
     """Text for a terminal: white space becomes one space, what cannot be printed a question mark."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))

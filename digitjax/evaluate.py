@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped, UInt8
 from digitjax.calibrate import Answered
 from digitjax.data.labels import AMBIGUOUS
 from digitjax.data.pipeline import Examples
-from digitjax.errors import DigitjaxError, InputError
+from digitjax.errors import InputError, NoNumber
 from digitjax.odds import THRESHOLD, Doubts, doubts, log_softmax, reliability, risk_at, sigmoid
 from digitjax.types import ApplyFn, Logits, Model, Params
 
@@ -95,7 +95,7 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
 
     Raises:
         InputError: there is no labelled example.
-        DigitjaxError: the network answers something that is no number.
+        NoNumber: the network answers something that is none.
     """
     return score(examples, apply_in_batches(model, params, examples.images))
 
@@ -149,7 +149,7 @@ def answer_digits(model: Model, params: Params, examples: Examples) -> Answered:
 
     Raises:
         InputError: there is no digit to measure.
-        DigitjaxError: the network answers something that is no number.
+        NoNumber: the network answers something that is none.
     """
     labels = np.asarray(examples.labels)
     digits = labels < 10
@@ -180,15 +180,15 @@ def apply_in_batches(
         batch: images a call.
 
     Raises:
-        DigitjaxError: the network answers something that is no number.
+        NoNumber: the network answers something that is none.
     """
-    calls = [_logits(params, part, apply=model.apply) for _, part in _batches(images, batch)]
+    calls = [_logits(params, part, apply=model.apply) for part in _batches(images, batch)]
     if not calls:
         return Answers(np.zeros((0, 10)), None)
     whole = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(images)], *jax.device_get(calls))
     assert len(whole.digits) == len(images), "an image was lost or answered twice"
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(whole)):
-        raise DigitjaxError(
+        raise NoNumber(
             "the network answers something that is no number: train it again or take another checkpoint"
         )
     return Answers(
@@ -230,13 +230,13 @@ def _logits(
 
 def _batches(
     images: Shaped[np.ndarray, "n height width 1"], size: int
-) -> Iterator[tuple[int, Shaped[np.ndarray, "{size} height width 1"]]]:
-    """Start and images of each batch, the last one padded with paper."""
+) -> Iterator[Shaped[np.ndarray, "{size} height width 1"]]:
+    """The images of each batch, the last one padded with paper."""
     for start in range(0, len(images), size):
         part = images[start : start + size]
         if len(part) < size:
             part = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
-        yield start, part
+        yield part
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -15,7 +15,7 @@ import numpy as np
 from digitjax import runs, sharding
 from digitjax.checkpoint import Saver
 from digitjax.config import TrainConfig
-from digitjax.errors import Diverged
+from digitjax.errors import Diverged, NoNumber
 from digitjax.interrupt import Interrupted, StopRequest
 from digitjax.metrics import MetricsFile, is_kept, is_logged
 from digitjax.models import make_model
@@ -225,10 +225,12 @@ class _Trainer:
         self._write_pending()
         config, epoch = self._config, step // self._config.steps_per_epoch
         params = sharding.own_copy(state.params)
-        validated = validate(self._model, params, self._validation)
+        try:
+            validated = validate(self._model, params, self._validation)
+        except NoNumber:
+            self._require_finite("answer in validation", math.nan, f"after step {step}")
+            raise
         validation = validated.results
-        for name, result in validation.items():
-            self._require_finite(f"loss on {name}", result["loss"], f"after step {step}")
         lines = [
             line
             for line in self._file.lines

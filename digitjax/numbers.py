@@ -14,12 +14,11 @@ from jaxtyping import Float
 from digitjax import grouping
 from digitjax.errors import DigitjaxError
 from digitjax.normalize import inks_to_images
-from digitjax.odds import THRESHOLD, log_softmax, sigmoid
+from digitjax.odds import REFUSED, THRESHOLD, log_softmax, sigmoid
 from digitjax.segments import pack, simplify, straight
 from digitjax.strokes import Drawing
 from digitjax.types import Logits, Model, Params, Segments
 
-NOT_A_DIGIT = "not a digit"
 UNREAD = "?"
 """Stands in a number's text for a group that is no digit."""
 SEGMENTS = 48
@@ -92,7 +91,7 @@ class Number(NamedTuple):
         """The number for people, with the probability of its least sure digit: "2026  97 %"."""
         if not self.digits:
             return "no ink"
-        odds = [float(d.probabilities.max()) for d in self.digits if d.answer != NOT_A_DIGIT]
+        odds = [float(d.probabilities.max()) for d in self.digits if d.answer != REFUSED]
         unread = len(self.digits) - len(odds)
         least = f"  {min(99, round(100 * min(odds)))} %" if odds else ""
         groups = f", {unread} group{'s' if unread > 1 else ''} not a digit" if unread else ""
@@ -165,11 +164,11 @@ def read_on(
     digits = []
     for group in chosen:
         is_digit = None if chances is None else float(chances[group])
-        answer = str(log_p[group].argmax()) if is_digit is None or is_digit >= THRESHOLD else NOT_A_DIGIT
+        answer = str(log_p[group].argmax()) if is_digit is None or is_digit >= THRESHOLD else REFUSED
         box = tuple(groups.boxes[group].tolist())
         own = tuple(inked[index] for index in groups.strokes(group))
         digits.append(Digit(box, own, answer, np.exp(log_p[group]), is_digit))
-    text = "".join(UNREAD if digit.answer == NOT_A_DIGIT else digit.answer for digit in digits)
+    text = "".join(UNREAD if digit.answer == REFUSED else digit.answer for digit in digits)
     return Number(text, tuple(digits)), known
 
 

@@ -20,6 +20,9 @@ SURE = 0.8
 THRESHOLD = 0.5
 """Probability of being a digit from which a network with that head answers: calibration moves it there."""
 
+REFUSED = "not a digit"
+"""The answer below it."""
+
 
 class Reliability(NamedTuple):
     """How often answers of each confidence are right (DeGroot and Fienberg, The Statistician 32, 1983).

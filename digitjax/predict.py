@@ -12,7 +12,7 @@ from jaxtyping import Float
 from digitjax.errors import DigitjaxError
 from digitjax.evaluate import apply_in_batches
 from digitjax.normalize import geometry_shape, inks_to_images
-from digitjax.odds import SURE, THRESHOLD, sigmoid
+from digitjax.odds import REFUSED, SURE, THRESHOLD, sigmoid
 from digitjax.segments import MAX_SEGMENTS, pack_all
 from digitjax.strokes import Drawing
 from digitjax.types import Model, Params, Segments
@@ -42,7 +42,7 @@ class Prediction(NamedTuple):
         """The answer for people: "7  98 %", or "4  55 %, or perhaps 9  40 %" in doubt."""
         if not self.answer:
             return "no ink"
-        if self.answer == "not a digit":
+        if self.answer == REFUSED:
             return self.answer
         second, first = np.argsort(self.probabilities, kind="stable")[-2:]
         answer, other = (
@@ -101,7 +101,7 @@ def drawings_to_images(
 
 def _prediction(probabilities: Float[np.ndarray, "10"], is_digit: float | None) -> Prediction:
     answers = is_digit is None or is_digit >= THRESHOLD
-    return Prediction(str(probabilities.argmax()) if answers else "not a digit", probabilities, is_digit)
+    return Prediction(str(probabilities.argmax()) if answers else REFUSED, probabilities, is_digit)
 
 
 @functools.partial(jax.jit, static_argnames="geometry")

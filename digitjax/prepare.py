@@ -17,8 +17,8 @@ from digitjax.optim import make_optimizer
 from digitjax.processes import first_then_others
 from digitjax.progress import say
 from digitjax.spans import Spans, make_spans, wanted
-from digitjax.train import init_state, make_train_step
-from digitjax.types import Metrics, Model, Params, Teacher, TrainState
+from digitjax.train import distilled, init_state, make_train_step
+from digitjax.types import Metrics, Model, Params, TeacherFn, TrainState
 
 
 class Prepared(NamedTuple):
@@ -34,7 +34,7 @@ class Prepared(NamedTuple):
 
     pipeline: Pipeline
     step: sharding.Step
-    teacher: Teacher | None = None
+    teacher: TeacherFn | None = None
     spans: Spans | None = None
     spent: float | None = None
 
@@ -105,8 +105,10 @@ def first_state(config: TrainConfig) -> TrainState:
     Raises:
         InputError: there is no such checkpoint, or it is of another network.
     """
-    state = fresh_state(config)
-    return state._replace(params=_params_to_start_with(config)) if config.start else state
+    if not config.start:
+        return fresh_state(config)
+    params = _params_to_start_with(config)
+    return init_state(jax.random.key(config.seed), make_model(config.model), make_optimizer(config), params)
 
 
 def _params_to_start_with(config: TrainConfig) -> Params:
@@ -121,8 +123,10 @@ def _params_to_start_with(config: TrainConfig) -> Params:
     return loaded.params
 
 
-def teacher_of(config: TrainConfig) -> Teacher | None:
-    """The mean odds of the checkpoints of `config.distil`; None where it names none.
+def teacher_of(config: TrainConfig) -> TeacherFn | None:
+    """Targets as they are to be learnt, nearer to the mean odds of the checkpoints of `config.distil`.
+
+    None where it names none.
 
     Raises:
         InputError: there is no such checkpoint, or it reads images of another geometry.
@@ -138,8 +142,10 @@ def teacher_of(config: TrainConfig) -> Teacher | None:
             )
         say(f"learning from {loaded}")
 
-    def odds(images: Float[Array, "batch height width 1"]) -> Float[Array, "batch 10"]:
-        each = [jax.nn.softmax(one.model.apply(one.params, images).digits) for one in teachers]
-        return jnp.stack(each).mean(axis=0)
+    def teach(
+        images: Float[Array, "batch height width 1"], target: Float[Array, "batch 10"]
+    ) -> Float[Array, "batch 10"]:
+        odds = [jax.nn.softmax(one.model.apply(one.params, images).digits) for one in teachers]
+        return distilled(target, jnp.stack(odds).mean(axis=0), config.distil_weight)
 
-    return odds
+    return teach

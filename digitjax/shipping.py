@@ -24,16 +24,16 @@ def export(step: Path, target: Path) -> None:
         raise InputError(f"{target} is not empty: remove it or give another folder")
     loaded = load_model(step)
     target.mkdir(parents=True, exist_ok=True)
-    manifest.write_json(
-        target / runs.CONFIG, _without_folders(manifest.read_json(loaded.run / runs.CONFIG), loaded)
-    )
+    config = manifest.read_json(loaded.run / runs.CONFIG)
+    config.pop("notices", None)  # they name folders in words
+    manifest.write_json(target / runs.CONFIG, _without_folders(config, loaded))
     record = _without_folders(loaded.record, loaded)
     record |= {"calibration": None, "calibrated": record.get("calibration")}
     write_params(target, loaded.step, loaded.params, record)
 
 
 def _without_folders(values: Any, loaded: LoadedModel) -> Any:
-    """JSON values in which the paths of the run's data, and of what it started with, are names alone."""
+    """JSON values in which the paths of the run's data, and of networks that it learnt from, are names."""
     if isinstance(values, dict):
         return {_without_folders(k, loaded): _without_folders(v, loaded) for k, v in values.items()}
     if isinstance(values, list):
@@ -43,7 +43,7 @@ def _without_folders(values: Any, loaded: LoadedModel) -> Any:
             path = spec.partition(":")[2]
             folder = path[: max(path.rfind("/"), path.rfind("\\")) + 1]
             values = values.replace(f":{folder}", ":") if folder else values
-        if values == loaded.config.start:
-            parts = values.replace("\\", "/").rstrip("/").split("/")
+        if values in (loaded.config.start, *loaded.config.distil):
+            parts = values.replace("\\", "/").replace(f"/{runs.HISTORY}/", "/").rstrip("/").split("/")
             values = "/".join(parts[-2:] if parts[-1].isdigit() else parts[-1:])
     return values

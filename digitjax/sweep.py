@@ -103,7 +103,7 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
 
     Raises:
         InputError: the folder or the data cannot be used.
-        Interrupted: stopped by a signal, after saving.
+        Interrupted: stopped by a signal, after saving what is not trained at once.
         DigitjaxError: no member could be trained to its end, or a checkpoint cannot be written.
     """
     members = members_of(settings, seeds, folder)
@@ -113,14 +113,16 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
         manifest.write_json(folder / runs.SWEEP, {"format": 1})
     shared: Shared | None = None
     courses: dict[Path, together.Course] = {}
-    for number, member in enumerate(members, start=1):
+    keys = [_key(member.config) for member in members]
+    alike = sorted(members, key=lambda member: keys.index(_key(member.config)))  # one step serves neighbours
+    for number, member in enumerate(alike, start=1):
         if runs.is_finished(member.run):
             continue
         shared = _shared(member.config, shared)
         if together.wanted() and member.run not in courses:
-            courses = _train_together(members[number - 1 :], shared)
+            courses = _train_together(alike[number - 1 :], shared)
         say(f"{member.run.name}: {number} of {len(members)}")
-        _train(member, shared, courses.get(member.run))
+        _train(member, shared, courses.pop(member.run, None))
     rows = [
         _row(setting, [member for member in members if member.setting == number])
         for number, setting in enumerate(settings)

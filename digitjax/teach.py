@@ -4,6 +4,7 @@ The step, the optimizer and the batches are the trainer's. A sixteenth of each b
 each time bent and moved anew; the rest is replayed. All is compiled before the first lesson.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -98,7 +99,7 @@ class Teacher:
         """
         if sum(part.take for part in replay) != REPLAYED:
             raise InputError(f"the replay takes other than {REPLAYED} examples a step: divide them anew")
-        self._config = CONFIG.__class__(**{**vars(CONFIG), "model": config})
+        self._config = dataclasses.replace(CONFIG, model=config)
         self.model, self._params = make_model(config), params
         self._replay, self._held_out = tuple(replay), dict(held_out)
         self._step = make_train_step(self._config)
@@ -149,9 +150,7 @@ class Teacher:
             config.model.geometry,
             assemble=self._assemble,
         )
-        state = init_state(jax.random.key(config.seed), self.model, make_optimizer(config))
-        copy = jax.tree.map(lambda leaf: jax.numpy.array(leaf, copy=True), self._params)
-        state = state._replace(params=copy)
+        state = init_state(jax.random.key(config.seed), self.model, make_optimizer(config), self._params)
         for step in range(steps):
             state, _ = self._step(state, batch_at(step))
             if at is not None and (step + 1) % 10 == 0:

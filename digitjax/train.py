@@ -16,10 +16,7 @@ import optax
 from jaxtyping import Array, Float, Key
 
 from digitjax.config import TrainConfig
-from digitjax.types import AugmentFn, Batch, Logits, LossFn, Metrics, Model, Teacher, TrainState
-
-TAUGHT = 0.75
-"""Part of the target that is the teacher's, where there is one."""
+from digitjax.types import AugmentFn, Batch, Logits, LossFn, Metrics, Model, Params, TeacherFn, TrainState
 
 
 def cross_entropy(logits: Logits, batch: Batch) -> Float[Array, " batch"]:
@@ -33,21 +30,28 @@ def cross_entropy(logits: Logits, batch: Batch) -> Float[Array, " batch"]:
     return loss
 
 
-def distilled(batch: Batch, odds: Float[Array, "batch 10"]) -> Batch:
-    """The batch with a target between its labels and a teacher's odds (Hinton et al., arXiv:1503.02531).
+def distilled(
+    target: Float[Array, "batch 10"], odds: Float[Array, "batch 10"], weight: float
+) -> Float[Array, "batch 10"]:
+    """Targets, `weight` of the way to a teacher's odds (Hinton et al., 2015, https://arxiv.org/abs/1503.02531)."""
+    return (1 - weight) * target + weight * odds
+
+
+def init_state(
+    key: Key[Array, ""], model: Model, tx: optax.GradientTransformation, params: Params | None = None
+) -> TrainState:
+    """A fresh state at step 0.
 
     Args:
-        batch: what is learnt from; whether something is a digit stays the label's affair.
-        odds: the teacher's probabilities of the ten digits for the same images.
+        key: seeds the params and, folded with the step, every step.
+        model: the network.
+        tx: the optimizer.
+        params: to go on from, copied, so that a step may take the state's memory; None for fresh ones.
     """
-    return batch._replace(target=(1 - TAUGHT) * batch.target + TAUGHT * odds)
-
-
-def init_state(key: Key[Array, ""], model: Model, tx: optax.GradientTransformation) -> TrainState:
-    """A fresh state at step 0; `key` seeds the params and, folded with the step, every step."""
     params_key, step_key = jax.random.split(key)
-    params = model.init(params_key)
-    return TrainState(params, tx.init(params), jnp.zeros((), jnp.int32), step_key)
+    copied = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True), params)
+    first = model.init(params_key) if params is None else copied
+    return TrainState(first, tx.init(first), jnp.zeros((), jnp.int32), step_key)
 
 
 def train_step(
@@ -58,7 +62,7 @@ def train_step(
     tx: optax.GradientTransformation,
     loss_fn: LossFn = cross_entropy,
     augment: AugmentFn | None = None,
-    teacher: Teacher | None = None,
+    teacher: TeacherFn | None = None,
 ) -> tuple[TrainState, Metrics]:
     """One step of gradient descent.
 
@@ -69,7 +73,8 @@ def train_step(
         tx: the optimizer.
         loss_fn: loss of each example.
         augment: random change of `batch.x`; None for none.
-        teacher: whose odds are learnt from, too, by `distilled`; None for none.
+        teacher: from images and their targets to what is learnt in the targets' place, as `distilled`; None
+            for the targets.
 
     Returns:
         The next state, and the metrics of this batch before the change.
@@ -79,7 +84,7 @@ def train_step(
     # Else XLA fuses the augmentation into each of the first convolution's 25 windows: a quarter slower.
     images = jax.lax.optimization_barrier(images)
     total = jnp.maximum(batch.weight.sum(), 1e-9)
-    taught = batch if teacher is None else distilled(batch, teacher(images))
+    taught = batch if teacher is None else batch._replace(target=teacher(images, batch.target))
 
     def mean_loss(params):
         logits = model.apply(params, images, apply_key)
@@ -96,7 +101,7 @@ def train_step(
 
 
 def make_train_step(
-    config: TrainConfig, *, teacher: Teacher | None = None, convolution: Callable[..., Any] | None = None
+    config: TrainConfig, *, teacher: TeacherFn | None = None, convolution: Callable[..., Any] | None = None
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """`train_step` with everything of `config` bound, jitted, the state donated: what the trainer runs.
 
@@ -104,7 +109,12 @@ def make_train_step(
         config: the configuration.
         teacher: what stands for the checkpoints of `config.distil`, which are not read here.
         convolution: takes `lax.conv_general_dilated`'s place; None for what is fast on this backend.
+
+    Raises:
+        ValueError: the configuration learns from other networks and no teacher stands for them.
     """
+    if config.distil and teacher is None:
+        raise ValueError("this configuration has --distil: give teacher=digitjax.prepare.teacher_of(config)")
     # Imported here, so that whoever brings a model of their own gets neither Flax nor our presets.
     from digitjax.augment import make_augment
     from digitjax.convolution import convolve

@@ -55,7 +55,14 @@ class Logits(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """Means over one batch, weighted by `Batch.weight`; still on the device."""
+    """What a step measured of its batch before it changed the params; still on the device.
+
+    Attributes:
+        loss: mean over the batch, weighted by `Batch.weight`.
+        accuracy: fraction of its digits alone whose likeliest answer is the target's, 0 where there is none.
+        weight: sum of `Batch.weight`.
+        grad_norm: of all gradients together, before the optimizer.
+    """
 
     loss: Float[Array, ""]
     accuracy: Float[Array, ""]
@@ -109,5 +116,7 @@ class AugmentFn(Protocol):
 
 
 @runtime_checkable
-class Teacher(Protocol):
-    def __call__(self, images: Float[Array, "batch height width 1"]) -> Float[Array, "batch 10"]: ...
+class TeacherFn(Protocol):
+    def __call__(
+        self, images: Float[Array, "batch height width 1"], target: Float[Array, "batch 10"]
+    ) -> Float[Array, "batch 10"]: ...

@@ -62,6 +62,9 @@ def test_without_that_head_or_without_digits_there_is_nothing_to_move():
         {"temperature": 0.0, "threshold": 0.0},
         {"temperature": float("nan"), "threshold": 0.0},
         {"temperature": 1.0, "threshold": "0"},
+        {"temperature": 1.0, "threshold": 10**400},
+        {"temperature": 1.0, "threshold": 1e39},
+        {"temperature": True, "threshold": 0.0},
         {"temperature": 1.0, "threshold": 0.0, "more": 1},
     ],
 )

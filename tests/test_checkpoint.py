@@ -329,8 +329,9 @@ def test_a_run_that_is_deleted_while_it_is_trained_is_said_to_be_gone(tmp_path, 
 
 def test_an_export_names_no_folder_of_its_maker(run, tmp_path):
     specs = ("strokes:/home/ann/pens.ndjson.gz=16", "mnist=2")
-    config = dataclasses.replace(CONFIG, data=specs, start="/home/ann/runs/cnn-0")
-    data = {"data": list(config.data), "notices": ["strokes:/home/ann/pens.ndjson.gz=16: 3 letters"]}
+    taught = ("/home/ann/runs/cnn-1/history/64", "/home/ann/runs/cnn-2")
+    config = dataclasses.replace(CONFIG, data=specs, start="/home/ann/runs/cnn-0", distil=taught)
+    data = {"data": list(config.data), "notices": ["no MNIST (/home/ann/mnist holds none of its files)"]}
     runs.write_config(run, config, **data)
     step = runs.best_step(run)
     record = manifest.read(step).record | {"validation": {"strokes:/home/ann/pens.ndjson.gz@validation": {}}}
@@ -340,7 +341,7 @@ def test_an_export_names_no_folder_of_its_maker(run, tmp_path):
         assert "/home/ann" not in file.read_text(encoding="utf-8")
     loaded = checkpoint.load_model(tmp_path / "default")
     assert loaded.config.data == ("strokes:pens.ndjson.gz=16", "mnist=2")
-    assert loaded.config.start == "cnn-0"
+    assert loaded.config.start == "cnn-0" and loaded.config.distil == ("cnn-1/64", "cnn-2")
     assert list(loaded.record["validation"]) == ["strokes:pens.ndjson.gz@validation"]
 
 

@@ -1,5 +1,6 @@
 """The train step: its formula, its keys, and that jit, scan, vmap and shardings leave it what it is."""
 
+import dataclasses
 import functools
 
 import jax
@@ -13,7 +14,7 @@ from digitjax.config import ModelConfig, OptimConfig, TrainConfig
 from digitjax.data import batches, pipeline
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
-from digitjax.train import cross_entropy, distilled, init_state, make_train_step, train_step
+from digitjax.train import cross_entropy, init_state, make_train_step, train_step
 from digitjax.types import Batch, Logits, Model, Segments
 
 BATCH = 8
@@ -289,7 +290,10 @@ def test_a_teacher_that_says_the_labels_teaches_what_the_labels_do_and_another_d
     batch = BATCHES[0]
 
     def after(odds):
-        step = functools.partial(train_step, model=MODEL, tx=TX, augment=noisy, teacher=lambda images: odds)
+        def teacher(images, target):
+            return odds
+
+        step = functools.partial(train_step, model=MODEL, tx=TX, augment=noisy, teacher=teacher)
         return jax.jit(step)(init_state(jax.random.key(0), MODEL, TX), batch)[0].params
 
     plain = jitted(init_state(jax.random.key(0), MODEL, TX), batch)[0].params
@@ -299,8 +303,16 @@ def test_a_teacher_that_says_the_labels_teaches_what_the_labels_do_and_another_d
     np.testing.assert_allclose(plain["is_digit"]["kernel"], other["is_digit"]["kernel"], atol=1e-6)
 
 
-def test_a_distilled_target_lies_three_quarters_of_the_way_to_the_teacher():
-    batch, odds = BATCHES[0], jax.nn.softmax(jax.random.normal(jax.random.key(1), (BATCH, 10)))
-    found = distilled(batch, odds)
-    np.testing.assert_allclose(found.target, 0.25 * batch.target + 0.75 * odds, rtol=1e-6)
-    assert found.is_digit is batch.is_digit and found.x is batch.x
+def test_a_step_that_should_learn_from_others_is_not_made_without_them():
+    config = dataclasses.replace(CONFIG, distil=("checkpoints/cnn-0",))
+    with pytest.raises(ValueError, match="teacher_of"):
+        make_train_step(config)
+
+
+def test_a_state_of_given_params_takes_nobody_else_s_memory():
+    params = MODEL.init(jax.random.key(3))
+    before = jax.tree.map(np.array, params)
+    step = jax.jit(functools.partial(train_step, model=MODEL, tx=TX), donate_argnums=0)
+    state, _ = step(init_state(jax.random.key(0), MODEL, TX, params), BATCHES[0])
+    close(params, before, 0)
+    assert not np.allclose(state.params["digits"]["kernel"], before["digits"]["kernel"])

@@ -22,7 +22,7 @@ from digitjax.data.pipeline import Examples, Pipeline, make_pipeline, to_example
 from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.models import in_bfloat16, make_model, member_of, stack_members
 from digitjax.optim import make_optimizer
-from digitjax.spans import make_loop, room_of
+from digitjax.spans import MOST, length, make_loop, room_of
 from digitjax.together import feeds, side_by_side
 from digitjax.train import init_state, train_step
 from digitjax.types import Model, Params, TrainState
@@ -113,6 +113,7 @@ def _train_all(
 ) -> Figure:
     """Trains `seeds` times in one way."""
     train = train_members(way, config, pipeline)
+    used = make_model(config.model)  # in float32, whatever it was trained in
     seconds, accuracies = [], []
     for number in range(seeds + 1):  # the first one compiles, and counts for nothing else
         own = list(range(number * way.members, (number + 1) * way.members))
@@ -120,7 +121,7 @@ def _train_all(
         params = jax.block_until_ready(train(own))
         seconds.append(time.monotonic() - begun)
         if number:
-            accuracies += [loss_and_accuracy(answer_digits(way.model, one, test))[1] for one in params]
+            accuracies += [loss_and_accuracy(answer_digits(used, one, test))[1] for one in params]
     median = statistics.median(seconds[1:])
     images = way.members * config.total_steps * config.batch_size
     return Figure(
@@ -179,13 +180,15 @@ def _looped(
 
     def run(state: TrainState, seeds: Sequence[int]) -> TrainState:
         configs = [dataclasses.replace(config, seed=seed) for seed in seeds]
-        for done in range(0, config.total_steps, room):
-            count = min(room, config.total_steps - done)
+        done = 0
+        while done < config.total_steps:
+            count = length(done, config, MOST)  # as the trainer: it stops where params are kept
             if way.batched:
                 feed = feeds(configs, batches, done, count)
             else:
                 feed = batches.feed(configs[0], done, count, room)
             state, _ = loop(state, batches.held, feed, np.int32(count))
+            done += count
         return state
 
     return run

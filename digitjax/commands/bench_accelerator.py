@@ -15,7 +15,7 @@ from digitjax.progress import say
 from digitjax.sharding import describe_devices
 
 DESCRIPTION = """\
-Trains a preset's network on MNIST's training split step by step, with a whole epoch in one dispatch, in
+Trains a preset's network on MNIST's training split step by step, with many steps in one dispatch, in
 bfloat16, and with many seeds one after the other and at once; then `bench train`'s programs, in turns. The
 table is Markdown, with the hardware, the versions and the date.
 
@@ -35,7 +35,7 @@ def run(argv: list[str]) -> int:
         "--seeds", type=int, default=30, metavar="N", help="trainings of each way; default 30"
     )
     parser.add_argument("--members", type=int, default=64, metavar="N", help="trainings at once; default 64")
-    parser.add_argument("--examples", type=int, metavar="N", help="of the training split; default all")
+    parser.add_argument("--examples", type=int, metavar="N", help="an epoch; default the preset's")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of other programs; 0 for none")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there as well")
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output")

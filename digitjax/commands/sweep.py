@@ -33,6 +33,7 @@ NOT_VARIED = {
     "seed": "give --seeds N",
     "data": "give --data",
     "start": "give --start",
+    "distil": "give --distil",
     "model.members": "networks are trained one by one",
 }
 SHORT = {"optim.lr": "optim.learning-rate"}

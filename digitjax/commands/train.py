@@ -270,6 +270,8 @@ def _parse(argv: list[str], default: TrainConfig) -> _Arguments:
 
 def _config(arguments: _Arguments) -> TrainConfig:
     values = {f.name: getattr(arguments.config, f.name) for f in dataclasses.fields(TrainConfig)}
+    # The steps themselves, so that a resumed run learns from what it began to learn from.
+    values["distil"] = tuple(str(runs.resolve(name)) for name in values["distil"])
     return TrainConfig(**values)
 
 

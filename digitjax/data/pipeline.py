@@ -234,15 +234,14 @@ def _load_validation(
             notices.append(f"{wanted} is empty, as where few writers drew it: it is not validated on")
     if not found:
         notices.append("no source has a validation split: validating on synthetic@validation")
-        found.append(_spread(to_examples(load("synthetic@validation"), geometry), VALIDATION_EXAMPLES))
+        found.append(to_examples(_spread(load("synthetic@validation"), VALIDATION_EXAMPLES), geometry))
     return tuple(found), notices
 
 
 def _all_examples(held: Source | Records, geometry: str, most: int | None = None) -> Examples:
     """All examples of a split, or at most so many of them, evenly spread, in the geometry of a model."""
     if isinstance(held, Source):
-        examples = to_examples(held, geometry)
-        return examples if most is None else _spread(examples, most)
+        return to_examples(held if most is None else _spread(held, most), geometry)
     parts = [to_examples(part, geometry) for part in sources(held, most)]
     writers = tuple(writer for part in parts for writer in part.writers or ())
     return parts[0]._replace(
@@ -297,16 +296,20 @@ def _resident(source: Source, keep: Bool[np.ndarray, " n"], geometry: str) -> St
     return Store(len(labels), lambda indices: gather(held, indices), held)
 
 
-def _spread(examples: Examples, most: int) -> Examples:
+def _spread(source: Source, most: int) -> Source:
     """At most so many of the examples, evenly spread."""
-    n = len(examples.labels)
+    n = len(source.labels)
     if n <= most:
-        return examples
+        return source
     take = np.linspace(0, n - 1, most).astype(int)
-    return examples._replace(
-        images=examples.images[take],
-        labels=examples.labels[take],
-        words=tuple(examples.words[i] for i in take),
-        writers=None if examples.writers is None else tuple(examples.writers[i] for i in take),
-        ids=None if examples.ids is None else examples.ids[take],
+    ink, images = source.ink, source.images
+    if images is not None:
+        images = [images[i] for i in take] if isinstance(images, list) else images[take]
+    return source._replace(
+        labels=source.labels[take],
+        words=tuple(source.words[i] for i in take),
+        writers=None if source.writers is None else tuple(source.writers[i] for i in take),
+        ink=None if ink is None else Segments(np.asarray(ink.ends)[take], np.asarray(ink.mask)[take]),
+        images=images,
+        ids=None if source.ids is None else source.ids[take],
     )

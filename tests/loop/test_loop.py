@@ -153,13 +153,15 @@ def test_a_run_cannot_start_with_another_network(finished, checkpoints, capsys):
 def test_a_teacher_is_the_mean_of_its_networks_odds(finished):
     config = dataclasses.replace(CONFIG, distil=(str(finished), str(finished / "history" / "0")))
     teacher, images = prepare.teacher_of(config), jax.random.uniform(jax.random.key(3), (5, 8, 8, 1))
+    target = jax.nn.one_hot(jax.numpy.arange(5), 10)
     assert teacher is not None and prepare.teacher_of(CONFIG) is None
     odds = []
     for name in config.distil:
         loaded = load_model(name)
         logits = np.asarray(loaded.model.apply(loaded.params, images).digits, np.float64)
         odds.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
-    np.testing.assert_allclose(teacher(images), np.mean(odds, axis=0), rtol=1e-4, atol=1e-6)
+    expected = 0.25 * np.asarray(target) + 0.75 * np.mean(odds, axis=0)
+    np.testing.assert_allclose(teacher(images, target), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished, checkpoints, capsys):
@@ -170,6 +172,9 @@ def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished
     parted.mkdir()
     runs.write_config(parted, runs.read_config(whole), data=["digits8x8"])
     assert cli.main(["train", "--resume", "--out", str(parted)]) == 0
+    assert runs.read_config(whole).distil == (str(runs.best_step(finished)),), (
+        "the step, not whichever is best"
+    )
     one, other = (jax.tree.leaves(load_model(run / "24").params) for run in (whole, parted))
     alone = jax.tree.leaves(load_model(finished / "24").params)
     assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
