@@ -11,19 +11,25 @@ from digitjax.checkpoint import load_model, load_state
 from digitjax.prepare import fresh_state
 from tests.loop.small import ARGUMENTS, CONFIG, lines_without_clock
 
-WORDS = ["sweep", *ARGUMENTS, "--model.no-border", "--seeds", "2", "--over", "optim.lr=1e-3,6e-3"]
+WORDS = ["sweep", *ARGUMENTS, "--model.no-border", "--over", "optim.lr=1e-3,6e-3", "model.hidden=8,9"]
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     """The same sweep in both ways, where accelerators are no accelerators."""
-    folders = {}
+    folders, groups, train = {}, [], together.train
     for name, at_once in (("alone", False), ("together", True)):
         folders[name] = tmp_path_factory.mktemp("sweeps") / name
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
             patch.setattr(together, "wanted", lambda at_once=at_once: at_once)
+            patch.setattr(
+                together,
+                "train",
+                lambda configs, ready: groups.append(len(configs)) or train(configs, ready),
+            )
             assert cli.main([*WORDS, "--out", str(folders[name])]) == 0
+    assert groups == [2, 2], "each once, though the two widths take turns among the settings"
     return folders
 
 
@@ -47,15 +53,15 @@ def test_each_member_has_the_steps_lines_and_params_that_it_has_alone(swept):
         assert [line["step"] for line in one] == [line["step"] for line in other]
         close([line["loss"] for line in one], [line["loss"] for line in other])
         close(*(load_model(run / "24").params for run in (alone, at_once)))
-        state = fresh_state(CONFIG)
+        state = fresh_state(runs.read_config(alone))
         close(*(load_state(run / "24", state).opt_state for run in (alone, at_once)))
         assert metrics.read_metrics(at_once / runs.METRICS)[-1]["images_per_second"] is None
 
 
 def test_members_differ_from_each_other(swept):
-    kernels = [load_model(run / "24").params["digits"]["kernel"] for run in members(swept["together"])]
-    for place, one in enumerate(kernels):
-        assert not any(np.allclose(one, other, atol=1e-3) for other in kernels[place + 1 :])
+    biases = [load_model(run / "24").params["digits"]["bias"] for run in members(swept["together"])]
+    for place, one in enumerate(biases):
+        assert not any(np.allclose(one, other, atol=1e-3) for other in biases[place + 1 :])
 
 
 def test_the_table_is_the_same(swept):
@@ -69,7 +75,7 @@ def test_who_stops_the_sweep_is_told_what_is_not_kept(tmp_path, monkeypatch, cap
     monkeypatch.setattr(together, "wanted", lambda: True)
     monkeypatch.setattr(together, "feeds", lambda *a: signal.raise_signal(signal.SIGINT))
     assert cli.main([*WORDS, "--out", str(tmp_path / "sweep")]) == 130
-    assert "the 4 members were done; the same command begins them anew" in capsys.readouterr().err
+    assert "the 2 members were done; the same command begins them anew" in capsys.readouterr().err
     assert members(tmp_path / "sweep") == []
 
 
