@@ -1,7 +1,9 @@
 """The network that comes along made anew: which trainings are still to be run, and that they run."""
 
+import dataclasses
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from digitjax.commands.train import _config_of, _join_data, _parse
 from digitjax.config import TrainConfig
 from digitjax.data import parse_spec
 from digitjax.errors import InputError
+from digitjax.presets.registry import preset
 
 
 def asked(words: list[str]) -> TrainConfig:
@@ -28,15 +31,34 @@ def corpora(tmp_path):
     return folder
 
 
-def test_both_trainings_are_commands_that_train_takes(corpora, tmp_path):
-    first, second = map(asked, rebuild.commands(corpora, tmp_path / "net", options=("--seed", "3")))
-    assert (first.preset, first.seed, first.start) == ("cnn-shipped", 3, "")
-    assert (second.start, second.epochs, second.seed) == (str(tmp_path / "net-first"), 14, 3)
-    assert first.model.rejects and second.optim.learning_rate == pytest.approx(1.5e-3)
-    assert {parse_spec(text).weight for text in first.data} == {52, 16, 24, 12, 8}
+def test_all_trainings_are_commands_that_train_takes(corpora, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "resolve", Path)
+    all_ = rebuild.commands(corpora, tmp_path / "net", options=("--seed", "3"))
+    first, second, last = map(asked, all_)
+    before = tuple(str(tmp_path / name) for name in ("net-first", "net-second"))
+    assert (first.preset, first.seed, first.start, first.distil) == ("cnn-shipped", 3, "", ())
+    assert (second.seed, second.start, second.distil) == (3, "", ())
+    assert (last.seed, last.start, last.distil) == (3, before[0], before)
+    assert first.model == last.model == preset("cnn-shipped").model != second.model
+    assert first.model.rejects and last.optim.learning_rate == pytest.approx(3e-3)
+    assert {parse_spec(text).weight for text in first.data} == {54, 14, 22, 16, 10, 12}
+    assert "unipen" not in " ".join(second.data)
 
 
-def test_without_unipen_no_file_of_it_is_named(corpora, tmp_path):
+def test_what_comes_along_was_made_by_the_last_of_them(corpora, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "resolve", Path)
+    *_, last = map(asked, rebuild.commands(corpora, tmp_path / "net"))
+    folder = runs.shipped()
+    assert folder is not None
+    own = runs.read_config(folder)
+    same = {"start": "", "distil": (), "data": ()}
+    assert dataclasses.replace(own, **same) == dataclasses.replace(last, **same)
+    kept = [(parse_spec(text).name, parse_spec(text).weight) for text in own.data]
+    assert kept == [(parse_spec(text).name, parse_spec(text).weight) for text in last.data]
+
+
+def test_without_unipen_no_file_of_it_is_named(corpora, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "resolve", Path)
     for name in (rebuild.DIGITS, rebuild.OTHERS):
         (corpora / "strokes" / name).unlink()
     for words in rebuild.commands(corpora, tmp_path / "net", unipen=False):
@@ -70,6 +92,7 @@ def test_what_has_finished_is_not_trained_again_and_what_was_stopped_goes_on(tmp
     monkeypatch.setattr(rebuild, "WITHOUT_UNIPEN", mix)
     out, first = tmp_path / "net", tmp_path / "net-first"
     small = ["--epochs", "2", "--epoch-examples", "256", "--model.channels", "4", "--model.hidden", "8"]
+    small += ["--model.no-border"]
     argv = [str(tmp_path), "--out", str(out), "--without-unipen", *small]
 
     with monkeypatch.context() as patched:
@@ -80,6 +103,8 @@ def test_what_has_finished_is_not_trained_again_and_what_was_stopped_goes_on(tmp
     assert rebuild.commands(tmp_path, out, unipen=False)[0] == ["--resume", "--out", str(first)]
 
     assert rebuild.run(argv) == 0
-    assert runs.is_finished(first) and runs.is_finished(out)
+    second = tmp_path / "net-second"
+    assert all(map(runs.is_finished, (first, second, out)))
     assert runs.read_config(out).start == str(first)
+    assert runs.read_config(out).distil == (str(runs.best_step(first)), str(runs.best_step(second)))
     assert rebuild.commands(tmp_path, out, unipen=False) == []

@@ -1,7 +1,9 @@
 """`python -m digitjax.commands.rebuild FOLDER`: trains the network that comes with digitjax anew.
 
-Two trainings of the preset `cnn-shipped`, the second from where the first ended. One that has finished is not
-run again and one that was stopped goes on, so the same command serves after Ctrl-C or a crash.
+Three trainings of the preset `cnn-shipped`: the network, another one of another shape that has not seen
+UNIPEN, and the network again, from where it ended, learning from the labels and from what both of them say.
+One that has finished is not run again and one that was stopped goes on, so the same command serves after
+Ctrl-C or a crash.
 """
 
 import argparse
@@ -24,24 +26,50 @@ PEN_DIGITS, DIGITS, OTHERS = (
 
 
 class Stage(NamedTuple):
-    """One training: the end of its run's name, parts of a batch by what they are made of, further options."""
+    """One training.
+
+    Attributes:
+        suffix: the end of its run's name.
+        mix: parts of a batch by what they are made of.
+        options: further ones of `digitjax train`.
+        start: the end of the name of the run that it goes on from; None for fresh params.
+        distil: those of the runs that it learns from.
+    """
 
     suffix: str
     mix: dict[str, int]
-    options: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    start: str | None = None
+    distil: tuple[str, ...] = ()
 
 
-GENTLY = ("--epochs", "14", "--optim.learning-rate", "1.5e-3", "--optim.warmup", "0.1")
+WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
+"""The mix of the second stage, and of all where UNIPEN's files are left out."""
+OTHER_SHAPE = (
+    *("--model.channels", "32", "48", "96", "--model.stages", "2", "1", "1", "--model.border"),
+    *("--model.hidden", "96", "--model.dropout", "0.25", "--epochs", "40"),
+)
+LAST = (
+    "--epochs",
+    "30",
+    "--optim.learning-rate",
+    "3e-3",
+    "--optim.warmup",
+    "0.1",
+    "--augment.unfinished",
+    "0.15",
+)
 STAGES = (
+    Stage("-first", {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}),
+    Stage("-second", WITHOUT_UNIPEN, OTHER_SHAPE),
     Stage(
-        "-first", {"mnist": 52, PEN_DIGITS: 16, DIGITS: 24, OTHERS: 16, "synthetic": 12, "nondigits": 8}, ()
-    ),
-    Stage(
-        "", {"mnist": 48, PEN_DIGITS: 16, DIGITS: 24, OTHERS: 16, "synthetic": 12, "nondigits": 12}, GENTLY
+        "",
+        {"mnist": 44, PEN_DIGITS: 14, DIGITS: 24, OTHERS: 20, "synthetic": 12, "nondigits": 14},
+        LAST,
+        start="-first",
+        distil=("-first", "-second"),
     ),
 )
-WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
-"""The mix of both stages where UNIPEN's files are left out."""
 
 
 def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[str] = ()) -> list[list[str]]:
@@ -51,25 +79,29 @@ def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[
         folder: where the corpora are.
         out: the run of the last stage; those before it lie beside it.
         unipen: whether UNIPEN's files are learnt from.
-        options: of `digitjax train`, for both stages; they go before the recipe's own.
+        options: of `digitjax train`, for all stages; where the recipe has another value, they win.
 
     Raises:
         InputError: a corpus is not in the folder.
     """
     found: list[list[str]] = []
-    before: Path | None = None
+
+    def run_of(suffix: str) -> Path:
+        return out.with_name(out.name + suffix)
+
     for stage in STAGES:
-        run = out.with_name(out.name + stage.suffix)
+        run = run_of(stage.suffix)
         mix = stage.mix if unipen else WITHOUT_UNIPEN
         specs = [f"{_spec(folder, name)}={weight}" for name, weight in mix.items()]
         if runs.is_run(run) and not runs.is_finished(run):
             found.append(["--resume", "--out", str(run)])
         elif not runs.is_run(run):
-            start = () if before is None else ("--start", str(before))
+            before = [] if stage.start is None else ["--start", str(run_of(stage.start))]
+            if stage.distil:
+                before += ["--distil", *(str(run_of(suffix)) for suffix in stage.distil)]
             found.append(
-                ["cnn-shipped", "--out", str(run), *start, *stage.options, *options, "--data", *specs]
+                ["cnn-shipped", "--out", str(run), *before, *stage.options, *options, "--data", *specs]
             )
-        before = run
     return found
 
 
@@ -90,8 +122,8 @@ def run(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m digitjax.commands.rebuild",
-        description="Trains the network that comes with digitjax anew, in two stages that can be resumed.",
-        epilog="Further options go to both trainings, such as --seed 1 or --epochs 2.",
+        description="Trains the network that comes with digitjax anew, in three stages that can be resumed.",
+        epilog="Further options go to all trainings, such as --seed 1.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the corpora, as drawings")
     parser.add_argument("--out", type=Path, metavar="RUN", help="by default checkpoints/shipped")
