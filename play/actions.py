@@ -203,6 +203,8 @@ def _to_screen(state: PlayState, screen: str) -> PlayState:
     if state.screen == "time":
         state = travel.left(state)
     wide, listed = SCREENS[state.screen].wide, state.screen in LISTING
+    if state.off and "sees" in (state.screen, screen):  # there alone it is read without these stages
+        state = state._replace(revision=state.revision + 1)
     if state.screen == "teach":
         state = teaching.left(state)
     if state.screen == "score":
@@ -259,7 +261,7 @@ def _label(state: PlayState, word: str) -> PlayState:
     if state.labelled == word:
         return state
     answer, model = state.answers[0], state.models[0]
-    if answer is not None and (answer.revision != state.revision or state.off):
+    if answer is not None and (answer.revision != state.revision or state.left_out):
         answer = None  # it is of other ink, or of an image broken on purpose
     said = state.shown.word if answer is not None else ""
     name = "" if model is None else f"{model.name}/{model.step}"

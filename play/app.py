@@ -295,7 +295,7 @@ class Loop:
         why, wide = state.screen in ("why", "time"), SCREENS[state.screen].wide
         back = state.screen == "time" and not state.pen_down
         film = back and state.timeline.said_ink is not state.strokes
-        if self.classifier.ask(Query(state.revision, state.strokes, state.off, why, film, wide, back)):
+        if self.classifier.ask(Query(state.revision, state.strokes, state.left_out, why, film, wide, back)):
             self._asked, self._asked_points, self._asked_at = state.revision, points, begin
 
     def _layout(self) -> Layout:

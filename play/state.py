@@ -83,7 +83,7 @@ class PlayState(NamedTuple):
         missing: there is no checkpoint at all.
         saving: the digits to save the drawing as are on the screen, for fingers.
         labelled: the word under which this drawing was recorded, if it was.
-        off: stages of the normaliser that are switched off.
+        off: stages of the normaliser that are switched off where it can be seen what comes of it.
         journey: since when the ink is shown on its way to the image, None while it is not.
     """
 
@@ -138,6 +138,11 @@ class PlayState(NamedTuple):
     def pen(self) -> float:
         """Diameter of the pen in canvas units."""
         return PENS[self.settings.pen] * SCREENS[self.screen].pen
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Stages of the normaliser that the ink is read without: elsewhere a broken answer would count."""
+        return self.off if self.screen == "sees" else frozenset()
 
     @property
     def loading(self) -> bool:

@@ -212,7 +212,7 @@ def test_the_stroke_after_a_label_begins_a_new_drawing():
 
 
 def test_a_label_says_only_what_the_network_has_said_about_this_ink_as_it_is():
-    state = after(ModelReady(MODEL), *LINE)
+    state = after(ModelReady(MODEL), Press("screen:sees"), *LINE)
     state = after(answer(state.revision, 7), state=state)
     for late in (BAR, [Press("stage:mass")], [ModelReady(MODEL._replace(step=43))]):
         (record,) = after(*late, KeyPress("1"), state=state).effects
