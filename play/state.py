@@ -52,7 +52,7 @@ class Numbers(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """What was drawn on the canvas that is not there now: the square one, or the wide one."""
+    """A canvas as it is left: the square one, the wide one, or what was there before a touch."""
 
     strokes: Ink = ()
     past: tuple[Ink, ...] = ()
@@ -66,6 +66,7 @@ class PlayState(NamedTuple):
     Attributes:
         strokes: the ink, the stroke under way last.
         pen_down: whether the last stroke is under way, or the eraser is at work.
+        before: the canvas as it was before the pen went down, None while it is up.
         erasing_from: where the eraser was last, None while it is not at work.
         past: earlier inks, the latest last: what undo goes back to.
         future: inks that were undone, the next last.
@@ -89,6 +90,7 @@ class PlayState(NamedTuple):
 
     strokes: Ink = ()
     pen_down: bool = False
+    before: Sheet | None = None
     erasing_from: tuple[float, float] | None = None
     past: tuple[Ink, ...] = ()
     future: tuple[Ink, ...] = ()

@@ -245,6 +245,20 @@ def test_a_dropped_touch_is_as_if_it_had_not_been(tool):
     assert after(PenDropped(3), state=drawn) == drawn
 
 
+@pytest.mark.parametrize("tool", ["pen", "eraser"])
+@pytest.mark.parametrize("done", [[KeyPress("3")], [KeyPress("z")]], ids=["saved", "undone"])
+def test_a_dropped_touch_gives_back_what_it_cleared(tool, done):
+    """A palm on a drawing that is saved, or whose last stroke was undone."""
+    drawn = after(*LINE, *BAR, *done, Press(tool))
+    palm = after(PenDown(100, 150, 1), PenMove(150, 100, 1), state=drawn)
+    assert palm.strokes != drawn.strokes
+    state = after(PenDropped(2), state=palm)
+    for name in ("strokes", "past", "future", "labelled"):
+        assert getattr(state, name) == getattr(drawn, name), name
+    given = after(answer(state.revision, 4), state=state)
+    assert given.shown.word == "4" and not given.provisional
+
+
 def test_label_without_ink_and_failed_saving_are_said():
     assert "Draw" in after(KeyPress("3")).notice
     state = after(*LINE, KeyPress("3"), Recorded("3", 0, "Not saved: the disk is full."))
