@@ -11,7 +11,6 @@ from play.app import FrameTimes
 from play.layout import Control, Layout
 from play.screens import SCREENS
 from play.state import PlayState
-from play.verdict import NOT_A_DIGIT
 
 if TYPE_CHECKING:
     from digitjax.strokes import Drawing
@@ -78,8 +77,7 @@ def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) ->
     answer = state.answers[0] if state.strokes else None
     said, probabilities, is_digit = "", [0.1] * 10, None
     if answer is not None:
-        probabilities, is_digit = list(answer.probabilities), answer.is_digit
-        said = NOT_A_DIGIT if answer.refused else str(max(range(10), key=lambda digit: probabilities[digit]))
+        said, probabilities, is_digit = answer.word, list(answer.probabilities), answer.is_digit
     found = {
         "index": index,
         "word": word,

@@ -5,6 +5,7 @@ from play import training
 from play.drawing import pen_up, replace_ink
 from play.effects import HoldSteps, ListScores, Record, SaveScore
 from play.events import ScoreSaved, ScoresListed, Taken
+from play.ink import fitted, seconds
 from play.score import Score
 from play.state import PlayState, say, with_effect
 from play.verdict import with_article
@@ -110,8 +111,8 @@ def _next(state: PlayState) -> PlayState:
         word,
         said,
         answer.probabilities[int(word)],
-        scores.seconds(state.strokes),
-        scores.fitted(state.strokes),
+        seconds(state.strokes),
+        fitted(state.strokes),
         name,
         record,
     )
