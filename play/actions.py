@@ -94,6 +94,8 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
         return press(state, f"{slider}={0 if event.key == 'home' else 1}")
     if event.key in ("home", "end"):
         return scroll(state, -1e6 if event.key == "home" else 1e6)
+    if event.key == "delete":  # twice in a row is no double click
+        state = state._replace(gallery=state.gallery._replace(confirmed=0.0))
     action = KEYS.get(event.key)
     return state if action is None or event.ctrl else press(state, action)
 
@@ -170,7 +172,7 @@ def press(state: PlayState, action: str) -> PlayState:
         case _ if state.screen == "train":
             return training.press(state, name, argument)
         case _ if state.screen == "gallery":
-            chosen, effects, text = galleries.press(state.gallery, name, argument)
+            chosen, effects, text = galleries.press(state.gallery, name, argument, state.time)
             state = state._replace(gallery=chosen, effects=state.effects + effects)
             return say(state, text) if text else state
     return state

@@ -23,6 +23,9 @@ from play.verdict import DIGITS, NOT_A_DIGIT
 
 CANVAS = 1000.0
 """Side of the canvas in its own units."""
+UNSURE = 0.6
+"""Seconds in which a second press on what cannot be undone is that of a double click, or was meant for a row
+that has moved."""
 
 
 class PenDown(NamedTuple):

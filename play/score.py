@@ -20,6 +20,7 @@ class Score(NamedTuple):
     saved: the file of these drawings, "" where they are not saved yet.
     error: why they could not be saved.
     sure: what has been pressed once and would lose them: "again" or "close".
+    confirmed: time from which pressing it again counts: not the second of a double click.
     leaving: the window closes as soon as they are saved.
     """
 
@@ -29,6 +30,7 @@ class Score(NamedTuple):
     saved: str = ""
     error: str = ""
     sure: str = ""
+    confirmed: float = 0.0
     leaving: bool = False
 
     @property

@@ -157,7 +157,7 @@ def update(state: PlayState, event: Event) -> PlayState:
 def _may_close(before: PlayState, after: PlayState) -> PlayState:
     """Drawings that are in no file are not lost by closing once."""
     score = after.score
-    if not after.closing or not score.unsaved or score.sure == "close":
+    if not after.closing or not score.unsaved or scoring.sure(after, "close"):
         return after
     if score.asked:
         return scoring.left(pen_up(before))

@@ -14,7 +14,7 @@ import pytest
 from digitjax.strokes import read_drawings
 from play import effects, score, scores
 from play.answers import ModelReady
-from play.events import Card, Closed, Focus, KeyPress, Press, ScoreSaved, ScoresListed, Taken
+from play.events import Card, Closed, Focus, KeyPress, Press, ScoreSaved, ScoresListed, Taken, Tick
 from play.layout import arrange
 from play.outside import Outside
 from play.update import update
@@ -336,7 +336,9 @@ def test_drawings_that_are_in_no_file_go_at_the_second_press_only(screen, event)
     once = update(update(state, Press(f"screen:{screen}")), event)
     assert once.score.taken == state.score.taken and not once.closing and once.screen == "score"
     assert "not saved" in once.notice
-    twice = update(once, event)
+    double = update(update(once, Tick(once.time + 0.3)), event)
+    assert double.score.taken == state.score.taken and not double.closing, "the second of a double click"
+    twice = update(update(double, Tick(once.time + 1.0)), event)
     assert twice.closing or twice.score.taken == ()
     kept = update(state, ScoreSaved("/x"))
     assert update(kept, event).closing or update(kept, event).score.taken == ()
