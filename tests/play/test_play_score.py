@@ -317,6 +317,19 @@ def test_a_signal_amid_the_digits_saves_them_too(tmp_path):
     assert len(list(read_drawings(path))) == 3
 
 
+def test_what_a_signal_cannot_save_is_told_and_what_could_not_be_saved_before_is_tried_again(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    loop = make_loop(blocked, state=_some(3))
+    loop.leave()
+    (failed,) = loop.outside.close()
+    assert isinstance(failed, ScoreSaved) and failed.error.startswith("Not saved (")
+    loop = make_loop(tmp_path, state=update(a_score(scene("score-nothing")), failed)._replace(effects=()))
+    loop.leave()
+    (saved,) = loop.outside.close()
+    assert isinstance(saved, ScoreSaved) and len(list(read_drawings(Path(saved.path)))) == 20
+
+
 def test_help_says_that_enter_saves_again():
     shown = update(scene("score"), Press("help"))
     assert "try again to save" in texts_on(shown)
