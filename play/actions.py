@@ -94,6 +94,8 @@ def key(state: PlayState, event: KeyPress) -> PlayState:
         return press(state, f"{slider}={0 if event.key == 'home' else 1}")
     if event.key in ("home", "end"):
         return scroll(state, -1e6 if event.key == "home" else 1e6)
+    if event.key == "delete":  # twice in a row is no double click
+        state = state._replace(gallery=state.gallery._replace(confirmed=0.0))
     action = KEYS.get(event.key)
     return state if action is None or event.ctrl else press(state, action)
 
@@ -170,7 +172,7 @@ def press(state: PlayState, action: str) -> PlayState:
         case _ if state.screen == "train":
             return training.press(state, name, argument)
         case _ if state.screen == "gallery":
-            chosen, effects, text = galleries.press(state.gallery, name, argument)
+            chosen, effects, text = galleries.press(state.gallery, name, argument, state.time)
             state = state._replace(gallery=chosen, effects=state.effects + effects)
             return say(state, text) if text else state
     return state
@@ -203,6 +205,8 @@ def _to_screen(state: PlayState, screen: str) -> PlayState:
     if state.screen == "time":
         state = travel.left(state)
     wide, listed = SCREENS[state.screen].wide, state.screen in LISTING
+    if state.off and "sees" in (state.screen, screen):  # there alone it is read without these stages
+        state = state._replace(revision=state.revision + 1)
     if state.screen == "teach":
         state = teaching.left(state)
     if state.screen == "score":
@@ -259,7 +263,7 @@ def _label(state: PlayState, word: str) -> PlayState:
     if state.labelled == word:
         return state
     answer, model = state.answers[0], state.models[0]
-    if answer is not None and (answer.revision != state.revision or state.off):
+    if answer is not None and (answer.revision != state.revision or state.left_out):
         answer = None  # it is of other ink, or of an image broken on purpose
     said = state.shown.word if answer is not None else ""
     name = "" if model is None else f"{model.name}/{model.step}"

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from play.verdict import THRESHOLD
+from play.verdict import NOT_A_DIGIT, THRESHOLD
 
 
 class Answered(NamedTuple):
@@ -34,6 +34,11 @@ class Answered(NamedTuple):
     def refused(self) -> bool:
         """Whether the network calls the ink no digit; never where it has no head for that."""
         return self.is_digit is not None and self.is_digit < THRESHOLD
+
+    @property
+    def word(self) -> str:
+        """The likeliest digit, or "not a digit"."""
+        return NOT_A_DIGIT if self.refused else str(self.probabilities.index(max(self.probabilities)))
 
 
 class DigitRead(NamedTuple):

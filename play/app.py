@@ -46,9 +46,12 @@ class Clock(Protocol):
 class RealClock:
     """The wall's clock: 60 frames a second while something moves, and at once when something happens."""
 
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-        self._frame = 0.0
+    def __init__(self, start: float = 0.0) -> None:
+        """Args:
+        start: seconds that it shows at first.
+        """
+        self._start = time.perf_counter() - start
+        self._frame = start
 
     def now(self) -> float:
         return time.perf_counter() - self._start
@@ -231,6 +234,7 @@ class Loop:
     def leave(self) -> None:
         """A signal ends the program without another frame: what closing the window would save is saved."""
         self._apply(events.Closed())
+        self._apply(events.Press("score:save"))  # what could not be saved before is tried once more
         self._effects()
 
     @property
@@ -295,7 +299,7 @@ class Loop:
         why, wide = state.screen in ("why", "time"), SCREENS[state.screen].wide
         back = state.screen == "time" and not state.pen_down
         film = back and state.timeline.said_ink is not state.strokes
-        if self.classifier.ask(Query(state.revision, state.strokes, state.off, why, film, wide, back)):
+        if self.classifier.ask(Query(state.revision, state.strokes, state.left_out, why, film, wide, back)):
             self._asked, self._asked_points, self._asked_at = state.revision, points, begin
 
     def _layout(self) -> Layout:

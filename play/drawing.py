@@ -13,16 +13,18 @@ def pen_down(state: PlayState, x: float, y: float, time: float) -> PlayState:
     state = pen_up(state)._replace(help=False, saving=False)
     if not SCREENS[state.screen].has_canvas:
         return state
+    before = _sheet(state)
     if state.labelled is not None and state.tool != "eraser":
         state = replace_ink(state, ())
     if state.tool == "eraser":
-        state = state._replace(pen_down=True, erasing_from=(x, y), past=_remember(state))
+        state = state._replace(pen_down=True, before=before, erasing_from=(x, y), past=_remember(state))
         return _erase_to(state, x, y)
     if ink.count_points(state.strokes) >= ink.MAX_POINTS:
         return say(state, "This drawing is full: clear it with C to go on.")
     return state._replace(
         strokes=ink.begin(state.strokes, x, _on_canvas(state, y), time),
         pen_down=True,
+        before=before,
         past=_remember(state),
         future=(),
         revision=state.revision + 1,
@@ -50,22 +52,16 @@ def pen_up(state: PlayState) -> PlayState:
         return state
     if state.erasing_from is not None and state.past and state.past[-1] is state.strokes:
         state = state._replace(past=state.past[:-1])
-    return show(state._replace(pen_down=False, erasing_from=None))
+    return show(state._replace(pen_down=False, before=None, erasing_from=None))
 
 
 def pen_dropped(state: PlayState) -> PlayState:
-    """What the touch under way has done is taken back, out of undo's reach too."""
-    if not state.pen_down or not state.past:
+    """What the touch under way has done is taken back, beyond undo too; what it cleared comes back."""
+    if not state.pen_down or state.before is None:
         return pen_up(state)
-    strokes = state.past[-1]
-    state = state._replace(
-        strokes=strokes,
-        past=state.past[:-1],
-        pen_down=False,
-        erasing_from=None,
-        revision=state.revision + 1,
-    )
-    return show(state) if strokes else _empty(state)
+    put_back = {**state.before._asdict(), "pen_down": False, "before": None, "erasing_from": None}
+    state = state._replace(**put_back, revision=state.revision + 1)
+    return show(state) if state.strokes else _empty(state)
 
 
 def undo(state: PlayState) -> PlayState:
@@ -94,8 +90,8 @@ def replace_ink(state: PlayState, strokes: Ink) -> PlayState:
 
 def change_sheet(state: PlayState) -> PlayState:
     """The other canvas, with the ink that was left on it."""
-    before = Sheet(state.strokes, state.past, state.future, state.labelled)
-    state = state._replace(**state.aside._asdict(), aside=before, revision=state.revision + 1)
+    left = _sheet(state)
+    state = state._replace(**state.aside._asdict(), aside=left, revision=state.revision + 1)
     return _empty(state)._replace(labelled=state.labelled)
 
 
@@ -122,6 +118,10 @@ def _erase_to(state: PlayState, x: float, y: float) -> PlayState:
         return state
     state = state._replace(strokes=left, future=(), revision=state.revision + 1, labelled=None)
     return state if left else _empty(state)
+
+
+def _sheet(state: PlayState) -> Sheet:
+    return Sheet(state.strokes, state.past, state.future, state.labelled)
 
 
 def _on_canvas(state: PlayState, y: float) -> float:

@@ -19,9 +19,13 @@ from play.answers import (
     ReaderEnded,
 )
 from play.studio import HardDigit, RunSeen
+from play.verdict import DIGITS, NOT_A_DIGIT
 
 CANVAS = 1000.0
 """Side of the canvas in its own units."""
+UNSURE = 0.6
+"""Seconds in which a second press on what cannot be undone is that of a double click, or was meant for a row
+that has moved."""
 
 
 class PenDown(NamedTuple):
@@ -142,10 +146,10 @@ class RecordEntry(NamedTuple):
 
     @property
     def wrong(self) -> bool:
-        """Whether the network had answered something else."""
-        if not self.said:
+        """Whether the network had answered something else than a person has said."""
+        if not (self.said and self.word):
             return False
-        return self.said != (self.word if self.word in "0123456789" else "not a digit")
+        return self.said != (self.word if self.word in DIGITS else NOT_A_DIGIT)
 
 
 class RecordsListed(NamedTuple):

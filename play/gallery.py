@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from play.effects import Delete, Effect, Export, Import, ListFiles
-from play.events import FoundFile, RecordEntry
+from play.events import UNSURE, FoundFile, RecordEntry
 
 EXPORTS, IMPORTS = "export", "import"
 """Folders in the user's own: where exports go, and one of those where files to import are looked for."""
@@ -15,6 +15,7 @@ class Gallery(NamedTuple):
     selected: key of the chosen entry.
     first: row at the top.
     confirm: key of the entry whose deletion waits for a second press.
+    confirmed: time from which that press counts: not the second of a double click.
     follow: whether the chosen entry is brought into sight.
     folder: where the drawings are.
     files: what can be imported, while that is asked; else None.
@@ -25,6 +26,7 @@ class Gallery(NamedTuple):
     selected: str | None = None
     first: int = 0
     confirm: str | None = None
+    confirmed: float = 0.0
     follow: bool = False
     folder: str = ""
     files: tuple[FoundFile, ...] | None = None
@@ -56,8 +58,8 @@ def choose(gallery: Gallery, step: int) -> Gallery:
     return gallery._replace(selected=keys[min(max(at, 0), len(keys) - 1)], confirm=None, follow=True)
 
 
-def press(gallery: Gallery, name: str, argument: str) -> tuple[Gallery, tuple[Effect, ...], str]:
-    """What an action does here: the gallery, what is to be done outside, and a sentence to say."""
+def press(gallery: Gallery, name: str, argument: str, time: float) -> tuple[Gallery, tuple[Effect, ...], str]:
+    """What an action does here at a time: the gallery, what is to be done outside, and a sentence to say."""
     if name == "entry":
         if all(entry.key != argument for entry in gallery.entries):
             return gallery, (), ""
@@ -67,11 +69,10 @@ def press(gallery: Gallery, name: str, argument: str) -> tuple[Gallery, tuple[Ef
         if gallery.selected is None:
             return gallery, (), "Choose a drawing first."
         if gallery.confirm != gallery.selected:
-            return (
-                gallery._replace(confirm=gallery.selected),
-                (),
-                "Press Delete once more to remove it for good.",
-            )
+            asked = gallery._replace(confirm=gallery.selected, confirmed=time + UNSURE)
+            return asked, (), "Press Delete once more to remove it for good."
+        if time < gallery.confirmed:
+            return gallery, (), ""
         return gallery._replace(confirm=None, selected=None), (Delete(gallery.selected),), ""
     if name == "export":
         form, _, times = argument.partition("+")

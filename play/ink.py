@@ -76,6 +76,26 @@ def bounds(ink: Ink) -> tuple[float, float, float, float] | None:
     return min(xs), min(ys), max(xs), max(ys)
 
 
+def fitted(ink: Ink) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """Each stroke's points in the unit square, for a small picture."""
+    box = bounds(ink)
+    if box is None:
+        return ()
+    largest = max(map(abs, box))
+    if largest > 1e100:  # differences of such numbers may be infinite
+        return fitted(tuple(Stroke([(x / largest, y / largest) for x, y in line], ()) for line, _ in ink))
+    left, top, right, bottom = box
+    extent = max(right - left, bottom - top) or 1.0
+    x0, y0 = (left + right - extent) / 2, (top + bottom - extent) / 2
+    return tuple(tuple(((x - x0) / extent, (y - y0) / extent) for x, y in line) for line, _ in ink)
+
+
+def seconds(ink: Ink) -> float:
+    """How long a drawing took, from its first point to its last; 0 where it has no times."""
+    moments = [time for stroke in ink for time in stroke.times]
+    return moments[-1] - moments[0] if moments else 0.0
+
+
 def _near_box(stroke: Stroke, a: tuple[float, float], b: tuple[float, float], radius: float) -> bool:
     left, top, right, bottom = bounds((stroke,)) or (0.0, 0.0, 0.0, 0.0)
     return (

@@ -137,6 +137,8 @@ class Layout(NamedTuple):
     """The window, divided.
 
     Attributes:
+        window: all of it, at least `SMALLEST` on each side.
+        size: width and height of the window itself, which shows a part of that where it is smaller.
         unit: pixels of one design pixel; everything that has a size is a multiple of it.
         text: pixels of normal text.
         header: the tabs.
@@ -149,6 +151,7 @@ class Layout(NamedTuple):
     """
 
     window: Rect
+    size: tuple[int, int]
     unit: float
     text: int
     margin: int
@@ -212,7 +215,8 @@ def arrange(state: PlayState) -> Layout:
         )
     if not SCREENS[state.screen].has_canvas:
         panel = Rect(margin, top, width - 2 * margin, bottom - top)
-    layout = Layout(window, unit, text, margin, header, tools, canvas, panel, status, wide, ())
+    size = state.width, state.height
+    layout = Layout(window, size, unit, text, margin, header, tools, canvas, panel, status, wide, ())
     return layout._replace(controls=_controls(state, layout))
 
 

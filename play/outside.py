@@ -50,10 +50,11 @@ class Outside:
             events += self._waiting.pop(0).result()
         return events
 
-    def close(self) -> None:
-        """Returns when everything is on the disk."""
+    def close(self) -> list[Event]:
+        """Returns when everything is on the disk, with the events that have not been polled."""
         self.runner.close()
         self._pool.shutdown(wait=True)
+        return self.poll()
 
     def _job(self, effect: effects.Effect) -> Callable[[], list[Event]] | None:
         recorder = self.recorder

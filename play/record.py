@@ -21,7 +21,7 @@ from typing import NoReturn
 from digitjax.errors import InputError
 from play.effects import Record
 from play.events import RecordEntry
-from play.ink import Ink, bounds
+from play.ink import Ink, Stroke, fitted
 
 FILE = "drawings.ndjson"
 LOCK = "drawings.lock"
@@ -240,35 +240,20 @@ def columns(ink: Ink) -> list[list[list[float]]]:
 
 def entry_of(number: int, record: dict) -> RecordEntry:
     """A line that `digitjax.strokes.from_json` takes, for the gallery, its ink fitted to the unit square."""
-    strokes = [
-        tuple((float(x), float(y)) for x, y in zip(stroke[0], stroke[1], strict=True))
+    ink = tuple(
+        Stroke([(float(x), float(y)) for x, y in zip(stroke[0], stroke[1], strict=True)], ())
         for stroke in record["drawing"]
         if stroke[0]
-    ]
+    )
     return RecordEntry(
         record["key"],
         number,
         shown(record.get("word"), 64),
         shown(record.get("said"), 64),
-        _fitted(strokes),
+        fitted(ink),
         shown(record.get("model"), 200),
         shown(record.get("date"), 16).replace("T", " "),
     )
-
-
-def _fitted(strokes: list) -> tuple:
-    from play.ink import Stroke
-
-    box = bounds(tuple(Stroke(points, ()) for points in strokes))
-    if box is None:
-        return ()
-    largest = max(map(abs, box))
-    if largest > 1e100:  # differences of such numbers may be infinite
-        return _fitted([tuple((x / largest, y / largest) for x, y in points) for points in strokes])
-    left, top, right, bottom = box
-    extent = max(right - left, bottom - top) or 1.0
-    x0, y0 = (left + right - extent) / 2, (top + bottom - extent) / 2
-    return tuple(tuple(((x - x0) / extent, (y - y0) / extent) for x, y in points) for points in strokes)
 
 
 def shown(value: object, length: int) -> str:

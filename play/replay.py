@@ -1,17 +1,19 @@
 """Recorded drawings as events on the program's clock; they enter where pygame's have been translated."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from digitjax.errors import DigitjaxError
 from play import events, ink
 from play.app import FrameTimes
 from play.layout import Control, Layout
 from play.screens import SCREENS
 from play.state import PlayState
-from play.verdict import NOT_A_DIGIT
 
 if TYPE_CHECKING:
     from digitjax.strokes import Drawing
@@ -27,9 +29,17 @@ LONGEST_PAUSE = 0.5
 class Replay:
     """A source of events: one drawing after the other, each answered before the next begins."""
 
-    def __init__(self, drawings: Iterable["Drawing"], report: Callable[[dict], None]) -> None:
+    def __init__(
+        self, drawings: Iterable["Drawing"], report: Callable[[dict], None], *, patience: float = math.inf
+    ) -> None:
+        """Args:
+        drawings: what is drawn.
+        report: is given what is printed of each.
+        patience: seconds, by the wall's clock, for which a drawing waits for its answer.
+        """
         self._drawings = enumerate(drawings)
-        self._report = report
+        self._report, self._patience = report, patience
+        self._waits_since: float | None = None
         self._current: tuple[int, Drawing] | None = None
         self._script: Iterator[tuple[float, events.Event]] = iter(())
         self._next: tuple[float, events.Event] | None = None
@@ -63,14 +73,24 @@ class Replay:
         wide = SCREENS[state.screen].wide
         answer = state.number if wide else state.answers[0]
         empty = not state.strokes
-        if not empty and (answer is None or answer.revision != state.revision):
-            return
         index, drawing = self._current
-        self._current = None
+        if not empty and (answer is None or answer.revision != state.revision):
+            self._require_patience(index)
+            return
+        self._current = self._waits_since = None
         found = (number_line if wide else line)(index, drawing.word, state, numbers)
         if ink.count_points(state.strokes) >= ink.MAX_POINTS < sum(map(len, drawing.strokes)):
             found["cut"] = True
         self._report(found)
+
+    def _require_patience(self, index: int) -> None:
+        """Raises DigitjaxError for a drawing that has waited too long for its answer."""
+        now = monotonic()
+        if self._waits_since is None:
+            self._waits_since = now
+        if now - self._waits_since > self._patience:
+            waited = f"drawing {index} has had no answer for {self._patience:.0f} s"
+            raise DigitjaxError(f"{waited}: try again, or name another network with --checkpoint")
 
 
 def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) -> dict:
@@ -78,8 +98,7 @@ def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) ->
     answer = state.answers[0] if state.strokes else None
     said, probabilities, is_digit = "", [0.1] * 10, None
     if answer is not None:
-        probabilities, is_digit = list(answer.probabilities), answer.is_digit
-        said = NOT_A_DIGIT if answer.refused else str(max(range(10), key=lambda digit: probabilities[digit]))
+        said, probabilities, is_digit = answer.word, list(answer.probabilities), answer.is_digit
     found = {
         "index": index,
         "word": word,

@@ -6,9 +6,8 @@ import random
 from typing import NamedTuple
 
 from play.events import Card, ScoreSaved, Taken
-from play.ink import Ink, bounds
+from play.verdict import DIGITS
 
-DIGITS = tuple(map(str, range(10)))
 TIMES = 2
 """How often each digit is asked for."""
 
@@ -21,6 +20,7 @@ class Score(NamedTuple):
     saved: the file of these drawings, "" where they are not saved yet.
     error: why they could not be saved.
     sure: what has been pressed once and would lose them: "again" or "close".
+    confirmed: time from which pressing it again counts: not the second of a double click.
     leaving: the window closes as soon as they are saved.
     """
 
@@ -30,6 +30,7 @@ class Score(NamedTuple):
     saved: str = ""
     error: str = ""
     sure: str = ""
+    confirmed: float = 0.0
     leaving: bool = False
 
     @property
@@ -96,23 +97,6 @@ def by(card: Card) -> str:
     """The network and step that read it, in words."""
     name, _, step = card.model.rpartition("/")
     return f"{name}, step {step}" if name and step.isdecimal() else card.model
-
-
-def seconds(ink: Ink) -> float:
-    """From the first point to the last."""
-    moments = [time for stroke in ink for time in stroke.times]
-    return moments[-1] - moments[0] if moments else 0.0
-
-
-def fitted(ink: Ink) -> tuple[tuple[tuple[float, float], ...], ...]:
-    """Ink in the unit square, for a small picture."""
-    box = bounds(ink)
-    if box is None:
-        return ()
-    left, top, right, bottom = box
-    extent = max(right - left, bottom - top) or 1.0
-    x0, y0 = (left + right - extent) / 2, (top + bottom - extent) / 2
-    return tuple(tuple(((x - x0) / extent, (y - y0) / extent) for x, y in stroke.points) for stroke in ink)
 
 
 def saved(score: Score, event: ScoreSaved) -> Score:

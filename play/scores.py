@@ -13,7 +13,7 @@ from play import score
 from play.effects import Record
 from play.events import Card, ScoreSaved, ScoresListed, Taken
 from play.record import RecordError, parsed, remedy, shown, to_json
-from play.verdict import NOT_A_DIGIT
+from play.verdict import DIGITS, NOT_A_DIGIT
 
 FOLDER = "scores"
 MAX_SEEN = 1000
@@ -89,9 +89,9 @@ def _taken(line: bytes) -> Taken | None:
     if values is None:
         return None
     word, said, probabilities = (values.get(name) for name in ("word", "said", "probabilities"))
-    if word not in score.DIGITS or said not in (*score.DIGITS, NOT_A_DIGIT):
+    if word not in DIGITS or said not in (*DIGITS, NOT_A_DIGIT):
         return None
-    if not isinstance(probabilities, list) or len(probabilities) != len(score.DIGITS):
+    if not isinstance(probabilities, list) or len(probabilities) != len(DIGITS):
         return None
     if not all(type(part) in (int, float) and 0 <= part <= 1 for part in probabilities):
         return None

@@ -4,7 +4,8 @@ from play import score as scores
 from play import training
 from play.drawing import pen_up, replace_ink
 from play.effects import HoldSteps, ListScores, Record, SaveScore
-from play.events import ScoreSaved, ScoresListed, Taken
+from play.events import UNSURE, ScoreSaved, ScoresListed, Taken
+from play.ink import fitted, seconds
 from play.score import Score
 from play.state import PlayState, say, with_effect
 from play.verdict import with_article
@@ -26,7 +27,7 @@ def press(state: PlayState, what: str) -> PlayState:
     """A button was pressed; nonsense changes nothing."""
     score = state.score
     if what == "again" and score.card is not None:
-        return _begun(state) if score.sure == "again" or not score.unsaved else warned(state, "again")
+        return warned(state, "again") if score.unsaved and not sure(state, "again") else _begun(state)
     if what in ("begin", "next", "save") and score.error:
         return _saving(state._replace(score=score._replace(error="", sure="")))
     if what == "begin" and not score.order:  # Enter comes as this: once too often, it leaves the card
@@ -59,11 +60,19 @@ def left(state: PlayState) -> PlayState:
     return stopped(state._replace(score=state.score._replace(leaving=True)))
 
 
+def sure(state: PlayState, what: str) -> bool:
+    """Whether somebody who presses "again" or "close" now knows that it loses the drawings."""
+    return state.score.sure == what and state.time >= state.score.confirmed
+
+
 def warned(state: PlayState, what: str) -> PlayState:
-    """What would lose the drawings was pressed for the first time: "again" or "close"."""
+    """What would lose the drawings was pressed for the first time, or at once again: "again" or "close"."""
+    if state.score.sure == what:
+        return state
     verb = "close the window" if what == "close" else "press it"
     text = f"These {len(state.score.taken)} drawings are not saved: {verb} again to lose them."
-    return say(state._replace(score=state.score._replace(sure=what)), text)
+    score = state.score._replace(sure=what, confirmed=state.time + UNSURE)
+    return say(state._replace(score=score), text)
 
 
 def _begun(state: PlayState) -> PlayState:
@@ -110,8 +119,8 @@ def _next(state: PlayState) -> PlayState:
         word,
         said,
         answer.probabilities[int(word)],
-        scores.seconds(state.strokes),
-        scores.fitted(state.strokes),
+        seconds(state.strokes),
+        fitted(state.strokes),
         name,
         record,
     )

@@ -1,20 +1,29 @@
 """One run of the program from the window's opening to its closing."""
 
 import gc
+import math
 import os
 import sys
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from digitjax.errors import DigitjaxError, InputError
 from play.launch import Link, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from play.events import Event
 
 SETTLE_SECONDS, SETTLE_FRAMES = 60.0, 30
 """How long a screenshot waits at most, and the frames that it waits at least."""
 HEADLESS_SIZE = (1280, 800)
 ANSWER_SECONDS = 30.0
 """How long a frame without a window waits for its answer before it goes on."""
+NETWORK_SECONDS = 120.0
+"""How long a program without a window waits for its network, and for the answer to a drawing."""
 
 
 class Stop:
@@ -46,7 +55,7 @@ def run(
     screen: str | None = None,
     named: bool = False,
 ) -> int:
-    """Opens the window, loops, closes; returns the exit code.
+    """Opens the window, loops, closes; returns the exit code: 1 where something could not be saved.
 
     Args:
         link: to the reading process.
@@ -56,7 +65,7 @@ def run(
 
     Raises:
         InputError: the replay cannot be read, nobody can answer it, or the network that was named is none.
-        DigitjaxError: there is no display.
+        DigitjaxError: there is no display; or a replay without a window gets no answers any more.
     """
     if headless:
         os.environ["SDL_VIDEODRIVER"] = "dummy"
@@ -95,7 +104,8 @@ def run(
             from digitjax.strokes import read_drawings
 
             drawings = iter(read_drawings(replay))
-            source = Replay(drawings, print_line if headless else lambda record: None)
+            report = print_line if headless else lambda record: None
+            source = Replay(drawings, report, patience=NETWORK_SECONDS if headless else math.inf)
             sources.append(source)
         real = realtime or (not headless and replay is None)
         patience = ANSWER_SECONDS if headless and not realtime else 0.008
@@ -111,29 +121,37 @@ def run(
         gc.freeze()  # later collections pass over all that is here to stay
         gc.enable()
         if headless:
-            _wait_for_network(loop, need=named or source is not None)
+            _wait_for_network(loop, stop, need=named or source is not None)
         count = 0
 
         def until(state: PlayState) -> bool:
             nonlocal count
             count += 1
-            finished = source is not None and source.done and (headless or frames is not None)
+            replayed = source is not None and source.done
+            if replayed and not headless and isinstance(loop.clock, VirtualClock):
+                loop.clock = RealClock(loop.clock.now())  # whoever sits there draws in real time
+            finished = replayed and (headless or frames is not None)
             settled = headless and source is None and frames is None and count > 60
-            return bool(stop.signal) or finished or settled or (frames is not None and count > frames)
+            if stop.signal or finished or settled or (frames is not None and count > frames):
+                return True
+            if headless and source is not None and state.models[0] is None and state.problem:
+                raise DigitjaxError(state.problem)  # what is left to replay would wait for ever
+            return False
 
         loop.run(until)
+        if screenshot is not None and headless:
+            _settle(loop, stop)
         if stop.signal:
             loop.leave()
         if screenshot is not None:
-            if headless and not stop.signal:
-                _settle(loop)
             _save(pygame.display.get_surface(), Path(screenshot))
     finally:
-        if outside is not None:
-            outside.close()
-        classifier.close()
-        if window is not None:
+        if window is not None:  # first, or it would hang there while a file is waited for
             window.close()
+        classifier.close()
+        lost = outside is not None and _tell(outside.close())
+    if lost:
+        return 1
     return 128 + stop.signal if stop.signal else 0
 
 
@@ -149,22 +167,35 @@ def check(replay: str) -> None:
         pass
 
 
-def _wait_for_network(loop, need: bool) -> None:
+def _tell(found: "Sequence[Event]") -> bool:
+    """Says on standard error what came too late for the screen; returns whether something was not saved."""
+    from play.events import Notice, Recorded, ScoreSaved
+
+    errors = [event.error for event in found if isinstance(event, Recorded | ScoreSaved) and event.error]
+    notices = [event.text for event in found if isinstance(event, Notice)]
+    for text in (*errors, *notices):
+        print(f"digitjax-play: {text}", file=sys.stderr)
+    return bool(errors)
+
+
+def _wait_for_network(loop, stop: Stop, need: bool) -> None:
     """Frames until the network is there or known to be missing; the virtual clock stands still meanwhile."""
-    end = time.monotonic() + 120
-    while loop.state.loading and time.monotonic() < end:
+    end = time.monotonic() + NETWORK_SECONDS
+    while loop.state.loading and not stop.signal and time.monotonic() < end:
         loop.step()
         time.sleep(0.005)
-    if need and loop.state.models[0] is None:
+    if need and loop.state.models[0] is None and not stop.signal:
         problem = loop.state.problem or "the network did not load within two minutes: try again"
         raise InputError(problem)
 
 
-def _settle(loop) -> None:
+def _settle(loop, stop: Stop) -> None:
     """Frames until nothing moves and what the screen has asked for has come."""
     end = time.monotonic() + SETTLE_SECONDS
     frames = 0
-    while time.monotonic() < end and (frames < SETTLE_FRAMES or loop.busy or _awaited(loop.state)):
+    while not stop.signal and time.monotonic() < end:
+        if frames >= SETTLE_FRAMES and not (loop.busy or _awaited(loop.state)):
+            return
         loop.step()
         loop.clock.next_frame(True)
         time.sleep(0.005)

@@ -13,6 +13,7 @@ from digitjax.errors import InputError
 from play.events import FoundFile
 from play.gallery import EXPORTS
 from play.record import Recorder
+from play.verdict import DIGITS
 
 ENDINGS = (".ndjson", ".ndjson.gz")
 MAX_FILES, MAX_SEEN = 200, 10_000
@@ -139,7 +140,7 @@ def _pictures(recorder: Recorder, target: Path) -> int:
     for entry in recorder.entries():
         if not entry.strokes:
             continue
-        name = entry.word if entry.word in set("0123456789") else "other"
+        name = entry.word if entry.word in DIGITS else "other"
         folder = target / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         pygame.image.save(

@@ -52,7 +52,7 @@ class Numbers(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """What was drawn on the canvas that is not there now: the square one, or the wide one."""
+    """A canvas as it is left: the square one, the wide one, or what was there before a touch."""
 
     strokes: Ink = ()
     past: tuple[Ink, ...] = ()
@@ -66,6 +66,7 @@ class PlayState(NamedTuple):
     Attributes:
         strokes: the ink, the stroke under way last.
         pen_down: whether the last stroke is under way, or the eraser is at work.
+        before: the canvas as it was before the pen went down, None while it is up.
         erasing_from: where the eraser was last, None while it is not at work.
         past: earlier inks, the latest last: what undo goes back to.
         future: inks that were undone, the next last.
@@ -83,12 +84,13 @@ class PlayState(NamedTuple):
         missing: there is no checkpoint at all.
         saving: the digits to save the drawing as are on the screen, for fingers.
         labelled: the word under which this drawing was recorded, if it was.
-        off: stages of the normaliser that are switched off.
+        off: stages of the normaliser that are switched off where it can be seen what comes of it.
         journey: since when the ink is shown on its way to the image, None while it is not.
     """
 
     strokes: Ink = ()
     pen_down: bool = False
+    before: Sheet | None = None
     erasing_from: tuple[float, float] | None = None
     past: tuple[Ink, ...] = ()
     future: tuple[Ink, ...] = ()
@@ -138,6 +140,11 @@ class PlayState(NamedTuple):
     def pen(self) -> float:
         """Diameter of the pen in canvas units."""
         return PENS[self.settings.pen] * SCREENS[self.screen].pen
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Stages of the normaliser that the ink is read without: elsewhere a broken answer would count."""
+        return self.off if self.screen == "sees" else frozenset()
 
     @property
     def loading(self) -> bool:

@@ -6,6 +6,7 @@ from play.events import LessonTaught, TeacherAt, TeacherReady
 from play.ink import Ink
 from play.lesson import MOST, Lesson
 from play.state import PlayState, await_run, say, with_effect
+from play.verdict import DIGITS
 
 
 def opened(state: PlayState) -> PlayState:
@@ -46,9 +47,10 @@ def left(state: PlayState) -> PlayState:
 def labelled(state: PlayState, word: str, ink: Ink) -> PlayState:
     """A person has labelled a drawing on this screen: it belongs to the lesson; the same ink again, anew."""
     lesson = state.lesson
-    if word not in set("0123456789"):
-        return say(state, "Saved, but a lesson is of digits alone.")
     items = tuple(item for item in lesson.items if item[1] != ink)
+    if word not in DIGITS:  # nor is it taught what it was said to be before
+        state = state._replace(lesson=lesson._replace(items=items))
+        return say(state, "Saved, but a lesson is of digits alone.")
     if len(items) >= MOST:
         return say(state, f"A lesson has at most {MOST} drawings: teach these first.")
     return state._replace(lesson=lesson._replace(items=(*items, (word, ink))))

@@ -70,9 +70,3 @@ def until(ink: Ink, part: float) -> Ink:
         if count:
             found.append(Stroke(tuple(stroke.points[:count]), tuple(stroke.times[:count])))
     return tuple(found)
-
-
-def seconds(ink: Ink) -> float:
-    """How long a drawing took; 0 where it has no times."""
-    moments = [time for stroke in ink for time in stroke.times]
-    return moments[-1] - moments[0] if moments else 0.0

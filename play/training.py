@@ -5,7 +5,7 @@ from pathlib import PurePath
 from play import studio as studios
 from play.drawing import pen_up, replace_ink
 from play.effects import BinRun, CopyRun, ListBin, LoadModel, PutBack, Start, Steer, Trace, Watch
-from play.events import BinListed, Traced
+from play.events import UNSURE, BinListed, Traced
 from play.ink import Stroke
 from play.state import PlayState, await_run, say, with_effect
 from play.studio import RunSeen, Studio
@@ -19,10 +19,6 @@ def opened(state: PlayState) -> PlayState:
     """The screen was opened: the run that was watched, or is being trained, is watched."""
     run = state.studio.run
     return with_effect(with_effect(state, Watch("" if run is None else run.path)), ListBin())
-
-
-UNSURE = 0.6
-"""Seconds in which a second press on Bin is that of a double click, or was meant for a row that has moved."""
 
 
 def press(state: PlayState, name: str, argument: str) -> PlayState:

@@ -128,7 +128,7 @@ def _translate(
     if kind in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEMOTION, pygame.MOUSEBUTTONUP):
         return _mouse(event, pointer, layout, controls, time, covered)
     if kind in (pygame.FINGERDOWN, pygame.FINGERMOTION, pygame.FINGERUP):
-        x, y = event.x * layout.window.w, event.y * layout.window.h
+        x, y = _touched(event, layout)
         finger = int(event.finger_id)
         if kind == pygame.FINGERDOWN:
             return _down(pointer, finger, x, y, layout, controls, time, covered)
@@ -177,10 +177,16 @@ def _slid(
 def _place(event: Any, layout: Layout) -> tuple[float, float] | None:
     """Where the mouse or a finger is, in pixels; None for other events and for mouse events made of touch."""
     if event.type in (pygame.FINGERDOWN, pygame.FINGERMOTION):
-        return event.x * layout.window.w, event.y * layout.window.h
+        return _touched(event, layout)
     if event.type in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEMOTION) and not getattr(event, "touch", False):
         return event.pos
     return None
+
+
+def _touched(event: Any, layout: Layout) -> tuple[float, float]:
+    """Where a finger is, in pixels: it comes as parts of the window."""
+    width, height = layout.size
+    return event.x * width, event.y * height
 
 
 def _pointer_of(event: Any) -> int:

@@ -2,6 +2,7 @@
 
 from play import timeline
 from play.answers import Filmed, FramesListed
+from play.drawing import pen_up
 from play.effects import Film, ShowStep
 from play.state import PlayState, with_effect
 from play.timeline import Timeline
@@ -48,9 +49,15 @@ def slide(state: PlayState, name: str, to: str) -> PlayState:
             at = round(part * last)
         return state if at is None else _show(state, min(max(at, 0), last))
     if name == "part" and (state.strokes or line.ink):
+        state = lifted(state)
         part = line.part + (1 if to == "+" else -1) / STEPS if to in ("+", "-") else _part(to)
         return state if part is None else _scrub(state, min(max(part, 0.0), 1.0))
     return state
+
+
+def lifted(state: PlayState) -> PlayState:
+    """The pen is up, and all steps are asked."""
+    return pen_up(state)._replace(revision=state.revision + 1) if state.pen_down else state
 
 
 def whole(state: PlayState) -> PlayState:

@@ -80,7 +80,8 @@ def update(state: PlayState, event: Event) -> PlayState:
         case KeyPress():
             return _may_close(state, key(state, event))
         case Press(action):  # by a pointer: the keyboard's focus stays on nothing else
-            return press(state if state.focus == action else state._replace(focus=None), action)
+            stays = state.focus in (action, action.partition("=")[0])  # a slider that is dragged says how far
+            return press(state if stays else state._replace(focus=None), action)
         case Focus(control):
             return state._replace(focus=control, hover=None)  # or the resting pointer's is spoken of
         case Hover(control):
@@ -156,7 +157,7 @@ def update(state: PlayState, event: Event) -> PlayState:
 def _may_close(before: PlayState, after: PlayState) -> PlayState:
     """Drawings that are in no file are not lost by closing once."""
     score = after.score
-    if not after.closing or not score.unsaved or score.sure == "close":
+    if not after.closing or not score.unsaved or scoring.sure(after, "close"):
         return after
     if score.asked:
         return scoring.left(pen_up(before))
@@ -164,9 +165,7 @@ def _may_close(before: PlayState, after: PlayState) -> PlayState:
 
 
 def _pen_up(state: PlayState) -> PlayState:
-    if state.screen != "time" or not state.pen_down:
-        return pen_up(state)
-    return pen_up(state)._replace(revision=state.revision + 1)  # now all steps are asked
+    return travel.lifted(state) if state.screen == "time" else pen_up(state)
 
 
 def _finite(*values: float) -> bool:

@@ -13,7 +13,8 @@ THRESHOLD = 0.5
 NOT_A_DIGIT = "not a digit"
 OTHER_WORD = "not-a-digit"
 """The word under which "n" records; any word that is no digit means the same."""
-WORDS = (*map(str, range(10)), OTHER_WORD)
+DIGITS = tuple(map(str, range(10)))
+WORDS = (*DIGITS, OTHER_WORD)
 LEAD = 0.97
 """Probability at which another digit takes over at once while the pen is down."""
 PATIENCE = 0.25

@@ -11,7 +11,7 @@ from play.gallery import EXPORTS, IMPORTS
 from play.layout import Control, Layout, Rect
 from play.places import Listing, gallery_places, gap_of, scroll_controls
 from play.state import PlayState
-from play.verdict import NOT_A_DIGIT, OTHER_WORD, with_article
+from play.verdict import DIGITS, NOT_A_DIGIT, OTHER_WORD, with_article
 from play.view import parts
 from play.view.painter import Block, Painter, text_width
 from play.view.screen import Screen
@@ -247,11 +247,11 @@ def _thumbnail(painter: Painter, entry: RecordEntry, side: int) -> pygame.Surfac
 
 def _short(word: str) -> str:
     """A word for a cell: digits as they are, everything else is "none"."""
-    return word if word in {*"0123456789"} else "none" if word else "–"
+    return word if word in DIGITS else "none" if word else "–"
 
 
 def _spoken(word: str) -> str:
-    return NOT_A_DIGIT if word and word not in {*"0123456789"} else word
+    return NOT_A_DIGIT if word and word not in DIGITS else word
 
 
 def _detail_block(state: PlayState, layout: Layout, rect: Rect) -> Block:

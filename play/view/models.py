@@ -6,7 +6,6 @@ from play.answers import Answered, ModelInfo
 from play.layout import Control, Layout, Rect
 from play.places import Listing, gap_of, models_places, scroll_controls
 from play.state import PlayState
-from play.verdict import NOT_A_DIGIT
 from play.view import parts
 from play.view.answer import image_block, probabilities_block
 from play.view.painter import Block, Painter, text_width, wrap
@@ -172,9 +171,7 @@ def _head_block(state: PlayState, rect: Rect, slot: int, *, with_image: bool) ->
         name = none if slot == 0 else state.second_problem
     said, sure, image, side = "…", "", b"", 28
     if answer is not None:
-        best = max(range(10), key=lambda digit: answer.probabilities[digit])
-        said = NOT_A_DIGIT if answer.refused else str(best)
-        sure = "" if answer.refused else parts.percent(answer.probabilities[best])
+        said, sure = answer.word, "" if answer.refused else parts.percent(max(answer.probabilities))
         image, side = answer.image, answer.side
     mark = "" if state.models[1] is None else "AB"[slot]
     provisional = answer is not None and (state.pen_down or answer.revision != state.revision)

@@ -3,12 +3,12 @@
 from pathlib import PurePath
 
 from play.events import LessonTaught
+from play.ink import fitted
 from play.layout import NOTHING, Control, Layout, Rect
 from play.lesson import Lesson
 from play.places import gap_of
-from play.score import fitted
 from play.state import PlayState
-from play.verdict import with_article
+from play.verdict import DIGITS, with_article
 from play.view import parts
 from play.view.answer import strip_block
 from play.view.painter import Block, Painter
@@ -61,7 +61,7 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
             tip=f"It is {with_article(word)}: into the lesson",
             why=NOTHING,
         )
-        for word, rect in zip("0123456789", _label_places(layout, labels), strict=True)
+        for word, rect in zip(DIGITS, _label_places(layout, labels), strict=True)
     ]
     if lesson.taught is not None:
         two = buttons.columns(2, gap_of(layout))

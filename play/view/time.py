@@ -2,6 +2,7 @@
 
 from play import timeline
 from play.answers import KeptStep
+from play.ink import seconds
 from play.layout import NOTHING, Control, Layout, Rect
 from play.places import gap_of, wide_panel
 from play.stages import image_map
@@ -181,7 +182,7 @@ def _strip(painter: Painter, rect: Rect, line: Timeline, at: int, said: tuple) -
 
 def _own_block(state: PlayState, layout: Layout, rect: Rect, line: Timeline) -> Block:
     ink = state.strokes if line.ink is None else line.ink
-    length = round(timeline.seconds(ink), 1)
+    length = round(seconds(ink), 1)
     track = _track(layout, rect)
     focused, hovered = state.focus == "slide:part", state.hover == "slide:part"
     part = round(line.part, 3)

@@ -8,7 +8,7 @@ import pygame
 from play import gallery, places
 from play.app import WindowSource
 from play.effects import Delete, Export, Import, ListFiles, Relabel
-from play.events import Dropped, FilesListed, KeyPress, PenDown, Press
+from play.events import Dropped, FilesListed, KeyPress, PenDown, Press, Tick
 from play.layout import arrange
 from play.update import update
 from play.view.frame import controls_of
@@ -63,6 +63,15 @@ def test_relabel_delete_export_import_ask_for_what_they_say():
     )
 
 
+def test_the_second_of_a_double_click_deletes_nothing():
+    once = update(scene("gallery")._replace(effects=()), Press("delete"))
+    twice = update(update(once, Tick(once.time + 0.3)), Press("delete"))
+    assert twice.effects == () and twice.gallery.confirm == "k3"
+    later = update(update(twice, Tick(once.time + 1.0)), Press("delete"))
+    assert later.effects == (Delete("k3"),)
+    assert update(once, KeyPress("delete")).effects == (Delete("k3"),), "nobody strikes a key twice by chance"
+
+
 def test_a_file_to_import_is_chosen_from_a_list_or_dropped():
     state = scene("gallery-import")._replace(effects=())
     listed = [c.action for c in controls_of(state, arrange(state)) if c.action.startswith("import:")]
@@ -113,7 +122,7 @@ def test_what_is_drawn_and_labelled_is_in_the_gallery_until_it_is_deleted(tmp_pa
     steps([KeyPress("right")], [Press("label:7")])
     lines = loop.outside.recorder.path.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["word"] for line in lines] == ["7"]
-    steps([Press("delete")], [Press("delete")])
+    steps([KeyPress("delete")], [KeyPress("delete")])
     assert loop.outside.recorder.path.read_bytes() == b"" and loop.state.gallery.entries == ()
     loop.outside.close()
     loop.window.close()

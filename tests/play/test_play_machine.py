@@ -317,6 +317,12 @@ class Strokes(RuleBasedStateMachine):
         self.history = [*self.history, left]
         self.at += 1
 
+    @rule(x=st.floats(0, 1000), tool=st.sampled_from(["pen", "eraser"]))
+    def dropped(self, x, tool):
+        """A palm's touch is as if it had not been, also for what can be undone and redone afterwards."""
+        for event in [Press(tool), PenDown(x, x, 0.0), PenMove(x, 0, 0.0), PenDropped(0.0), Press("pen")]:
+            self.state = update(self.state, event)
+
     @rule()
     def undo(self):
         self.state = update(self.state, KeyPress("z"))

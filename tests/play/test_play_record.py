@@ -12,7 +12,7 @@ import pytest
 
 from digitjax.strokes import read_drawings
 from play.effects import Record
-from play.events import Recorded
+from play.events import Recorded, RecordEntry
 from play.ink import Stroke
 from play.outside import Outside
 from play.record import LOCK, Recorder, RecordError
@@ -99,6 +99,14 @@ def test_gallery_entries_are_fitted_and_know_what_was_wrong(tmp_path):
     assert [entry.wrong for entry in entries] == [True, False, False]
     points = [point for stroke in entries[0].strokes for point in stroke]
     assert all(0 <= value <= 1 for point in points for value in point)
+
+
+@pytest.mark.parametrize(
+    ("word", "said", "wrong"),
+    [("12", "not a digit", False), ("12", "1", True), ("", "3", False), ("3", "not a digit", True)],
+)
+def test_a_word_of_somebody_s_file_is_a_digit_where_it_is_one_alone(word, said, wrong):
+    assert RecordEntry("k", 0, word, said, ()).wrong == wrong
 
 
 def test_what_cannot_be_written_is_a_sentence(tmp_path):

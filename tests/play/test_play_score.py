@@ -14,7 +14,7 @@ import pytest
 from digitjax.strokes import read_drawings
 from play import effects, score, scores
 from play.answers import ModelReady
-from play.events import Card, Closed, Focus, KeyPress, Press, ScoreSaved, ScoresListed, Taken
+from play.events import Card, Closed, Focus, KeyPress, Press, ScoreSaved, ScoresListed, Taken, Tick
 from play.layout import arrange
 from play.outside import Outside
 from play.update import update
@@ -317,6 +317,19 @@ def test_a_signal_amid_the_digits_saves_them_too(tmp_path):
     assert len(list(read_drawings(path))) == 3
 
 
+def test_what_a_signal_cannot_save_is_told_and_what_could_not_be_saved_before_is_tried_again(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    loop = make_loop(blocked, state=_some(3))
+    loop.leave()
+    (failed,) = loop.outside.close()
+    assert isinstance(failed, ScoreSaved) and failed.error.startswith("Not saved (")
+    loop = make_loop(tmp_path, state=update(a_score(scene("score-nothing")), failed)._replace(effects=()))
+    loop.leave()
+    (saved,) = loop.outside.close()
+    assert isinstance(saved, ScoreSaved) and len(list(read_drawings(Path(saved.path)))) == 20
+
+
 def test_help_says_that_enter_saves_again():
     shown = update(scene("score"), Press("help"))
     assert "try again to save" in texts_on(shown)
@@ -336,7 +349,9 @@ def test_drawings_that_are_in_no_file_go_at_the_second_press_only(screen, event)
     once = update(update(state, Press(f"screen:{screen}")), event)
     assert once.score.taken == state.score.taken and not once.closing and once.screen == "score"
     assert "not saved" in once.notice
-    twice = update(once, event)
+    double = update(update(once, Tick(once.time + 0.3)), event)
+    assert double.score.taken == state.score.taken and not double.closing, "the second of a double click"
+    twice = update(update(double, Tick(once.time + 1.0)), event)
     assert twice.closing or twice.score.taken == ()
     kept = update(state, ScoreSaved("/x"))
     assert update(kept, event).closing or update(kept, event).score.taken == ()

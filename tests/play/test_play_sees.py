@@ -95,6 +95,20 @@ def test_stages_are_switched_by_touch_and_by_keys_and_asked_of_the_reader(tmp_pa
     loop.window.close()
 
 
+def test_a_stage_that_is_off_breaks_the_answer_of_its_own_screen_alone(tmp_path):
+    frames = [[Press("screen:sees"), Press("stage:mass")], strokes_events(FOUR), [], [Press("screen:score")]]
+    loop = make_loop(tmp_path, Script(*frames, [], [Press("screen:sees")], []))
+    read = []
+    for _ in range(len(frames) + 3):
+        loop.step()
+        asked = loop.classifier.asked  # pyright: ignore
+        read.append(asked[-1].off if asked and asked[-1].revision == loop.state.revision else None)
+    assert read[2:] == [{"mass"}, frozenset(), frozenset(), {"mass"}, {"mass"}]
+    assert loop.state.answers[0].revision == loop.state.revision  # pyright: ignore
+    loop.outside.close()
+    loop.window.close()
+
+
 def test_the_journey_goes_through_all_stages_and_ends():
     state = update(scene("sees"), Press("journey"))
     begin, seen = state.time, []

@@ -212,7 +212,7 @@ def test_the_stroke_after_a_label_begins_a_new_drawing():
 
 
 def test_a_label_says_only_what_the_network_has_said_about_this_ink_as_it_is():
-    state = after(ModelReady(MODEL), *LINE)
+    state = after(ModelReady(MODEL), Press("screen:sees"), *LINE)
     state = after(answer(state.revision, 7), state=state)
     for late in (BAR, [Press("stage:mass")], [ModelReady(MODEL._replace(step=43))]):
         (record,) = after(*late, KeyPress("1"), state=state).effects
@@ -243,6 +243,20 @@ def test_a_dropped_touch_is_as_if_it_had_not_been(tool):
     assert (state.strokes, state.past, state.pen_down) == (drawn.strokes, drawn.past, False)
     assert state.revision > drawn.revision
     assert after(PenDropped(3), state=drawn) == drawn
+
+
+@pytest.mark.parametrize("tool", ["pen", "eraser"])
+@pytest.mark.parametrize("done", [[KeyPress("3")], [KeyPress("z")]], ids=["saved", "undone"])
+def test_a_dropped_touch_gives_back_what_it_cleared(tool, done):
+    """A palm on a drawing that is saved, or whose last stroke was undone."""
+    drawn = after(*LINE, *BAR, *done, Press(tool))
+    palm = after(PenDown(100, 150, 1), PenMove(150, 100, 1), state=drawn)
+    assert palm.strokes != drawn.strokes
+    state = after(PenDropped(2), state=palm)
+    for name in ("strokes", "past", "future", "labelled"):
+        assert getattr(state, name) == getattr(drawn, name), name
+    given = after(answer(state.revision, 4), state=state)
+    assert given.shown.word == "4" and not given.provisional
 
 
 def test_label_without_ink_and_failed_saving_are_said():

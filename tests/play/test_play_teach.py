@@ -46,8 +46,11 @@ def test_a_lesson_is_what_a_person_has_labelled_and_it_is_recorded_too():
     assert isinstance(record, Record) and said.lesson.items == (("7", state.strokes),)
     again = events_of(said, Press("label:2"))
     assert [word for word, _ in again.lesson.items] == ["2"], "the same ink, labelled anew"
-    other = events_of(again, *strokes_events(DIGITS["7"]), KeyPress("7"), KeyPress("n"))
+    other = events_of(again, *strokes_events(DIGITS["7"]), KeyPress("7"))
     assert [word for word, _ in other.lesson.items] == ["2", "7"]
+    none = events_of(other, KeyPress("n"))
+    assert none.lesson.items == again.lesson.items, "corrected to no digit, it is taught as none"
+    assert isinstance(none.effects[-1], Record) and none.effects[-1].word == "not-a-digit"
     assert events_of(other, Press("teach:forget")).lesson.items == again.lesson.items
     elsewhere = events_of(drawn(scene("draw")), KeyPress("7"))
     assert elsewhere.lesson.items == ()

@@ -14,8 +14,8 @@ from digitjax.prepare import fresh_state
 from play import launch, loading, timeline, wire, worker
 from play.answers import Filmed, FramesListed, KeptStep, ModelReady
 from play.effects import Film, ShowStep
-from play.events import Focus, KeyPress, PenDown, PenUp, Press
-from play.ink import Stroke
+from play.events import Focus, KeyPress, PenDown, PenMove, PenUp, Press
+from play.ink import Stroke, seconds
 from play.layout import arrange
 from play.reader import make_reader
 from play.translate import Pointer, translate
@@ -35,7 +35,7 @@ def test_a_drawing_comes_back_in_its_own_time():
         Stroke(((0.0, 0.0), (1.0, 0.0), (2.0, 0.0)), (10.0, 10.5, 11.0)),
         Stroke(((5.0, 5.0), (6.0, 5.0)), (13.0, 14.0)),
     )
-    assert timeline.seconds(ink) == 4.0 and timeline.until(ink, 1.0) is ink
+    assert seconds(ink) == 4.0 and timeline.until(ink, 1.0) is ink
     counts = [[len(s.points) for s in timeline.until(ink, part)] for part in (0.0, 0.13, 0.5, 0.75, 0.9)]
     assert counts == [[1], [2], [3], [3, 1], [3, 1]]
     timeless = tuple(Stroke(s.points, (3.0,) * len(s.points)) for s in ink)
@@ -77,6 +77,14 @@ def test_the_slider_goes_through_the_steps_and_back_to_the_newest():
     assert away.effects[-1] == ShowStep(None) and away.timeline.at is None
     back = update(away, Press("screen:time"))
     assert back.effects[-1] == Film(CNN.path) and back.timeline.frames == state.timeline.frames
+
+
+def test_a_slider_that_is_dragged_keeps_the_arrow_keys():
+    state = update(update(scene("time"), Focus("slide:part")), Press("slide:part=0.5000"))
+    assert state.focus == "slide:part"
+    on = update(state, KeyPress("right"))
+    assert on.timeline.part > 0.5 and on.timeline.shown == state.timeline.shown
+    assert update(state, Press("slide:frame=0.5000")).focus is None
 
 
 def test_the_card_the_strip_and_the_bars_are_of_the_step_that_has_answered():
@@ -181,6 +189,15 @@ def test_whatever_happens_to_a_part_of_a_drawing_happens_to_the_whole(event):
     for one, other in zip(after.effects, wanted.effects, strict=True):
         assert one == other or (one.ink == other.ink and one.word == other.word)  # pyright: ignore
     assert update(part, Press("slide:part=1")).strokes == state.strokes
+
+
+def test_a_line_under_way_ends_where_the_drawing_goes_back_in_time():
+    """Else it would go on in a part of the drawing, and be lost as the whole comes back."""
+    drawing = update(update(scene("time"), PenDown(5.0, 5.0, 9.0)), PenMove(60.0, 5.0, 9.5))
+    part = update(update(drawing, Press("slide:part=-")), PenMove(90.0, 5.0, 10.0))
+    assert not part.pen_down and part.revision > drawing.revision
+    back = update(part, Press("slide:part=1"))
+    assert [s.points for s in back.strokes] == [s.points for s in drawing.strokes]
 
 
 def test_all_steps_are_asked_when_the_pen_is_up(tmp_path):

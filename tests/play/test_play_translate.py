@@ -65,6 +65,19 @@ def test_a_finger_and_its_synthetic_mouse_are_one_stroke():
     assert found[0].x == pytest.approx(500, abs=1)
 
 
+def test_in_the_smallest_window_a_finger_is_where_the_mouse_would_be():
+    layout = arrange(PlayState(width=240, height=200))
+    canvas = layout.canvas
+    at = (canvas.x + 40, canvas.y + 30)
+    touch = pygame.Event(pygame.FINGERDOWN, x=at[0] / 240, y=at[1] / 200, dx=0, dy=0, finger_id=5, touch_id=1)
+    (_, (by_finger,)), (_, (by_mouse,)) = (
+        translate(event, Pointer(), layout, layout.controls, focus=None, time=0.0)
+        for event in (touch, mouse("down", at))
+    )
+    assert isinstance(by_mouse, events.PenDown) and isinstance(by_finger, events.PenDown)
+    assert (by_finger.x, by_finger.y) == pytest.approx((by_mouse.x, by_mouse.y))
+
+
 def test_second_finger_and_palm_are_ignored_while_one_draws():
     found = run(
         finger("down", MIDDLE, 5),
