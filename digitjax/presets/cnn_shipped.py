@@ -6,7 +6,7 @@
 is the first of three trainings, as checkpoints/README.md says; its files are the corpora named there. Without
 `--data` it learns from MNIST and procedural ink alone. 146,995 parameters. 1 h 26 min on one CPU core (AMD
 EPYC, a shared virtual machine), jax 0.12.0, 2026-11-26; the third training 50 min on one. All together, seed
-0: @@ % of MNIST's test split, @@ % of `bridger`.
+0: 99.46 % of MNIST's test split, 99.64 % of `bridger`.
 """
 
 from digitjax.config import AugmentConfig, ModelConfig, TrainConfig
