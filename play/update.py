@@ -45,6 +45,7 @@ from play.events import (
     ScoreSaved,
     ScoresListed,
     Scroll,
+    Started,
     TeacherAt,
     TeacherReady,
     Tick,
@@ -119,6 +120,8 @@ def update(state: PlayState, event: Event) -> PlayState:
             return state._replace(gallery=state.gallery._replace(files=files))
         case RunSeen():
             return training.seen(state, event)
+        case Started():
+            return training.started(state, event)
         case HardListed(path, digits):
             run = state.studio.run
             wanted = run is not None and run.path == path
