@@ -263,7 +263,8 @@ class ProcessClassifier:
                 return [ModelReady(info, slot)]
             case "failed":
                 self._loaded(header["slot"], header["path"])
-                return [ModelFailed(header["message"], header["missing"], header["slot"], header["path"])]
+                names = ("message", "missing", "slot", "path", "empty")
+                return [ModelFailed(*(header[name] for name in names))]
             case "notice":
                 return [Notice(header["text"])]
             case "models":
