@@ -302,13 +302,14 @@ class Worker:
         return header, np.asarray(why.heat), np.asarray(why.without)[:tried], *layers
 
     def _load_film(self, path: str) -> None:
-        """Loads the kept steps of the run in use, unless they are here."""
+        """Loads the kept steps of the run in use, but for those that are here."""
         slot = self._slots.get(0)
         if slot is not None and str(slot.loaded.run) == path:
             film.load(
                 slot.loaded.run,
                 slot.loaded.model,
                 lambda found, whole: self._results.put(functools.partial(self._take_film, found, whole)),
+                self._film,
             )
 
     def _take_film(self, found: film.Film, whole: bool) -> None:
@@ -326,7 +327,7 @@ class Worker:
         if frame is None:
             self._take(0, present)
             return
-        loaded = present.loaded._replace(params=frame.params, step=frame.step, record=frame.record)
+        loaded = present.loaded._replace(params=frame.params, step=frame.step, record=frame.manifest.record)
         self._take(0, Slot(loaded, present.reader, False))
         self._present = present
 
