@@ -103,8 +103,8 @@ class ProcessClassifier:
     """Reads in a process of its own.
 
     Measured on two cores: importing JAX in a thread holds the window for 173 ms, in a process for 12 ms;
-    there and back costs 20 to 70 microseconds. Where the process ends it is started again with the networks
-    that it had.
+    there and back costs 0.16 ms (median; 99 of 100 times at most 0.28). Where the process ends it is started
+    again with the networks that it had.
     """
 
     def __init__(self, link: Link, options: Options | None = None) -> None:

@@ -242,7 +242,8 @@ def _model_failed(state: PlayState, failed: ModelFailed) -> PlayState:
     if failed.empty and state.models[slot] is not None:
         state = set_slot(state, slot, None)._replace(revision=state.revision + 1)
     if slot:
-        return say(state, message)
+        answers = state.answers if state.models[1] is not None else (state.answers[0], None)
+        return say(state._replace(answers=answers), message)
     if state.models[0] is None:
         state = state._replace(problem=message, missing=failed.missing)
         if not state.lesson.returning:

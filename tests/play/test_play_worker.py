@@ -22,6 +22,7 @@ from play.launch import Link
 from play.state import PlayState
 from play.update import update
 from tests.play.fakes import MODEL
+from tests.play.scenes import scene
 
 SHIPPED = runs.SHIPPED[1]
 
@@ -134,12 +135,13 @@ def test_a_reader_started_again_that_cannot_load_its_network_leaves_none_on_the_
 def test_of_a_network_that_fails_to_load_the_screen_shows_what_still_reads(slot, checkpoints):
     ends = multiprocessing.Pipe()
     process = worker.Worker(ends[1], ends[1], launch.Options())
-    state = update(update(PlayState(), ModelReady(MODEL)), ModelReady(MODEL, 1))
+    state = update(scene("models-two"), ModelReady(MODEL, 1))
     for reads in ((0, 1), (1 - slot,)):
         process._slots = {number: loading.Slot(None, None, True) for number in reads}
         process._failed(InputError("it is damaged"), slot, str(checkpoints))
         after = in_window(state, wire.unpack(ends[0].recv_bytes())[0])
         assert [number for number in (0, 1) if after.models[number]] == list(reads)
+        assert after.answers[1] is None or 1 in reads
         assert "it is damaged" in (after.notice, after.problem)
 
 
