@@ -42,6 +42,10 @@ SHIPPED = (
 """Where a wheel carries the shipped checkpoint, and where a clone does."""
 
 
+class NoCheckpoint(InputError):
+    """There is no checkpoint that could be taken: one has to be trained first."""
+
+
 def write_config(run: Path, config: TrainConfig, **about: object) -> None:
     """Writes the run's config.json; `about` is what else is to be known (versions, devices, notices)."""
     manifest.write_json(run / CONFIG, {"format": manifest.FORMAT, "config": to_dict(config), **about})
@@ -155,7 +159,7 @@ def newest_step(folder: Path) -> Path:
     """The step published last in any run of the checkpoints folder.
 
     Raises:
-        InputError: there is none.
+        NoCheckpoint: there is none.
     """
     steps = [
         max(found, key=_published_at)
@@ -163,7 +167,7 @@ def newest_step(folder: Path) -> Path:
         if run.name != DEFAULT and (found := history(run))
     ]
     if not steps:
-        raise InputError(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
+        raise NoCheckpoint(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
     return max(steps, key=_published_at)
 
 
@@ -258,6 +262,7 @@ def resolve(checkpoint: str | None = None) -> Path:
 
     Raises:
         InputError: no such checkpoint; near misses are named.
+        NoCheckpoint: nothing was given, or `newest`, and there is none.
     """
     folder = paths.checkpoints_dir()
     if checkpoint == NEWEST:
@@ -266,7 +271,7 @@ def resolve(checkpoint: str | None = None) -> Path:
         for run in (latest_run(folder), folder / DEFAULT, shipped()):
             if run is not None and is_run(run):
                 return best_step(run)
-        raise InputError(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
+        raise NoCheckpoint(f"{folder} has no checkpoint: run `make train`, or `digitjax train`, first")
     if not checkpoint.strip():
         raise InputError("--checkpoint '' names nothing: give a run, RUN/STEP or newest")
     places = [Path(checkpoint), folder / checkpoint]

@@ -96,13 +96,15 @@ class ModelReady(NamedTuple):
 class ModelFailed(NamedTuple):
     """No network: `missing` where there is none at all, else it could not be loaded; one sentence.
 
-    `path` is the run that somebody chose, "" where nobody did.
+    `path` is the run that somebody chose, "" where nobody did; `empty`: the process that reads has no network
+    in that slot.
     """
 
     message: str
     missing: bool = False
     slot: int = 0
     path: str = ""
+    empty: bool = False
 
 
 class ReaderEnded(NamedTuple):

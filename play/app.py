@@ -61,7 +61,7 @@ class RealClock:
         if busy:
             time.sleep(max(0.0, end - self.now()))
         else:
-            time.sleep(max(0.0, min(end - FRAME / 2, end) - self.now()))
+            time.sleep(max(0.0, end - FRAME / 2 - self.now()))
             while self.now() < end and not pygame.event.peek():
                 time.sleep(0.001)
         self._frame = self.now()

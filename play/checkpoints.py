@@ -7,14 +7,18 @@ from digitjax import manifest, paths, runs
 from digitjax.errors import InputError
 from play.answers import ModelInfo
 
-NO_DEFAULT = "has runs but no default"
+
+class NoDefault(InputError):
+    """There are runs to choose from, but none that is taken unasked."""
 
 
 def first_steps(checkpoint: str | None) -> tuple[list[Path], list[str]]:
     """The steps to try at the start in their order, and why others before them cannot be used.
 
     Raises:
-        InputError: there is none; the sentence says whether there are runs to choose from.
+        InputError: none can be used.
+        NoCheckpoint: there is none at all.
+        NoDefault: there are runs to choose from.
     """
     if checkpoint is not None:
         return [runs.resolve(checkpoint)], []
@@ -32,7 +36,9 @@ def first_steps(checkpoint: str | None) -> tuple[list[Path], list[str]]:
     if not steps and passed:
         raise InputError("; ".join(passed))
     if not steps and runs.list_runs(folder):
-        raise InputError(f"{folder} {NO_DEFAULT}: choose a run in Models, or name one with --checkpoint")
+        raise NoDefault(
+            f"{folder} has runs but no default: choose a run in Models, or name one with --checkpoint"
+        )
     return steps or [runs.resolve(None)], passed
 
 

@@ -103,8 +103,8 @@ class ProcessClassifier:
     """Reads in a process of its own.
 
     Measured on two cores: importing JAX in a thread holds the window for 173 ms, in a process for 12 ms;
-    there and back costs 20 to 70 microseconds. Where the process ends it is started again with the networks
-    that it had.
+    there and back costs 0.16 ms (median; 99 of 100 times at most 0.28). Where the process ends it is started
+    again with the networks that it had.
     """
 
     def __init__(self, link: Link, options: Options | None = None) -> None:
@@ -263,7 +263,8 @@ class ProcessClassifier:
                 return [ModelReady(info, slot)]
             case "failed":
                 self._loaded(header["slot"], header["path"])
-                return [ModelFailed(header["message"], header["missing"], header["slot"], header["path"])]
+                names = ("message", "missing", "slot", "path", "empty")
+                return [ModelFailed(*(header[name] for name in names))]
             case "notice":
                 return [Notice(header["text"])]
             case "models":

@@ -277,6 +277,12 @@ class LessonTaught(NamedTuple):
     seconds: float
 
 
+class Started(NamedTuple):
+    """A training of a new run was started; `path` is that of the run."""
+
+    path: str
+
+
 class RunsChanged(NamedTuple):
     """A run has come, gone, finished or has a new step: the list of runs is to be read anew."""
 
@@ -324,6 +330,7 @@ Event = (
     | RunSeen
     | HardListed
     | Traced
+    | Started
     | RunsChanged
     | BinListed
     | TeacherReady

@@ -6,6 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from digitjax import manifest, metrics, runs
+from digitjax.errors import InputError
+from digitjax.manifest import Manifest
+
 MAX_BYTES = 256 << 20
 """Params of all steps together; of a larger run's steps some are left out."""
 MAX_FRAMES = 60
@@ -17,14 +21,14 @@ class Frame(NamedTuple):
     Attributes:
         step: of the training.
         params: on the device, calibrated.
-        record: of its manifest.
+        manifest: of the step as its params were read.
         accuracy: of held-out digits, else of the step's batch; None where neither is known.
         held_out: which of them it is.
     """
 
     step: int
     params: Any
-    record: dict
+    manifest: Manifest
     accuracy: float | None
     held_out: bool
 
@@ -36,25 +40,36 @@ class Film(NamedTuple):
     frames: tuple[Frame, ...]
 
 
-def load(run: Path, model: Any, take: Callable[[Film, bool], None]) -> None:
-    """Loads a run's steps one after the other; `take` is given the film so far, and whether it is all."""
-    from digitjax import manifest, metrics, runs
-    from digitjax.checkpoint import load_params
-    from digitjax.errors import InputError
+def load(run: Path, model: Any, take: Callable[[Film, bool], None], before: Film | None = None) -> None:
+    """Loads a run's steps one after the other.
 
+    Args:
+        run: its folder.
+        model: its network.
+        take: is given the film so far with each step that was read, and at last all of it, then with True.
+        before: a film whose frames are taken over where they are of the same files.
+    """
+    from digitjax.checkpoint import load_params
+
+    known = {} if before is None or before.run != run else {frame.step: frame for frame in before.frames}
     batches = {line["step"]: line["accuracy"] for line in metrics.read_metrics(run / runs.METRICS)}
     film = Film(run, ())
     for step in chosen(runs.history(run)):
+        number = int(step.name)
+        there = known.get(number)
         try:
-            record, params = manifest.read(step).record, load_params(step, model)
+            about = manifest.read(step)
+            if there is not None and there.manifest != about:  # written anew
+                there = None
+            params = load_params(step, model) if there is None else there.params
         except InputError:  # pruned meanwhile, or damaged: the others are there
             continue
-        known = record.get("accuracy")
-        held_out = isinstance(known, float)
-        accuracy = known if held_out else batches.get(int(step.name))
-        frame = Frame(int(step.name), params, record, accuracy, held_out)
+        accuracy = about.record.get("accuracy")
+        held_out = isinstance(accuracy, float)
+        frame = Frame(number, params, about, accuracy if held_out else batches.get(number), held_out)
         film = Film(run, (*film.frames, frame))
-        take(film, False)
+        if there is None:
+            take(film, False)
     take(film, True)
 
 

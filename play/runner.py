@@ -23,6 +23,7 @@ from play.events import (
     LessonTaught,
     Notice,
     RunsChanged,
+    Started,
     TeacherAt,
     TeacherReady,
     Traced,
@@ -52,7 +53,7 @@ class Runner:
         self._trainers: dict[Path, Trainer] = {}
         self._watch: watching.RunWatch | None = None
         self._last: studio.RunSeen | None = None
-        self._held: tuple[float, bool] = (0.0, False)
+        self._held: tuple[Path | None, float, bool] = (None, 0.0, False)
         self._runs: tuple[float, frozenset] | None = None
         self._thread: threading.Thread | None = None
         self._teacher: tuple[str, Link] | None = None
@@ -179,10 +180,10 @@ class Runner:
             self._watch = None
 
     def _is_held(self, path: Path) -> bool:
-        looked, held = self._held
-        if time.monotonic() - looked > LOCK_LOOK_SECONDS:
+        of, looked, held = self._held
+        if of != path or time.monotonic() - looked > LOCK_LOOK_SECONDS:
             held = claim.is_held(path)
-            self._held = time.monotonic(), held
+            self._held = path, time.monotonic(), held
         return held
 
     # Starting
@@ -203,6 +204,8 @@ class Runner:
             run = free(paths.checkpoints_dir() / f"{recipe.preset}-0")
             command += ["--out", str(run)]
         self._trainers[run] = Trainer(run, command, self._folder)
+        if not resume:
+            self._events.put(Started(str(run)))
         self._watch, self._last = watching.RunWatch(run), None
         self._look()
 

@@ -109,7 +109,6 @@ class PlayState(NamedTuple):
     first_model: int = 0
     problem: str = ""
     missing: bool = False
-    second_problem: str = ""
     settings: Settings = Settings()
     screen: str = "draw"
     help: bool = False

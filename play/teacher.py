@@ -39,32 +39,47 @@ def main(requests: Connection, answers: Connection, checkpoint: str, step: int |
     if sys.platform != "win32":
         os.nice(NICE)
     os.environ["JAX_PLATFORMS"] = "cpu"
+    _serve(requests, answers, checkpoint, step, Path(mine))
+    os._exit(0)
+
+
+def _serve(requests: Connection, answers: Connection, checkpoint: str, step: int | None, mine: Path) -> None:
+    """Teaches until the window closes its end of the pipe; whatever else ends it is said there."""
 
     def send(header: dict) -> None:
-        answers.send_bytes(wire.pack(header))
+        answers.send_bytes(wire.pack({"path": checkpoint} | header))
 
-    def say(doing: str) -> None:
-        send({"kind": "at", "path": checkpoint, "doing": doing})
-
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError, OSError):
+    with contextlib.suppress(OSError):  # the window's end is closed
         try:
-            lessons = _Lessons(checkpoint, step, Path(mine), say)
-            send({"kind": "ready", "path": checkpoint, "error": ""})
-            while True:
-                header, _ = wire.unpack(requests.recv_bytes())
-                if header["kind"] == "step" and requests.poll():  # what waits behind it names a newer one
-                    continue
+            lessons = _Lessons(checkpoint, step, mine, lambda doing: send({"kind": "at", "doing": doing}))
+            send({"kind": "ready", "error": ""})
+            while (header := _next(requests)) is not None:
                 lessons.follow(header["step"])
                 if header["kind"] == "lesson":
                     send(lessons.give(header["drawings"]))
-        except DigitjaxError as error:
-            send({"kind": "ready", "path": checkpoint, "error": " ".join(str(error).split())[:300]})
-        except (EOFError, OSError, ValueError):
-            raise
         except Exception as error:
-            text = f"Teaching failed ({type(error).__name__}): {error}"
-            send({"kind": "ready", "path": checkpoint, "error": text[:300]})
-    os._exit(0)
+            send({"kind": "ready", "error": " ".join(_why(error).split())[:300]})
+
+
+def _next(requests: Connection) -> dict | None:
+    """What is asked for next, None once the window's end is closed."""
+    try:
+        while True:
+            header, _ = wire.unpack(requests.recv_bytes())
+            if header["kind"] != "step" or not requests.poll():  # what waits behind a step names a newer one
+                return header
+    except (EOFError, OSError, ValueError):
+        return None
+
+
+def _why(error: Exception) -> str:
+    """What is said of an error that ends the teaching."""
+    if isinstance(error, DigitjaxError):
+        return str(error)
+    if isinstance(error, OSError):
+        where, why = error.filename or "A file", error.strerror or error
+        return f"{where} cannot be read or written ({why}): make room or see to its rights, then press Again"
+    return f"Teaching failed ({type(error).__name__}): {error}"
 
 
 class _Lessons:

@@ -5,14 +5,11 @@ from pathlib import PurePath
 from play import studio as studios
 from play.drawing import pen_up, replace_ink
 from play.effects import BinRun, CopyRun, ListBin, LoadModel, PutBack, Start, Steer, Trace, Watch
-from play.events import UNSURE, BinListed, Traced
+from play.events import UNSURE, BinListed, Started, Traced
 from play.ink import Stroke
 from play.state import PlayState, await_run, say, with_effect
 from play.studio import RunSeen, Studio
 from play.verdict import with_article
-
-NEW = "new"
-"""In the place of the path of a run that was started and is not known yet."""
 
 
 def opened(state: PlayState) -> PlayState:
@@ -51,11 +48,14 @@ def press(state: PlayState, name: str, argument: str) -> PlayState:
     return state
 
 
+def started(state: PlayState, event: Started) -> PlayState:
+    """A new run is being trained: it is to answer."""
+    return late(_with(state, state.studio._replace(answers=event.path)))
+
+
 def seen(state: PlayState, event: RunSeen) -> PlayState:
     """What is known of the watched run now."""
     studio, before = state.studio, state.studio.run
-    if studio.answers == NEW and event.status == "starting":
-        studio = studio._replace(answers=event.path)
     same = _same(before, event)
     asked = studio.asked if same and event.status == "starting" else ""
     state = _with(state, studio._replace(run=event, hardest=studio.hardest if same else (), asked=asked))
@@ -96,7 +96,7 @@ def _train(state: PlayState, what: str) -> PlayState:
             return say(state, f"{run.name} is being trained: stop it first.")
         used = state.models[0]
         start = used.path if state.studio.recipe.start and used is not None else ""
-        state = _with(state, state.studio._replace(tab="curves", first=0, answers=NEW))
+        state = _with(state, state.studio._replace(tab="curves", first=0, answers=""))
         return with_effect(state, Start(state.studio.recipe, start, ""))
     if run is None:
         return state

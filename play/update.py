@@ -45,6 +45,7 @@ from play.events import (
     ScoreSaved,
     ScoresListed,
     Scroll,
+    Started,
     TeacherAt,
     TeacherReady,
     Tick,
@@ -97,14 +98,8 @@ def update(state: PlayState, event: Event) -> PlayState:
             return state._replace(numbers=Numbers(frame, last, dropped))
         case ModelReady(info, slot):
             return _model_ready(state, info, slot)
-        case ModelFailed(message, missing, slot, path):
-            if state.awaited[slot] == path:
-                state = await_run(state, slot, "")
-            if slot:
-                return set_slot(say(state, message), 1, None)._replace(second_problem=message)
-            if state.models[0] is not None or state.lesson.returning:
-                return teaching.not_loaded(state, path, message)
-            return state._replace(problem=message, missing=missing)
+        case ModelFailed():
+            return _model_failed(state, event)
         case ReaderEnded(message):
             return _without_reader(state, message)
         case ModelsListed(models):
@@ -120,6 +115,8 @@ def update(state: PlayState, event: Event) -> PlayState:
             return state._replace(gallery=state.gallery._replace(files=files))
         case RunSeen():
             return training.seen(state, event)
+        case Started():
+            return training.started(state, event)
         case HardListed(path, digits):
             run = state.studio.run
             wanted = run is not None and run.path == path
@@ -226,8 +223,6 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
             same = info.path == state.timeline.path
             state = travel.grown(state, info.step) if same else travel.opened(state)
         state = teaching.loaded(state, info.path)
-    else:
-        state = state._replace(second_problem="")
     if (
         before is not None
         and before.path == info.path
@@ -236,6 +231,23 @@ def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:
     ):
         return say(state, f"{info.name}: step {info.step} is in use now.")
     return state
+
+
+def _model_failed(state: PlayState, failed: ModelFailed) -> PlayState:
+    """What is in the slot stays in use, unless the process that reads was started again without it."""
+    slot, message = failed.slot, failed.message
+    if state.awaited[slot] == failed.path:
+        state = await_run(state, slot, "")
+    if failed.empty and state.models[slot] is not None:
+        state = set_slot(state, slot, None)._replace(revision=state.revision + 1)
+    if slot:
+        answers = state.answers if state.models[1] is not None else (state.answers[0], None)
+        return say(state._replace(answers=answers), message)
+    if state.models[0] is None:
+        state = state._replace(problem=message, missing=failed.missing)
+        if not state.lesson.returning:
+            return state
+    return teaching.not_loaded(state, failed.path, message)
 
 
 def _without_reader(state: PlayState, why: str) -> PlayState:

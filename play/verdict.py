@@ -76,10 +76,3 @@ def show(
     if first >= LEAD or time - since >= PATIENCE:
         return Shown(best, doubt, True)
     return before._replace(provisional=True, rival=best, since=since)
-
-
-def sentence(shown: Shown) -> str:
-    """The answer in words: "7", "4, or perhaps 9", "not a digit", or "…" with no ink."""
-    if not shown.word:
-        return "…"
-    return f"{shown.word}, or perhaps {shown.second}" if shown.second else shown.word

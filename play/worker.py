@@ -1,8 +1,7 @@
 """The process that reads: JAX lives here, so that its import and its compiler never hold up the window.
 
-One pipe brings requests, one takes answers (`play.wire`). Only the newest ink is answered. Loading and
-compiling happen in a thread while the network in use goes on answering. An explanation follows its answer;
-ink that comes meanwhile waits for it.
+One pipe brings requests, one takes answers (`play.wire`). Loading and compiling happen in a thread while the
+network in use goes on answering. An explanation follows its answer; ink that comes meanwhile waits for it.
 """
 
 import contextlib
@@ -20,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from digitjax import manifest, runs
 from digitjax.errors import DigitjaxError, InputError
 from play import checkpoints, film, loading, wire
 from play.launch import Options
 from play.loading import Slot
+from play.outbox import outbox
 
 WATCH_SECONDS = 0.2
 """How often a run is looked at for a newer step."""
@@ -51,7 +52,7 @@ class Worker:
     """The requests' loop."""
 
     def __init__(self, requests: Connection, answers: Connection, options: Options) -> None:
-        self._requests, self._answers, self._options = requests, answers, options
+        self._requests, self._post, self._options = requests, answers.send_bytes, options
         self._slots: dict[int, Slot] = {}
         self._results: queue.SimpleQueue = queue.SimpleQueue()
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
@@ -70,6 +71,7 @@ class Worker:
 
     def run(self) -> None:
         """Loads the network that was asked for, then answers."""
+        self._post = outbox(self._post)  # the window may be sending too: neither is to wait for the other
         try:
             self._first()
         except Exception as error:
@@ -78,10 +80,10 @@ class Worker:
         threading.Thread(target=self._work, name="loader", daemon=True).start()
         while True:
             if self._requests.poll(IDLE_SECONDS):
-                for header, arrays in self._drain():
-                    if header["kind"] == "quit":
-                        return
-                    self._serve(header, arrays)
+                header, arrays = wire.unpack(self._requests.recv_bytes())
+                if header["kind"] == "quit":
+                    return
+                self._serve(header, arrays)
             while not self._results.empty():
                 self._results.get()()
 
@@ -94,16 +96,8 @@ class Worker:
         """Notes whether all is compiled: here, as `_take` may meanwhile have taken another network."""
         self._warm = all(slot.reader in self._settled for slot in self._slots.values())
 
-    def _drain(self) -> list[tuple[dict, list[np.ndarray]]]:
-        """What has come, older ink left out."""
-        messages = [wire.unpack(self._requests.recv_bytes())]
-        while self._requests.poll(0):
-            messages.append(wire.unpack(self._requests.recv_bytes()))
-        newest = max((i for i, m in enumerate(messages) if m[0]["kind"] == "ink"), default=-1)
-        return [m for i, m in enumerate(messages) if m[0]["kind"] != "ink" or i == newest]
-
     def _first(self) -> None:
-        from digitjax import compiled, runs
+        from digitjax import compiled
 
         asked = self._options.checkpoint
         steps, passed = checkpoints.first_steps(asked)  # before JAX: a sentence at once where there is none
@@ -158,16 +152,16 @@ class Worker:
                 self._send({"kind": "stats", "compiled": self._compiled, "warm": self._warm})
 
     def _send(self, header: dict, *arrays: np.ndarray) -> None:
-        self._answers.send_bytes(wire.pack(header, *arrays))
+        self._post(wire.pack(header, *arrays))
 
     def _failed(self, error: Exception, slot: int, path: str = "") -> None:
         text = " ".join(str(error).split()) or type(error).__name__
         if path and not Path(path).is_dir():
             text = f"{Path(path).name} is not there any more: choose another network in Models."
-        missing = not self._slots and "has no checkpoint" in text
-        self._missing = self._missing or missing or (not self._slots and checkpoints.NO_DEFAULT in text)
+        missing = not self._slots and isinstance(error, runs.NoCheckpoint)
+        self._missing |= missing or (not self._slots and isinstance(error, checkpoints.NoDefault))
         about = {"kind": "failed", "message": text[:400], "missing": missing}
-        self._send(about | {"slot": slot, "path": path})
+        self._send(about | {"slot": slot, "path": path, "empty": slot not in self._slots})
 
     def _list(self) -> None:
         try:
@@ -184,8 +178,16 @@ class Worker:
         self._send({"kind": "ready", "slot": slot, "info": checkpoints.info_of(found.loaded)._asdict()})
 
     def _take_newer(self, slot: int, found: Slot) -> None:
-        """A newer step of a network in use; one that came on its way as they were held waits."""
-        if self._held:
+        """A newer step of a network in use, unless that has gone while the step was loaded.
+
+        Where newer steps are held meanwhile it waits, and where an older one is shown until that is left.
+        """
+        now = self._slots.get(slot)
+        if now is None or now.loaded.run != found.loaded.run:
+            return
+        if slot == 0 and self._present is not None:
+            self._present = found
+        elif self._held:
             self._late[slot] = found
         else:
             self._take(slot, found)
@@ -195,9 +197,8 @@ class Worker:
         self._held = on
         late, self._late = self._late, {}
         for slot, found in late.items():
-            now = self._slots.get(slot)
-            if not on and now is not None and now.loaded.run == found.loaded.run:
-                self._take(slot, found)
+            if not on:
+                self._take_newer(slot, found)
 
     def _answer(self, header: dict, arrays: list[np.ndarray]) -> None:
         from digitjax.segments import pack
@@ -301,13 +302,14 @@ class Worker:
         return header, np.asarray(why.heat), np.asarray(why.without)[:tried], *layers
 
     def _load_film(self, path: str) -> None:
-        """Loads the kept steps of the run in use, unless they are here."""
+        """Loads the kept steps of the run in use, but for those that are here."""
         slot = self._slots.get(0)
         if slot is not None and str(slot.loaded.run) == path:
             film.load(
                 slot.loaded.run,
                 slot.loaded.model,
                 lambda found, whole: self._results.put(functools.partial(self._take_film, found, whole)),
+                self._film,
             )
 
     def _take_film(self, found: film.Film, whole: bool) -> None:
@@ -325,7 +327,7 @@ class Worker:
         if frame is None:
             self._take(0, present)
             return
-        loaded = present.loaded._replace(params=frame.params, step=frame.step, record=frame.record)
+        loaded = present.loaded._replace(params=frame.params, step=frame.step, record=frame.manifest.record)
         self._take(0, Slot(loaded, present.reader, False))
         self._present = present
 
@@ -375,14 +377,21 @@ class Worker:
         gc.enable()
         self._results.put(self._rest)
 
-    def _watch(self, seen: dict[int, tuple]) -> None:
-        from digitjax import manifest, runs
+    def _look_for_first(self) -> None:
+        """Takes the first checkpoint once there is one."""
+        try:
+            steps, _ = checkpoints.first_steps(self._options.checkpoint)
+            job = functools.partial(self._take, 0, self._load(str(steps[0]), True))
+        except InputError:  # not yet
+            return
+        except Exception as error:  # said once: it may be chosen in Models
+            job = functools.partial(self._failed, error, 0)
+        self._missing = False
+        self._results.put(job)
 
+    def _watch(self, seen: dict[int, tuple]) -> None:
         if self._missing and not self._slots:
-            with contextlib.suppress(InputError):
-                steps, _ = checkpoints.first_steps(self._options.checkpoint)
-                self._results.put(functools.partial(self._take, 0, self._load(str(steps[0]), True)))
-                self._missing = False
+            self._look_for_first()
         for number, slot in list(self._slots.items()):
             if self._held or not slot.follow:
                 continue

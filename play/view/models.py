@@ -165,10 +165,8 @@ def _both(state: PlayState, rect: Rect) -> Block:
 def _head_block(state: PlayState, rect: Rect, slot: int, *, with_image: bool) -> Block:
     """A network's name and answer, and what it sees."""
     info, answer = state.models[slot], state.answers[slot] if state.strokes else None
-    name = "" if info is None else info.name
-    if info is None:
-        none = "No network" if state.problem else "The network is loading."
-        name = none if slot == 0 else state.second_problem
+    none = "No network" if state.problem else "The network is loading."
+    name = none if info is None else info.name
     said, sure, image, side = "…", "", b"", 28
     if answer is not None:
         said, sure = answer.word, "" if answer.refused else parts.percent(max(answer.probabilities))

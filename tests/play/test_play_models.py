@@ -115,6 +115,12 @@ def test_a_run_that_was_chosen_says_that_it_loads_until_it_is_there():
         assert other.awaited[slot] == run.path
 
 
+def test_a_second_network_that_fails_to_load_leaves_the_one_beside_that_reads():
+    state = update(update(scene("models"), ModelReady(SMALL, 1)), Press(f"second:{CNN.name}"))
+    failed = update(state, ModelFailed("it is damaged", slot=1, path=CNN.path))
+    assert failed.models == (CNN, SMALL) and failed.notice == "it is damaged"
+
+
 def test_without_any_run_the_list_gives_the_command_and_looks_for_nothing():
     state = PlayState(screen="models", problem="/a/long/folder has no checkpoint: run ...", missing=True)
     shown = texts_on(state)

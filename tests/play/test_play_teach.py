@@ -316,6 +316,35 @@ def test_the_reason_why_a_lesson_failed_stays_and_leaves_no_folder(tmp_path, mon
     assert shown(ended)[0] == "No space left on device: make room." == ended.notice
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EIO, "Input/output error", "/there/mnist.gz"), "/there/mnist.gz"),
+        (ValueError("shapes do not match"), "ValueError): shapes do not match"),
+        (EOFError("too short"), "EOFError): too short"),
+        (InputError("cnn-7 is gone: choose another"), "cnn-7 is gone: choose another"),
+    ],
+)
+@pytest.mark.parametrize("at", ["warming up", "a lesson"])
+def test_whatever_ends_the_teaching_is_said(at, error, words, monkeypatch):
+    def fail(*_):
+        raise error
+
+    lessons = SimpleNamespace(follow=lambda step: None, give=fail)
+    monkeypatch.setattr(teacher, "_Lessons", fail if at == "warming up" else lambda *_: lessons)
+    monkeypatch.setattr(teacher.signal, "signal", lambda *_: None)
+    for name in ("dup2", "nice", "_exit"):
+        monkeypatch.setattr(os, name, lambda *_: None)
+    (requests, asks), (told, answers) = (multiprocessing.Pipe(False) for _ in range(2))
+    asks.send_bytes(wire.pack({"kind": "lesson", "step": None, "drawings": []}))
+    teacher.main(requests, answers, CNN.path, None, "drawings.ndjson")
+    said = []
+    while told.poll(0):
+        said.append(wire.unpack(told.recv_bytes())[0])
+    assert {(one["kind"], one["path"]) for one in said} == {("ready", CNN.path)}
+    assert words in said[-1]["error"] and len(said) == (1 if at == "warming up" else 2)
+
+
 def test_the_network_that_answers_is_the_one_that_is_taught():
     other = CNN._replace(name="cnn-8", path="/runs/cnn-8")
     state = scene("teach-lesson")._replace(effects=())

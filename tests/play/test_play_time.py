@@ -1,13 +1,14 @@
 """The time machine: its sliders, what each step says, and the steps in the reading process's memory."""
 
 import multiprocessing
+import shutil
 
 import jax
 import numpy as np
 import pygame
 import pytest
 
-from digitjax import runs
+from digitjax import manifest, runs
 from digitjax.checkpoint import Saver, load_model, load_params
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.prepare import fresh_state
@@ -233,6 +234,12 @@ def test_a_slider_follows_the_pointer_beyond_its_ends(kind):
     assert parts == pytest.approx([0, 0.5, 1], abs=0.01)
 
 
+def drain(process):
+    """What the loader's thread has left to the loop."""
+    while not process._results.empty():
+        process._results.get()()
+
+
 @pytest.fixture
 def process(tmp_path):
     """A worker with a run of three steps whose params differ, its last in use, and what it sends."""
@@ -266,8 +273,7 @@ def sent(receive) -> list:
 def test_the_kept_steps_answer_as_they_do_from_the_disk(process):
     made, run, receive = process
     made._load_film(str(run))
-    while not made._results.empty():
-        made._results.get()()
+    drain(made)
     frames = [header for header, _ in sent(receive)]
     assert [header["whole"] for header in frames] == [False, False, False, True]
     assert frames[-1]["frames"] == [[0, None, False], [4, 0.7, True], [9, 0.9, True]]
@@ -294,3 +300,44 @@ def test_the_kept_steps_answer_as_they_do_from_the_disk(process):
         np.testing.assert_array_equal(vector[:11], wanted)
         assert made._slots[0].follow == (step < 0), "a step of the past is not replaced by a newer one"
     np.testing.assert_array_equal(answer[:11], said[2])
+
+
+def test_a_newer_step_that_comes_while_an_older_one_is_shown_waits_behind_it(process):
+    made, run, receive = process
+    made._slots[0] = made._slots[0]._replace(loaded=made._slots[0].loaded._replace(step=8))
+    made._load_film(str(run))
+    drain(made)
+    made._watch({})
+    made._show_step(4)
+    drain(made)
+    shown = made._slots[0].loaded.step
+    made._show_step(-1)
+    assert (shown, made._slots[0].loaded.step) == (4, 9)
+    assert [header["info"]["step"] for header, _ in sent(receive) if header["kind"] == "ready"] == [4, 9]
+
+
+def test_of_the_kept_steps_only_those_that_are_new_or_were_written_anew_are_read(process, monkeypatch):
+    made, run, receive = process
+    made._load_film(str(run))
+    drain(made)
+    before, asked = sent(receive)[-1], []
+
+    def load(step, *given):
+        asked.append(step.name)
+        return load_params(step, *given)
+
+    monkeypatch.setattr("digitjax.checkpoint.load_params", load)
+    made._load_film(str(run))
+    drain(made)
+    assert asked == [] and sent(receive) == [before]
+    history = run / runs.HISTORY
+    shutil.copytree(history / "4", history / "6", ignore=shutil.ignore_patterns(manifest.NAME))
+    for step in (4, 6):
+        about = {"step": step, "contents": ("params",), "record": {"accuracy": 0.8}}
+        manifest.write(history / str(step), **about, config=run / runs.CONFIG)  # pyright: ignore
+    made._load_film(str(run))
+    drain(made)
+    assert asked == ["4", "6"]
+    frames = sent(receive)[-1][0]
+    assert frames["frames"] == [[0, None, False], [4, 0.8, True], [6, 0.8, True], [9, 0.9, True]]
+    assert frames["whole"]

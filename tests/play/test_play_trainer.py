@@ -10,9 +10,11 @@ import pytest
 from digitjax import claim, manifest, runs, steering
 from play import effects, runner, trainer, watching
 from play.effects import Start, Steer, Watch
-from play.events import BinListed, HardListed, Notice, RunsChanged
+from play.events import BinListed, HardListed, Notice, Press, RunsChanged
 from play.studio import Recipe, RunSeen
+from play.update import update
 from tests.play.made_up import TINY
+from tests.play.scenes import scene
 
 REPO = Path(__file__).parents[2]
 SLOW = """
@@ -173,6 +175,33 @@ def test_nothing_is_trained_on_drawings_that_are_not_there(checkpoints, tmp_path
     one.do(Start(Recipe(data="my drawings")))
     (notice,) = events_until(one, lambda event: isinstance(event, Notice))
     assert "no drawings yet" in notice.text and not list(checkpoints.iterdir())
+    one.close()
+
+
+def test_a_run_that_was_started_is_the_one_that_is_to_answer(checkpoints, tmp_path, monkeypatch, request):
+    monkeypatch.setattr(trainer, "COMMAND", ("-c", "import time; time.sleep(60)"))
+    one = runner.Runner(tmp_path / "user")
+    request.addfinalizer(one.end)
+    state = update(scene("train-recipe"), Press("train:start"))
+    one.do(state.effects[-1])
+    for event in events_until(one, is_status("starting")):
+        state = update(state, event)
+    assert state.studio.answers == str(checkpoints / "cnn-0")
+    one.close()
+
+
+def test_what_is_said_of_a_run_is_not_of_the_one_that_was_looked_at_before(checkpoints, tmp_path):
+    held, stopped, begun = (checkpoints / name for name in ("cnn-0", "cnn-1", "cnn-2"))
+    for run in (held, stopped, begun):
+        run.mkdir()
+    for run in (held, stopped):
+        runs.write_config(run, TINY)
+    one = runner.Runner(tmp_path / "user")
+    with claim.locked(held), claim.locked(begun):
+        for run, status in ((held, "starting"), (stopped, "stopped"), (begun, "starting")):
+            one.do(Watch(str(run)))
+            (seen, *_) = events_until(one, lambda event, of=str(run): getattr(event, "path", "") == of)
+            assert (seen.path, seen.status) == (str(run), status)
     one.close()
 
 

@@ -13,7 +13,7 @@ from digitjax.presets.registry import PRESETS, preset
 from play import effects, studio, trace, watching
 from play.answers import ModelInfo, ModelReady, ModelsListed
 from play.effects import LoadModel, Start, Steer, Watch
-from play.events import BinListed, Press, Tick, Traced
+from play.events import BinListed, Notice, Press, Started, Tick, Traced
 from play.layout import arrange
 from play.studio import Recipe, RunSeen
 from play.update import update
@@ -162,12 +162,22 @@ def test_which_run_answers_and_which_is_shown_are_two_things():
 
 def test_a_run_that_was_started_answers_for_the_canvas_as_soon_as_it_has_a_step():
     state = update(scene("train-recipe")._replace(effects=()), Press("train:start"))
-    state = update(state, RunSeen("/runs/cnn-14", "cnn-14", "starting"))
+    for event in (Started("/runs/cnn-14"), RunSeen("/runs/cnn-14", "cnn-14", "starting")):
+        state = update(state, event)
     assert not any(isinstance(effect, LoadModel) for effect in state.effects)
     state = update(state, run_seen())
     assert state.effects[-1] == LoadModel("/runs/cnn-14", 0) and state.awaited[0] == "/runs/cnn-14"
     again = update(update(state, ModelReady(CNN)), run_seen())
     assert again.effects == state.effects, "asked for once: what a person chooses afterwards stays"
+
+
+def test_after_a_start_that_failed_no_other_run_answers_for_the_canvas():
+    state = update(scene("train-recipe")._replace(effects=()), Press("train:start"))
+    state = update(update(state, Notice("You have saved no drawings yet.")), run_seen("stopped"))
+    state = update(state, Press("train:go-on"))
+    for event in (RunSeen("/runs/cnn-14", "cnn-14", "starting"), run_seen()):
+        state = update(state, event)
+    assert not any(isinstance(effect, LoadModel) for effect in state.effects) and not state.awaited[0]
 
 
 def test_what_happens_to_a_run_is_said_once():

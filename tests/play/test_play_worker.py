@@ -16,6 +16,13 @@ from digitjax.errors import InputError
 from digitjax.types import Logits
 from play import checkpoints as listing
 from play import launch, loading, wire, worker
+from play.answers import ModelReady
+from play.classify import ProcessClassifier
+from play.launch import Link
+from play.state import PlayState
+from play.update import update
+from tests.play.fakes import MODEL
+from tests.play.scenes import scene
 
 SHIPPED = runs.SHIPPED[1]
 
@@ -96,6 +103,48 @@ def test_where_none_is_left_every_reason_is_given(checkpoints, monkeypatch):
     assert "names no run" in failed["message"] and "damaged" in failed["message"] and not failed["missing"]
 
 
+def test_that_there_is_no_checkpoint_at_all_is_known_whatever_the_words(checkpoints, monkeypatch):
+    monkeypatch.setattr(runs, "SHIPPED", ())
+    for asked in (None, runs.NEWEST):
+        (failed,) = first_messages(asked)
+        assert failed["missing"] and "make train" in failed["message"]
+
+    def none(_):
+        raise runs.NoCheckpoint("nothing has been trained")
+
+    monkeypatch.setattr(runs, "resolve", none)
+    (failed,) = first_messages()
+    assert failed["missing"] and failed["message"] == "nothing has been trained"
+
+
+def in_window(state, header):
+    """The state after a message of the reading process."""
+    for event in ProcessClassifier(Link(None, None, None))._event(header, []):  # type: ignore[arg-type]
+        state = update(state, event)
+    return state
+
+
+def test_a_reader_started_again_that_cannot_load_its_network_leaves_none_on_the_screen(checkpoints):
+    (failed,) = first_messages("cnn-1")  # it is in the bin by now
+    state = in_window(update(PlayState(), ModelReady(MODEL)), failed)
+    assert state.models[0] is None and "does not exist" in state.problem and not state.loading
+    assert update(state, ModelReady(MODEL)).problem == ""
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_of_a_network_that_fails_to_load_the_screen_shows_what_still_reads(slot, checkpoints):
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(ends[1], ends[1], launch.Options())
+    state = update(scene("models-two"), ModelReady(MODEL, 1))
+    for reads in ((0, 1), (1 - slot,)):
+        process._slots = {number: loading.Slot(None, None, True) for number in reads}
+        process._failed(InputError("it is damaged"), slot, str(checkpoints))
+        after = in_window(state, wire.unpack(ends[0].recv_bytes())[0])
+        assert [number for number in (0, 1) if after.models[number]] == list(reads)
+        assert after.answers[1] is None or 1 in reads
+        assert "it is damaged" in (after.notice, after.problem)
+
+
 def test_runs_without_a_default_are_not_called_no_checkpoint(checkpoints, monkeypatch):
     runs_shipped = runs.SHIPPED
     copy_run(checkpoints / "cnn-1")
@@ -170,6 +219,74 @@ def test_newer_steps_wait_while_they_are_held_also_one_that_is_on_its_way(checkp
     monkeypatch.setattr(held, "_load", process._load)
     held._watch({})
     assert len(asked) == 2
+
+
+def test_a_newer_step_of_a_network_that_was_removed_meanwhile_does_not_bring_it_back(
+    checkpoints, monkeypatch
+):
+    run = copy_run(checkpoints / "cnn-1")
+    process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
+    older, newer = (types.SimpleNamespace(run=run, step=step) for step in (-1, 936))
+    process._slots = {slot: loading.Slot(older, None, True) for slot in (0, 1)}
+    monkeypatch.setattr(process, "_load", lambda path, follow: loading.Slot(newer, None, True))
+    monkeypatch.setattr(listing, "info_of", lambda loaded: MODEL)
+    monkeypatch.setattr(process, "_warm", True)
+    process._watch({})
+    process._serve({"kind": "unload", "slot": 1}, [])
+    drain(process)
+    assert {slot: found.loaded.step for slot, found in process._slots.items()} == {0: 936}
+
+
+def test_the_first_checkpoint_is_waited_for_until_another_error_than_its_own_is_said(
+    checkpoints, monkeypatch
+):
+    def load(path, follow):
+        asked.append(path)
+        raise errors[len(asked) - 1]
+
+    asked, errors = [], (InputError("it is unfinished"), MemoryError("no room left"))
+    ends = multiprocessing.Pipe()
+    process = worker.Worker(ends[1], ends[1], launch.Options())
+    process._missing = True
+    monkeypatch.setattr(process, "_load", load)
+    for _ in range(3):
+        process._watch({})
+    drain(process)
+    assert len(asked) == 2
+    assert wire.unpack(ends[0].recv_bytes())[0]["message"] == "no room left"
+
+
+def test_ink_is_taken_while_nobody_reads_what_was_said_of_the_last(checkpoints, monkeypatch):
+    """Both ends' pipes are too small for what is sent."""
+    reader = FakeReader()
+    large = types.SimpleNamespace(
+        heat=np.zeros((28, 28)), without=np.zeros((8, 11)), layers={"1": np.zeros((64, 128, 128), np.uint8)}
+    )
+    reader.explain = lambda *_: large
+    (requests, asking), (told, answers) = (multiprocessing.Pipe(False) for _ in range(2))
+    process = worker.Worker(requests, answers, launch.Options())
+    process._slots = {0: loading.Slot(types.SimpleNamespace(params=None, step=1), reader, False)}
+    process._settled.add(reader)
+    for name in ("_first", "_work"):
+        monkeypatch.setattr(process, name, lambda: None)
+    threading.Thread(target=process.run, daemon=True).start()
+    ink = wire.pack(
+        {"kind": "ink", "revision": 7, "off": [], "why": True},
+        np.linspace([0.0, 0.0], [900.0, 900.0], 6_000),
+        np.array([6_000]),
+    )
+
+    def ask():
+        for _ in range(2):
+            asking.send_bytes(ink)
+
+    asks = threading.Thread(target=ask, daemon=True)
+    asks.start()
+    asks.join(20)
+    assert not asks.is_alive()
+    kinds = [wire.unpack(told.recv_bytes())[0]["kind"] for _ in range(4)]
+    assert kinds == ["answer", "why"] * 2
+    asking.send_bytes(wire.pack({"kind": "quit"}))
 
 
 def test_a_step_by_name_is_followed_where_the_window_says_so(checkpoints):
