@@ -12,14 +12,13 @@ from digitjax.data import load, pipeline
 from digitjax.data.batches import indices_at, make_targets, share
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.pipeline import (
-    VALIDATION_EXAMPLES,
-    Examples,
     _spread,
     choose_specs,
     make_pipeline,
     to_examples,
     trim,
 )
+from digitjax.data.spec import Source
 from digitjax.errors import InputError
 from digitjax.normalize import inks_to_images
 from digitjax.pixels import picture_to_image
@@ -204,12 +203,27 @@ def test_validation_is_the_same_sources_other_split(files):
     assert not train & set(pipe.validation[0].writers or ())
 
 
-def test_a_long_validation_is_thinned_evenly():
-    n = 2 * VALIDATION_EXAMPLES
-    examples = Examples("x", np.zeros((n, 1, 1, 1), np.uint8), np.arange(n) % 10, ("1",) * n)
-    thin = _spread(examples, VALIDATION_EXAMPLES)
-    assert len(thin.labels) == len(thin.images) == len(thin.words) == VALIDATION_EXAMPLES
-    assert thin.writers is None
+@pytest.mark.parametrize("form", ["array", "list", "ink"])
+def test_a_long_validation_is_thinned_evenly(form):
+    n, most = 60, 20
+    images = np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None], (n, 2, 2))
+    ink = Segments(np.broadcast_to(np.arange(n)[:, None, None], (n, 8, 4)), np.ones((n, 8), bool))
+    labels, words = np.arange(n) % 10, tuple(map(str, range(n)))
+    held = {"array": (None, images), "list": (None, list(images)), "ink": (ink, None)}[form]
+    ids = np.arange(n).astype(np.uint64)
+    thin = _spread(Source("x", labels.astype(np.int8), words, None, *held, ids=ids), most)
+    taken = [int(word) for word in thin.words]
+    assert len(taken) == most and taken[0] == 0 and taken[-1] == n - 1 and set(np.diff(taken)) == {3, 4}
+    if thin.ink is None:
+        assert thin.images is not None and [one[0, 0] for one in thin.images] == taken
+    else:
+        assert thin.ink.ends[:, 0, 0].tolist() == taken
+    assert (
+        thin.ids is not None
+        and thin.ids.tolist() == taken
+        and list(thin.labels) == [number % 10 for number in taken]
+    )
+    assert thin.writers is None and _spread(thin, most) is thin
 
 
 def test_without_specs_and_without_mnist_the_embedded_data_are_named():
