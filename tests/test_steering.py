@@ -121,7 +121,7 @@ def test_changes_are_taken_between_two_steps_and_written_down(changed):
 
 def test_a_new_learning_rate_is_what_the_step_uses(changed):
     """By hand, with the changes set in the state: the same losses as the run wrote."""
-    pipeline, step = prepare.make_pipeline(CONFIG, "uci8"), compiled_step(CONFIG)
+    pipeline, step = prepare.make_pipeline(CONFIG, "uci8"), compiled_step(CONFIG, teacher=None)
     assert step._cache_size() == 1, "a changed learning rate is compiled anew"
     state, seen = prepare.fresh_state(CONFIG), {}
     for number in range(17):

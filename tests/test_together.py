@@ -1,7 +1,5 @@
 """Members of a sweep at once: each is the run that it would have been alone."""
 
-import signal
-
 import jax
 import numpy as np
 import pytest
@@ -70,10 +68,14 @@ def test_the_table_is_the_same(swept):
     close([row["validation"]["mean"] for row in one], [row["validation"]["mean"] for row in other])
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_who_stops_the_sweep_is_told_what_is_not_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
     monkeypatch.setattr(together, "wanted", lambda: True)
-    monkeypatch.setattr(together, "feeds", lambda *a: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(together, "feeds", interrupted)
     assert cli.main([*WORDS, "--out", str(tmp_path / "sweep")]) == 130
     assert "the 2 members were done; the same command begins them anew" in capsys.readouterr().err
     assert members(tmp_path / "sweep") == []
