@@ -19,14 +19,14 @@ def pretended(monkeypatch):
     """Programs that need the seconds above, and MNIST that is not needed."""
     turns = []
 
-    def contend(name, folder, preset, epochs, seed):
+    def contend(name, folder, preset, channels, epochs, seed):
         turns.append(name)
         train, other = SECONDS[name][seed]
         return Trained(
             {phase: train if phase == "train" else other for phase in PHASES}, 600, 0.9 + seed / 100
         )
 
-    def train(run, preset, epochs, seed):
+    def train(run, preset, channels, epochs, seed):
         turns.append(training.COMMAND)
         return {"checkpoint": 5.0 + seed, "report": 7.0 + seed}
 
@@ -73,6 +73,7 @@ def test_the_command_prints_a_table_or_json_and_leaves_out_what_is_not_installed
         ("--rounds 0", "--rounds"),
         ("--programs torhc", "--programs"),
         ("cn", "'cnn'"),
+        ("--channels 0", "model.channels"),
     ],
 )
 def test_bad_usage_is_one_sentence(words, said, capfd):
@@ -105,6 +106,7 @@ def test_each_program_learns(name, mnist_dir, tmp_path, monkeypatch, capfd):
                 name,
                 str(tmp_path),
                 "speedrun",
+                "[4, 8, 16]",
                 "1",
                 "0",
                 "0",

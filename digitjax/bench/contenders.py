@@ -1,14 +1,15 @@
 """What `bench train` compares: digitjax, and programs that people would pick instead.
 
-`python -m digitjax.bench.contenders NAME FOLDER PRESET EPOCHS SEED START` imports, reads, compiles, trains
-and evaluates one, in a process of its own, and prints how long each took. The peers are written for this
-project from published recipes.
+`python -m digitjax.bench.contenders NAME FOLDER PRESET CHANNELS EPOCHS SEED START` imports, reads, compiles,
+trains and evaluates one, in a process of its own, and prints how long each took. The peers are written for
+this project from published recipes.
 """
 
+import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -66,8 +67,6 @@ class Laps:
 
 def run_digitjax(laps: Laps, folder: Path, config: TrainConfig, epochs: int) -> tuple[int, float]:
     """The preset by the library, as `digitjax train` runs it, without checkpoints."""
-    import dataclasses
-
     import jax
 
     from digitjax import compiled, sharding
@@ -160,6 +159,17 @@ def missing(name: str) -> str | None:
     return f"{name} is left out, it needs {needs}: `pip install -e .[bench]` brings it"
 
 
+def with_channels(config: TrainConfig, channels: Sequence[int]) -> TrainConfig:
+    """The configuration with other channels of its convolutions; without any as it is.
+
+    Raises:
+        InputError: there cannot be such a network.
+    """
+    if not channels:
+        return config
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, channels=tuple(channels)))
+
+
 def arrays(folder: Path) -> tuple[np.ndarray, ...]:
     """MNIST's training and test splits for the peers: images uint8, labels int64."""
     return tuple(np.load(folder / f"{name}.npy") for name in ("x_train", "y_train", "x_test", "y_test"))
@@ -167,11 +177,9 @@ def arrays(folder: Path) -> tuple[np.ndarray, ...]:
 
 def main(argv: list[str]) -> None:
     """Runs one contender and prints what it did as JSON."""
-    name, folder, preset_name, epochs, seed, start = argv
+    name, folder, preset_name, channels, epochs, seed, start = argv
     laps = Laps(float(start))
-    import dataclasses
-
-    config = dataclasses.replace(preset(preset_name), seed=int(seed))
+    config = dataclasses.replace(with_channels(preset(preset_name), json.loads(channels)), seed=int(seed))
     images, accuracy = CONTENDERS[name].run(laps, Path(folder), config, int(epochs))
     print(json.dumps(Trained(laps.seconds, images, accuracy)._asdict()))
 

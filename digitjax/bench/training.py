@@ -49,7 +49,12 @@ class Timing(NamedTuple):
 
 
 def measure(
-    names: Sequence[str], preset: str, rounds: int, epochs: int, tell: Callable[[str], None]
+    names: Sequence[str],
+    preset: str,
+    rounds: int,
+    epochs: int,
+    tell: Callable[[str], None],
+    channels: Sequence[int] = (),
 ) -> list[Timing]:
     """Runs each contender once a round, and `digitjax train` itself.
 
@@ -59,6 +64,7 @@ def measure(
         rounds: one seed each.
         epochs: of all of them; 0 for their own.
         tell: says what has been done.
+        channels: of the convolutions, in place of the preset's; none for those.
 
     Raises:
         DigitjaxError: one of them failed.
@@ -74,9 +80,9 @@ def measure(
         command: list[dict[str, float]] = []
         for number in range(rounds):
             for name in names:
-                done[name].append(_contend(name, folder, preset, epochs, number))
+                done[name].append(_contend(name, folder, preset, channels, epochs, number))
                 tell(in_words(name, done[name][-1]))
-            command.append(_train(folder / f"run{number}", preset, epochs, number))
+            command.append(_train(folder / f"run{number}", preset, channels, epochs, number))
             tell(f"{COMMAND} {preset}: {command[-1]['checkpoint']:.2f} s to its checkpoint")
     timings = [_timing(name, done[name], done[names[0]]) for name in names]
     seconds = {phase: statistics.median(one[phase] for one in command) for phase in command[0]}
@@ -102,13 +108,15 @@ def _timing(name: str, done: Sequence[Trained], first: Sequence[Trained]) -> Tim
     )
 
 
-def _contend(name: str, folder: Path, preset: str, epochs: int, seed: int) -> Trained:
-    words = [name, str(folder), preset, str(epochs), str(seed), repr(time.monotonic())]
+def _contend(
+    name: str, folder: Path, preset: str, channels: Sequence[int], epochs: int, seed: int
+) -> Trained:
+    words = [name, str(folder), preset, json.dumps(channels), str(epochs), str(seed), repr(time.monotonic())]
     found = json.loads(_run([sys.executable, "-m", "digitjax.bench.contenders", *words], name))
     return Trained(**found)
 
 
-def _train(run: Path, preset: str, epochs: int, seed: int) -> dict[str, float]:
+def _train(run: Path, preset: str, channels: Sequence[int], epochs: int, seed: int) -> dict[str, float]:
     """Seconds from the start of `digitjax train` to its last checkpoint, and to its end."""
     words = [
         "train",
@@ -118,6 +126,7 @@ def _train(run: Path, preset: str, epochs: int, seed: int) -> dict[str, float]:
         "--out",
         str(run),
         *(["--epochs", str(epochs)] if epochs else []),
+        *(["--model.channels", *map(str, channels)] if channels else []),
     ]
     began = time.time()
     _run([sys.executable, "-m", "digitjax", *words], COMMAND)

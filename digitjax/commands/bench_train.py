@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from digitjax.bench.contenders import CONTENDERS, PHASES, missing
+from digitjax.bench.contenders import CONTENDERS, PHASES, missing, with_channels
 from digitjax.bench.training import Timing, measure
 from digitjax.commands.arguments import Parser, print_json
 from digitjax.errors import InputError
@@ -21,6 +21,7 @@ the rounds. The last row is the whole command `digitjax train` up to its saved c
 as arrays; digitjax reads its own prepared data.
 
   digitjax bench train                                  speedrun and the peers that are here
+  digitjax bench train --channels 16 32 64               the same network, wider
   digitjax bench train cnn --programs digitjax pytorch-eager --rounds 5 --epochs 1"""
 
 WIDTH = 112
@@ -41,6 +42,14 @@ def run(argv: list[str]) -> int:
         "--epochs", type=int, default=0, metavar="N", help="of all; 0, the default: their own"
     )
     parser.add_argument(
+        "--channels",
+        type=int,
+        nargs="+",
+        default=(),
+        metavar="N",
+        help="of the convolutions, in the preset's place",
+    )
+    parser.add_argument(
         "--programs",
         nargs="+",
         choices=list(CONTENDERS),
@@ -51,7 +60,7 @@ def run(argv: list[str]) -> int:
     arguments = parser.parse(argv)
     if not 1 <= arguments.rounds <= 1000 or not 0 <= arguments.epochs <= 1000:
         raise InputError("--rounds and --epochs are out of range: give 1 to 1000 rounds, 0 to 1000 epochs")
-    config = preset(arguments.preset)
+    config = with_channels(preset(arguments.preset), arguments.channels)
     if config.data not in ((), ("mnist",)) or config.model.kind != "cnn":
         raise InputError(
             f"{arguments.preset} does not learn from MNIST by convolutions: give speedrun or cnn"
@@ -61,7 +70,7 @@ def run(argv: list[str]) -> int:
         if sentence := missing(name):
             say(sentence)
             names.remove(name)
-    timings = measure(names, arguments.preset, arguments.rounds, arguments.epochs, say)
+    timings = measure(names, arguments.preset, arguments.rounds, arguments.epochs, say, arguments.channels)
     if arguments.json:
         print_json([timing._asdict() for timing in timings])
     else:
