@@ -5,7 +5,8 @@
      "validation": {"mnist@validation": {"loss": 0.05, "accuracy": 0.985, "n": 5000}},
      "confusion": [[480, 0, 1, ...], ...], "seconds": 9.1, "images_per_second": 7000}
 
-The confusion is that of people's validation sets, row = truth; older runs have none.
+The confusion is that of people's validation sets, row = truth; older runs have none. Members of a sweep that
+were trained at once have null for the images a second.
 Which steps have a line depends on the step alone, and everything but the clock's fields on seed and step, so
 a resumed run writes what one that never stopped would have written.
 """

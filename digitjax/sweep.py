@@ -103,7 +103,7 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
 
     Raises:
         InputError: the folder or the data cannot be used.
-        Interrupted: stopped by a signal, after saving what is not trained at once.
+        Interrupted: stopped by a signal, after saving; of members at once those that are written.
         DigitjaxError: no member could be trained to its end, or a checkpoint cannot be written.
     """
     members = members_of(settings, seeds, folder)
@@ -119,8 +119,8 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
         if runs.is_finished(member.run):
             continue
         shared = _shared(member.config, shared)
-        if together.wanted() and member.run not in courses:
-            courses = _train_together(alike[number - 1 :], shared)
+        if together.wanted() and member.run not in courses and not runs.is_run(member.run):
+            courses |= _train_together(alike[number - 1 :], shared)
         say(f"{member.run.name}: {number} of {len(members)}")
         _train(member, shared, courses.pop(member.run, None))
     rows = [

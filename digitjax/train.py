@@ -114,7 +114,10 @@ def make_train_step(
         ValueError: the configuration learns from other networks and no teacher stands for them.
     """
     if config.distil and teacher is None:
-        raise ValueError("this configuration has --distil: give teacher=digitjax.prepare.teacher_of(config)")
+        raise ValueError(
+            "this configuration learns from other networks: give teacher=digitjax.prepare.teacher_of(config) "
+            "or do without them, dataclasses.replace(config, distil=())"
+        )
     # Imported here, so that whoever brings a model of their own gets neither Flax nor our presets.
     from digitjax.augment import make_augment
     from digitjax.convolution import convolve

@@ -159,7 +159,7 @@ class _Lessons:
         from digitjax.teach import STEPS
 
         loaded = self._loaded
-        config = dataclasses.replace(loaded.config, start=str(loaded.run / str(loaded.step)))
+        config = dataclasses.replace(loaded.config, start=str(loaded.run / str(loaded.step)), distil=())
         date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         runs.write_config(run, config, data=list(loaded.config.data), date=date)
         state = fresh_state(config)._replace(

@@ -10,7 +10,7 @@ import pytest
 
 from digitjax import finish, runs
 from digitjax.commands import rebuild
-from digitjax.commands.train import _config_of, _join_data, _parse
+from digitjax.commands.train import _config_of, _join_lists, _parse
 from digitjax.config import TrainConfig
 from digitjax.data import parse_spec
 from digitjax.errors import InputError
@@ -18,7 +18,7 @@ from digitjax.presets.registry import preset
 
 
 def asked(words: list[str]) -> TrainConfig:
-    words = _join_data(words)
+    words = _join_lists(words)
     return _config_of(words, _parse(words, TrainConfig()))
 
 
@@ -39,7 +39,7 @@ def test_all_trainings_are_commands_that_train_takes(corpora, tmp_path, monkeypa
     assert (first.preset, first.seed, first.start, first.distil) == ("cnn-shipped", 3, "", ())
     assert (second.seed, second.start, second.distil) == (3, "", ())
     assert (last.seed, last.start, last.distil) == (3, before[0], before)
-    assert first.model == last.model == preset("cnn-shipped").model != second.model
+    assert first.model == second.model == last.model == preset("cnn-shipped").model
     assert first.model.rejects and last.optim.learning_rate == pytest.approx(3e-3)
     assert {parse_spec(text).weight for text in first.data} == {54, 14, 22, 16, 10, 12}
     assert "unipen" not in " ".join(second.data)

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,17 @@ def test_every_field_can_be_given(asked, checkpoints):
 def test_nothing_given_is_the_first_preset(asked, checkpoints):
     assert cli.main(["train"]) == 0
     assert asked == [(preset("cnn"), checkpoints / "cnn-0", False)]
+
+
+def test_teachers_are_gathered_as_data_are(asked, monkeypatch, capfd):
+    monkeypatch.setattr(runs, "resolve", lambda name: Path("/runs") / name / "history" / "7")
+    words = ["--distil", "a", "b", "speedrun", "--distil=c", "--distil-weight", "0.5"]
+    assert cli.main(["train", *words]) == 0
+    ((config, _, _),) = asked
+    assert config.preset == "speedrun" and config.distil_weight == 0.5
+    assert config.distil == ("/runs/a/7", "/runs/b/7", "/runs/c/7"), "steps, wherever they lie in their run"
+    assert cli.main(["train", "--distil"]) == 2
+    assert "--distil names nothing: give at least one checkpoint" in capfd.readouterr().err
 
 
 def test_the_preset_may_stand_after_data_with_an_equals_sign(asked):

@@ -1,7 +1,7 @@
 """`python -m digitjax.commands.rebuild FOLDER`: trains the network that comes with digitjax anew.
 
-Three trainings of the preset `cnn-shipped`: the network, another one of another shape that has not seen
-UNIPEN, and the network again, from where it ended, learning from the labels and from what both of them say.
+Three trainings of the preset `cnn-shipped`: the network, another one that has not seen UNIPEN, and the
+network again, from where it ended, learning from the labels and from what both of them say.
 One that has finished is not run again and one that was stopped goes on, so the same command serves after
 Ctrl-C or a crash.
 """
@@ -45,10 +45,6 @@ class Stage(NamedTuple):
 
 WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
 """The mix of the second stage, and of all where UNIPEN's files are left out."""
-OTHER_SHAPE = (
-    *("--model.channels", "32", "48", "96", "--model.stages", "2", "1", "1", "--model.border"),
-    *("--model.hidden", "96", "--model.dropout", "0.25", "--epochs", "40"),
-)
 LAST = (
     "--epochs",
     "30",
@@ -61,7 +57,7 @@ LAST = (
 )
 STAGES = (
     Stage("-first", {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}),
-    Stage("-second", WITHOUT_UNIPEN, OTHER_SHAPE),
+    Stage("-second", WITHOUT_UNIPEN, ("--epochs", "60")),
     Stage(
         "",
         {"mnist": 44, PEN_DIGITS: 14, DIGITS: 24, OTHERS: 20, "synthetic": 12, "nondigits": 14},

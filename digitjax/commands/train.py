@@ -34,6 +34,8 @@ PRESET is one of:
 
 Every field of the configuration can be given; what is not given is the preset's."""
 
+_LISTS = {"--data": "spec, such as mnist or synthetic", "--distil": "checkpoint"}
+"""Options that take several words and may be repeated, and what one of the words is."""
 _EXAMPLES = """
 data specs, NAME[:PATH][@SPLIT][=WEIGHT], with NAME one of
   {sources}
@@ -45,6 +47,7 @@ examples:
   digitjax train --data mnist=3 strokes:mine.ndjson=1    three quarters MNIST, one quarter your drawings
   digitjax train --model.channels 32 64 128              a larger network
   digitjax train --data strokes:huge.ndjson --stream     more drawings than memory holds
+  digitjax train --distil checkpoints/cnn-0              learns from another network's odds, too
   digitjax train --resume                                go on where Ctrl-C stopped it
 Ctrl-C saves and leaves, a second one leaves at once. Exit codes: 0 done, 1 failed, 2 bad usage,
 130 and 143 saved after Ctrl-C and SIGTERM.
@@ -87,7 +90,7 @@ def run(argv: list[str]) -> int:
     Raises:
         DigitjaxError: one sentence, and the exit code.
     """
-    argv = _join_data(argv)
+    argv = _join_lists(argv)
     first = _parse(argv, TrainConfig())
     place = _find_place(first)
     if place is not None:
@@ -117,7 +120,7 @@ def run_member(argv: list[str]) -> int:
     Raises:
         DigitjaxError: one sentence, and the exit code.
     """
-    argv = _join_data(argv)
+    argv = _join_lists(argv)
     first = _parse(argv, TrainConfig())
     place = _find_place(first)
     assert place is not None
@@ -179,7 +182,7 @@ def config_of(argv: list[str]) -> TrainConfig:
     for word in argv:
         if (name := word.partition("=")[0]) in _OF_A_RUN:
             raise InputError(f"{name} is for one run: leave it out")
-    argv = _join_data(argv)
+    argv = _join_lists(argv)
     return _config_of(argv, _parse(argv, TrainConfig()))
 
 
@@ -270,9 +273,14 @@ def _parse(argv: list[str], default: TrainConfig) -> _Arguments:
 
 def _config(arguments: _Arguments) -> TrainConfig:
     values = {f.name: getattr(arguments.config, f.name) for f in dataclasses.fields(TrainConfig)}
-    # The steps themselves, so that a resumed run learns from what it began to learn from.
-    values["distil"] = tuple(str(runs.resolve(name)) for name in values["distil"])
+    values["distil"] = tuple(_pinned(name) for name in values["distil"])
     return TrainConfig(**values)
+
+
+def _pinned(name: str) -> str:
+    """The step that a checkpoint is now: a run that goes on learns from what it began to learn from."""
+    step = runs.resolve(name)
+    return str(runs.run_of(step).absolute() / step.name)
 
 
 def _refuse_unknown_options(argv: list[str]) -> None:
@@ -316,28 +324,29 @@ def _words(value: object) -> str:
     return " ".join(map(str, value)) or "(none)" if isinstance(value, tuple) else str(value)
 
 
-def _join_data(argv: list[str]) -> list[str]:
+def _join_lists(argv: list[str]) -> list[str]:
     """Gathers every `--data A B ... --data=C` into one option at the end, as tyro keeps only the last.
 
-    A preset among the specs goes to the front.
+    `--distil` likewise. A preset among the words goes to the front.
     """
-    specs, rest, is_data = [], [], False
+    found: dict[str, list[str]] = {name: [] for name in _LISTS}
+    rest, now = [], None
     for word in argv:
-        if word == "--data":
-            is_data = True
-        elif word.startswith("--data="):  # one spec: what follows is no part of it
-            is_data = False
-            specs.append(word.partition("=")[2])
-        elif is_data and word in PRESETS:
+        name, equals, value = word.partition("=")
+        if name in found:  # after an equals sign comes one word: what follows is no part of it
+            now = None if equals else name
+            found[name] += [value] if equals else []
+        elif now and word in PRESETS:
             rest.insert(0, word)
-        elif is_data and not word.startswith("-"):
-            specs.append(word)
+        elif now and not word.startswith("-"):
+            found[now].append(word)
         else:
-            is_data = False
+            now = None
             rest.append(word)
-    if "--data" in argv and not specs and not {"-h", "--help"} & set(argv):
-        raise InputError("--data names nothing: give at least one spec, such as mnist or synthetic")
-    return [*rest, "--data", *specs] if specs else rest
+    for name, words in found.items():
+        if name in argv and not words and not {"-h", "--help"} & set(argv):
+            raise InputError(f"{name} names nothing: give at least one {_LISTS[name]}")
+    return [*rest, *(word for name, words in found.items() if words for word in (name, *words))]
 
 
 def _sentence(complaint: str) -> str:

@@ -290,7 +290,7 @@ def indices_at(
     return np.concatenate(found)
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=256)  # a few parts of 64 members at once
 def _orders(seed: int, part: int, n: int) -> Callable[[int], np.ndarray]:
     """The order of an epoch; the last two of each part are kept, 4 bytes an example each."""
 

@@ -129,7 +129,7 @@ def train_arguments(data: bytes, folder: Path) -> None:
     from digitjax.config import TrainConfig
     from digitjax.presets.registry import preset
 
-    argv = train._join_data(_argv(data))
+    argv = train._join_lists(_argv(data))
     with contextlib.suppress(SystemExit), open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet):
         first = train._parse(argv, TrainConfig())
         train._config(train._parse(argv, preset(first.config.preset)))

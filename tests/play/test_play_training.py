@@ -34,7 +34,7 @@ def test_the_recipe_of_a_preset_is_the_preset(name):
 
 
 def test_every_row_turns_both_ways_and_the_trainer_takes_what_comes_of_it():
-    from digitjax.commands.train import _config_of, _join_data, _parse
+    from digitjax.commands.train import _config_of, _join_lists, _parse
 
     recipe = Recipe()
     for row in studio.ROWS:
@@ -44,7 +44,7 @@ def test_every_row_turns_both_ways_and_the_trainer_takes_what_comes_of_it():
     for row, by in (("kind", 1), ("widths", 1), ("widths", 1), ("sees", 1), ("epochs", -1), ("rate", 1)):
         recipe = studio.turn(recipe, row, by)
     recipe = recipe._replace(data="all three")
-    argv = _join_data(studio.arguments(recipe, "/home/ada/my drawings.ndjson"))
+    argv = _join_lists(studio.arguments(recipe, "/home/ada/my drawings.ndjson"))
     config = _config_of(argv, _parse(argv, TrainConfig()))
     assert (config.model.kind, config.model.hidden, config.model.geometry) == ("mlp", recipe.hidden, "uci8")
     assert (config.epochs, config.optim.learning_rate) == (recipe.epochs, recipe.rate)
