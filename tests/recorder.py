@@ -1,6 +1,7 @@
 """`python -m tests.recorder FOLDER SEED`: records, relabels and deletes drawings until it is killed.
 
-It says what it begins and what has been acknowledged, a line each: begin or done, what, key, word.
+It says what it begins and what has been acknowledged, a line each and in one piece: begin or done, what,
+key, word.
 """
 
 import random
@@ -26,20 +27,20 @@ def main(folder: Path, seed: int) -> None:
         what = chance.choice(("add", "add", "add", "relabel", "delete")) if keys else "add"
         if what == "add":
             one = drawing(chance.random())
-            print("begin add -", one.word, flush=True)
+            print(f"begin add - {one.word}", flush=True)
             recorder.append(one)
             key, word = recorder.key_of(one.ink), one.word
             assert key is not None
             keys.append(key)
         else:
             key, word = chance.choice(keys), str(chance.randrange(10))
-            print("begin", what, key, word, flush=True)
+            print(f"begin {what} {key} {word}", flush=True)
             if what == "relabel":
                 recorder.relabel(key, word)
             else:
                 recorder.delete(key)
                 keys.remove(key)
-        print("done", what, key, word, flush=True)
+        print(f"done {what} {key} {word}", flush=True)
 
 
 if __name__ == "__main__":

@@ -146,10 +146,10 @@ def test_the_drawing_program_answers_beside_a_trainer_that_goes_on(starter, tmp_
 
 
 BESIDE = """
-import os, sys
+import multiprocessing, os, sys
 from play import launch, worker
 worker.Worker.run = lambda self: print(os.environ["JAX_PLATFORMS"], "jax" in sys.modules, file=sys.stderr)
-worker.main(None, None, launch.Options())
+worker.main(*multiprocessing.Pipe(), launch.Options())
 """
 
 
