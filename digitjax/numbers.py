@@ -94,7 +94,7 @@ class Number(NamedTuple):
         odds = [float(d.probabilities.max()) for d in self.digits if d.answer != REFUSED]
         unread = len(self.digits) - len(odds)
         least = f"  {min(99, round(100 * min(odds)))} %" if odds else ""
-        groups = f", {unread} group{'s' if unread > 1 else ''} not a digit" if unread else ""
+        groups = f", {unread} group{'s' if unread > 1 else ''} {REFUSED}" if unread else ""
         return self.text + least + groups
 
 

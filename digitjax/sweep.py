@@ -183,12 +183,10 @@ def _key(config: TrainConfig) -> TrainConfig:
 
 
 def _train_together(members: Sequence[Member], shared: Shared) -> dict[Path, together.Course]:
-    """Trains the first of the members at once with those after it that can be, if any; by their folders."""
+    """Trains the first of the members, not begun yet, with those after it that can be, if any; by folder."""
     fitting = [one for one in members if not runs.is_run(one.run) and _key(one.config) == shared.key]
-    if shared.prepared.pipeline.on_device is None or not fitting or fitting[0] != members[0]:
-        return {}
     taken = fitting[: together.most(members[0].config)]
-    if len(taken) == 1:
+    if shared.prepared.pipeline.on_device is None or len(taken) == 1:
         return {}
     say(f"training {len(taken)} members at once, from {taken[0].run.name} on")
     try:
