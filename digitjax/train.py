@@ -31,8 +31,8 @@ def cross_entropy(logits: Logits, batch: Batch) -> Float[Array, " batch"]:
 
 
 def distilled(
-    target: Float[Array, "batch 10"], odds: Float[Array, "batch 10"], weight: float
-) -> Float[Array, "batch 10"]:
+    target: Float[Array, "*batch"], odds: Float[Array, "*batch"], weight: float
+) -> Float[Array, "*batch"]:
     """Targets, `weight` of the way to a teacher's odds (Hinton et al., 2015, https://arxiv.org/abs/1503.02531)."""
     return (1 - weight) * target + weight * odds
 
@@ -73,8 +73,8 @@ def train_step(
         tx: the optimizer.
         loss_fn: loss of each example.
         augment: random change of `batch.x`; None for none.
-        teacher: from images and their targets to what is learnt in the targets' place, as `distilled`; None
-            for the targets.
+        teacher: from images, as the network sees them, and their batch to the batch that is learnt in its
+            place, with targets as `distilled` makes them; None for the batch itself.
 
     Returns:
         The next state, and the metrics of this batch before the change.
@@ -84,7 +84,7 @@ def train_step(
     # Else XLA fuses the augmentation into each of the first convolution's 25 windows: a quarter slower.
     images = jax.lax.optimization_barrier(images)
     total = jnp.maximum(batch.weight.sum(), 1e-9)
-    taught = batch if teacher is None else batch._replace(target=teacher(images, batch.target))
+    taught = batch if teacher is None else teacher(images, batch)
 
     def mean_loss(params):
         logits = model.apply(params, images, apply_key)
@@ -115,8 +115,8 @@ def make_train_step(
     """
     if config.distil and teacher is None:
         raise ValueError(
-            "this configuration learns from other networks: give teacher=digitjax.prepare.teacher_of(config) "
-            "or do without them, dataclasses.replace(config, distil=())"
+            "this configuration learns from other networks: give digitjax.teachers.teacher_of(config) as "
+            "teacher, or do without them, dataclasses.replace(config, distil=())"
         )
     # Imported here, so that whoever brings a model of their own gets neither Flax nor our presets.
     from digitjax.augment import make_augment

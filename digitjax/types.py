@@ -117,6 +117,4 @@ class AugmentFn(Protocol):
 
 @runtime_checkable
 class TeacherFn(Protocol):
-    def __call__(
-        self, images: Float[Array, "batch height width 1"], target: Float[Array, "batch 10"]
-    ) -> Float[Array, "batch 10"]: ...
+    def __call__(self, images: Float[Array, "batch height width 1"], batch: Batch) -> Batch: ...

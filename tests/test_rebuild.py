@@ -34,15 +34,16 @@ def corpora(tmp_path):
 def test_all_trainings_are_commands_that_train_takes(corpora, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "resolve", Path)
     all_ = rebuild.commands(corpora, tmp_path / "net", options=("--seed", "3"))
-    first, second, last = map(asked, all_)
-    before = tuple(str(tmp_path / name) for name in ("net-first", "net-second"))
+    first, mnist, pens, last = map(asked, all_)
+    before = tuple(str(tmp_path / name) for name in ("net-first", "net-mnist", "net-pens"))
     assert (first.preset, first.seed, first.start, first.distil) == ("cnn-shipped", 3, "", ())
-    assert (second.seed, second.start, second.distil) == (3, "", ())
+    assert (mnist.seed, mnist.start, mnist.distil) == (pens.seed, pens.start, pens.distil) == (3, "", ())
     assert (last.seed, last.start, last.distil) == (3, before[0], before)
-    assert first.model == second.model == last.model == preset("cnn-shipped").model
-    assert first.model.rejects and last.optim.learning_rate == pytest.approx(3e-3)
+    assert first.model == pens.model == last.model == preset("cnn-shipped").model
+    assert first.model.rejects and mnist.model == dataclasses.replace(first.model, rejects=False)
+    assert last.optim.learning_rate == pytest.approx(4e-3)
     assert {parse_spec(text).weight for text in first.data} == {54, 14, 22, 16, 10, 12}
-    assert "unipen" not in " ".join(second.data)
+    assert mnist.data == ("mnist=1",) and "mnist" not in " ".join(pens.data)
 
 
 def test_what_comes_along_was_made_by_the_last_of_them(corpora, tmp_path, monkeypatch):
@@ -62,7 +63,8 @@ def test_without_unipen_no_file_of_it_is_named(corpora, tmp_path, monkeypatch):
     for name in (rebuild.DIGITS, rebuild.OTHERS):
         (corpora / "strokes" / name).unlink()
     for words in rebuild.commands(corpora, tmp_path / "net", unipen=False):
-        assert "unipen-" not in " ".join(asked(words).data)
+        config = asked(words)
+        assert "unipen-" not in " ".join(config.data) and config.data
 
 
 def test_a_corpus_that_is_missing_is_named(corpora, tmp_path):
@@ -90,6 +92,8 @@ def test_what_has_finished_is_not_trained_again_and_what_was_stopped_goes_on(tmp
         file.write("\n".join(lines))
     mix = {rebuild.PEN_DIGITS: 2, "synthetic": 1, "nondigits": 1}
     monkeypatch.setattr(rebuild, "WITHOUT_UNIPEN", mix)
+    stages = [one._replace(mix=mix) for one in rebuild.STAGES]  # without MNIST, which is not at hand
+    monkeypatch.setattr(rebuild, "STAGES", stages)
     out, first = tmp_path / "net", tmp_path / "net-first"
     small = ["--epochs", "2", "--epoch-examples", "256", "--model.channels", "4", "--model.hidden", "8"]
     small += ["--model.no-border"]
@@ -103,8 +107,8 @@ def test_what_has_finished_is_not_trained_again_and_what_was_stopped_goes_on(tmp
     assert rebuild.commands(tmp_path, out, unipen=False)[0] == ["--resume", "--out", str(first)]
 
     assert rebuild.run(argv) == 0
-    second = tmp_path / "net-second"
-    assert all(map(runs.is_finished, (first, second, out)))
+    others = [tmp_path / "net-mnist", tmp_path / "net-pens"]
+    assert all(map(runs.is_finished, (first, *others, out)))
     assert runs.read_config(out).start == str(first)
-    assert runs.read_config(out).distil == (str(runs.best_step(first)), str(runs.best_step(second)))
+    assert runs.read_config(out).distil == tuple(str(runs.best_step(run)) for run in (first, *others))
     assert rebuild.commands(tmp_path, out, unipen=False) == []

@@ -1,7 +1,8 @@
 """`python -m digitjax.commands.rebuild FOLDER`: trains the network that comes with digitjax anew.
 
-Three trainings of the preset `cnn-shipped`: the network, another one that has not seen UNIPEN, and the
-network again, from where it ended, learning from the labels and from what both of them say.
+Four trainings of the preset `cnn-shipped`: the network, one on MNIST alone, one on everything else, and the
+network again, from where it ended, learning from the labels and from what each of them says of what it
+learnt from: what a network reads of one source is the worse for learning from the others.
 One that has finished is not run again and one that was stopped goes on, so the same command serves after
 Ctrl-C or a crash.
 """
@@ -44,26 +45,21 @@ class Stage(NamedTuple):
 
 
 WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
-"""The mix of the second stage, and of all where UNIPEN's files are left out."""
-LAST = (
-    "--epochs",
-    "30",
-    "--optim.learning-rate",
-    "3e-3",
-    "--optim.warmup",
-    "0.1",
-    "--augment.unfinished",
-    "0.15",
-)
+"""What a mix is made of where UNIPEN's files are left out, as far as it has it."""
 STAGES = (
     Stage("-first", {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}),
-    Stage("-second", WITHOUT_UNIPEN, ("--epochs", "60")),
+    Stage("-mnist", {"mnist": 1}, ("--epochs", "15", "--model.no-rejects")),
+    Stage(
+        "-pens",
+        {PEN_DIGITS: 24, DIGITS: 38, OTHERS: 28, "synthetic": 20, "nondigits": 18},
+        ("--epochs", "20"),
+    ),
     Stage(
         "",
-        {"mnist": 44, PEN_DIGITS: 14, DIGITS: 24, OTHERS: 20, "synthetic": 12, "nondigits": 14},
-        LAST,
+        {"mnist": 50, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 18, "synthetic": 12, "nondigits": 12},
+        ("--epochs", "36", "--optim.learning-rate", "4e-3", "--optim.warmup", "0.1"),
         start="-first",
-        distil=("-first", "-second"),
+        distil=("-first", "-mnist", "-pens"),
     ),
 )
 
@@ -87,7 +83,11 @@ def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[
 
     for stage in STAGES:
         run = run_of(stage.suffix)
-        mix = stage.mix if unipen else WITHOUT_UNIPEN
+        mix = (
+            stage.mix
+            if unipen
+            else {name: WITHOUT_UNIPEN[name] for name in stage.mix if name in WITHOUT_UNIPEN}
+        )
         specs = [f"{_spec(folder, name)}={weight}" for name, weight in mix.items()]
         if runs.is_run(run) and not runs.is_finished(run):
             found.append(["--resume", "--out", str(run)])
@@ -118,7 +118,7 @@ def run(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m digitjax.commands.rebuild",
-        description="Trains the network that comes with digitjax anew, in three stages that can be resumed.",
+        description="Trains the network that comes with digitjax anew, in four stages that can be resumed.",
         epilog="Further options go to all trainings, such as --seed 1.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the corpora, as drawings")

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax import cli, data, finish, loop, metrics, prepare, runs, sharding
+from digitjax import cli, data, finish, loop, metrics, prepare, runs, sharding, teachers
 from digitjax.calibrate import Calibration, fit
-from digitjax.checkpoint import load_model, load_state
+from digitjax.checkpoint import load_model, load_state, write_params
 from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable
 from digitjax.data import pipeline as data_pipeline
@@ -18,7 +18,7 @@ from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.train import init_state, make_train_step
-from digitjax.types import Metrics
+from digitjax.types import Batch, Metrics
 from digitjax.validation import Validated
 from tests.loop.small import ARGUMENTS, CONFIG
 
@@ -152,16 +152,49 @@ def test_a_run_cannot_start_with_another_network(finished, checkpoints, capsys):
 
 def test_a_teacher_is_the_mean_of_its_networks_odds(finished):
     config = dataclasses.replace(CONFIG, distil=(str(finished), str(finished / "history" / "0")))
-    teacher, images = prepare.teacher_of(config), jax.random.uniform(jax.random.key(3), (5, 8, 8, 1))
+    teacher, images = teachers.teacher_of(config), jax.random.uniform(jax.random.key(3), (5, 8, 8, 1))
     target = jax.nn.one_hot(jax.numpy.arange(5), 10)
-    assert teacher is not None and prepare.teacher_of(CONFIG) is None
-    odds = []
-    for name in config.distil:
-        loaded = load_model(name)
-        logits = np.asarray(loaded.model.apply(loaded.params, images).digits, np.float64)
-        odds.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
+    batch = Batch(images, target, jax.numpy.ones(5), jax.numpy.ones(5))
+    assert teacher is not None and teachers.teacher_of(CONFIG) is None
+    odds = [_odds(name, images) for name in config.distil]
     expected = 0.25 * np.asarray(target) + 0.75 * np.mean(odds, axis=0)
-    np.testing.assert_allclose(teacher(images, target), expected, rtol=1e-4, atol=1e-6)
+    taught = teacher(images, batch)
+    np.testing.assert_allclose(taught.target, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(taught.is_digit, batch.is_digit)  # neither says whether it is a digit
+
+
+def _odds(name, images):
+    loaded = load_model(name)
+    logits = np.asarray(loaded.model.apply(loaded.params, images).digits, np.float64)
+    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+
+def test_of_what_some_teachers_learnt_from_they_alone_speak(finished, tmp_path):
+    """One learnt from digits8x8, another from strokes and from what is no digit; none from synthetic."""
+    other = tmp_path / "other"
+    model = dataclasses.replace(CONFIG.model, rejects=True)
+    params = make_model(model).init(jax.random.key(5))
+    other.mkdir()
+    runs.write_config(
+        other, dataclasses.replace(CONFIG, model=model), data=["strokes:/a/b/x.ndjson", "nondigits"]
+    )
+    write_params(other, 7, params, {})
+    config = dataclasses.replace(CONFIG, distil=(str(finished), str(other)), distil_weight=1.0, batch_size=8)
+    specs = ("digits8x8=2", "strokes:C:\\d\\x.ndjson=1", "synthetic=1")
+    teacher = teachers.teacher_of(config, specs)
+    assert teacher is not None
+    images = jax.random.uniform(jax.random.key(4), (8, 8, 8, 1))
+    labels = Batch(images, jax.nn.one_hot(jax.numpy.arange(8), 10), jax.numpy.ones(8), jax.numpy.ones(8))
+    taught = teacher(images, labels)
+    first, second = _odds(str(finished), images), _odds(str(other), images)
+    expected = np.concatenate([first[:4], second[4:6], (first + second)[6:] / 2])
+    np.testing.assert_allclose(taught.target, expected, rtol=1e-4, atol=1e-6)
+    score = load_model(other).model.apply(params, images).is_digit
+    said = np.where(np.arange(8) < 4, 1.0, 1 / (1 + np.exp(-np.asarray(score, np.float64))))
+    np.testing.assert_allclose(taught.is_digit, said, rtol=1e-4, atol=1e-6)
+
+    few = jax.tree.map(lambda leaf: leaf[:5], labels)
+    np.testing.assert_allclose(teacher(few.x, few).target, (first + second)[:5] / 2, rtol=1e-4, atol=1e-6)
 
 
 def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished, checkpoints, capsys):

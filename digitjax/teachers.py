@@ -1,0 +1,91 @@
+"""Other networks as teachers: what is learnt from them beside the labels (`TrainConfig.distil`)."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from digitjax import runs
+from digitjax.checkpoint import LoadedModel, load_model
+from digitjax.config import TrainConfig
+from digitjax.data.batches import share
+from digitjax.data.spec import parse_spec
+from digitjax.errors import InputError
+from digitjax.progress import say
+from digitjax.train import distilled
+from digitjax.types import Batch, TeacherFn
+
+
+def teacher_of(config: TrainConfig, specs: Sequence[str] = ()) -> TeacherFn | None:
+    """What is learnt of a batch: its targets, nearer to the mean odds of the checkpoints of `config.distil`.
+
+    Of a source that some of them learnt from those alone speak; of any other source all do. Whether something
+    is a digit is said by those that can say it.
+
+    Args:
+        config: the run that learns.
+        specs: the sources of a batch, with their weights, in its order. Without them, and of a batch of
+            another size than the configuration's, every teacher speaks of every example.
+
+    Returns:
+        The teacher; None where the configuration names none.
+
+    Raises:
+        InputError: there is no such checkpoint, or it reads images of another geometry.
+    """
+    if not config.distil:
+        return None
+    teachers = [_load(path, config) for path in config.distil]
+    spoken_of = _spoken_of([_sources(runs.read_data(one.run)) for one in teachers], specs, config.batch_size)
+
+    def teach(images: Float[Array, "batch height width 1"], batch: Batch) -> Batch:
+        n = len(images)
+        known = spoken_of if n == config.batch_size else np.ones((len(teachers), n), bool)
+        digits, is_digit = jnp.zeros((n, 10)), jnp.zeros(n)
+        sayers = np.zeros(n)
+        for one, mask in zip(teachers, known, strict=True):
+            rows = np.flatnonzero(mask)
+            logits = one.model.apply(one.params, images[rows])
+            digits = digits.at[rows].add(jax.nn.softmax(logits.digits))
+            if logits.is_digit is not None:
+                is_digit = is_digit.at[rows].add(jax.nn.sigmoid(logits.is_digit))
+                sayers[rows] += 1
+        mean = jnp.where(sayers > 0, is_digit / np.maximum(sayers, 1), batch.is_digit)
+        return batch._replace(
+            target=distilled(batch.target, digits / known.sum(axis=0)[:, None], config.distil_weight),
+            is_digit=distilled(batch.is_digit, mean, config.distil_weight),
+        )
+
+    return teach
+
+
+def _load(path: str, config: TrainConfig) -> LoadedModel:
+    loaded = load_model(path)
+    if loaded.model.geometry != config.model.geometry:
+        raise InputError(
+            f"--distil {path} reads {loaded.model.geometry} and this network {config.model.geometry}: "
+            f"give a checkpoint of the same geometry"
+        )
+    say(f"learning from {loaded}")
+    return loaded
+
+
+def _sources(specs: Sequence[str]) -> list[str]:
+    """What tells sources apart, wherever their files lie: the spec's name and the last part of its path."""
+    parsed = [parse_spec(text) for text in specs]
+    folders = [(one.path or "").replace("\\", "/").rstrip("/") for one in parsed]
+    return [f"{one.name}:{path.split('/')[-1]}" for one, path in zip(parsed, folders, strict=True)]
+
+
+def _spoken_of(
+    learnt: Sequence[Sequence[str]], specs: Sequence[str], batch_size: int
+) -> Bool[np.ndarray, "teachers batch"]:
+    """Which examples of a batch each teacher speaks of."""
+    if not specs:
+        return np.ones((len(learnt), batch_size), bool)
+    known = np.array([[source in one for source in _sources(specs)] for one in learnt])
+    known[:, ~known.any(axis=0)] = True
+    counts = share([parse_spec(text).weight for text in specs], batch_size)
+    return np.repeat(known, counts, axis=1)
