@@ -40,10 +40,10 @@ def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SE
     Raises:
         InputError: a coordinate is not finite.
     """
-    found = straight(strokes, max_segments).ends
+    points, begin, end, _ = _pieces_of(strokes, max_segments)
     ends = np.zeros((max_segments, 4), np.float32)
     mask = np.zeros(max_segments, bool)
-    ends[: len(found)], mask[: len(found)] = found, True
+    ends[: len(begin), :2], ends[: len(begin), 2:], mask[: len(begin)] = points[begin], points[end], True
     return Segments(ends, mask)
 
 
@@ -69,13 +69,26 @@ def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int) -> 
     Raises:
         InputError: a coordinate is not finite.
     """
-    points, owner, _ = _stay(strokes, max_segments)
-    if not len(owner):
-        return Pieces(np.zeros((0, 4)), owner)
-    first = np.append(True, owner[1:] != owner[:-1])
-    last = np.append(first[1:], True)
-    begin = np.flatnonzero(~last | first)
-    return Pieces(np.concatenate([points[begin], points[begin + ~last[begin]]], axis=1), owner[begin])
+    points, begin, end, owner = _pieces_of(strokes, max_segments)
+    return Pieces(np.concatenate([points[begin], points[end]], axis=1), owner[begin])
+
+
+def _pieces_of(
+    strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int
+) -> tuple[Float[np.ndarray, "kept 2"], Int[np.ndarray, " pieces"], Int[np.ndarray, " pieces"], np.ndarray]:
+    """The points that stay, where each straight piece begins and ends among them, and each point's stroke."""
+    points, first, last, owner, _ = _stay(strokes, max_segments)
+    (begin,) = (~last | first).nonzero()
+    return points, begin, begin + ~last[begin], owner
+
+
+def _edges(
+    owner: Int[np.ndarray, " points"],
+) -> tuple[Bool[np.ndarray, " points"], Bool[np.ndarray, " points"]]:
+    """Which points are the first and the last of their stroke."""
+    edge = np.ones(len(owner) + 1, bool)
+    np.not_equal(owner[1:], owner[:-1], out=edge[1:-1])
+    return edge[:-1], edge[1:]
 
 
 def simplify(
@@ -90,7 +103,7 @@ def simplify(
     Raises:
         InputError: a coordinate is not finite.
     """
-    _, owner, index = _stay(strokes, max_segments, each=True)
+    *_, owner, index = _stay(strokes, max_segments, each=True)
     if not len(owner):
         return list(strokes)
     kept = np.concatenate(strokes)[index]
@@ -98,30 +111,51 @@ def simplify(
     return [kept[begin:end] for begin, end in itertools.pairwise(edges)]
 
 
-def _stay(
-    strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int, *, each: bool = False
-) -> tuple[Float[np.ndarray, "kept 2"], Int[np.ndarray, " kept"], Int[np.ndarray, " kept"]]:
-    """The points that stay, in a comfortable unit; the stroke of each; and its place among all points."""
+class _Kept(NamedTuple):
+    """The points that stay.
+
+    Attributes:
+        points: in a comfortable unit.
+        first: which begin a stroke.
+        last: which end one.
+        owner: the stroke of each.
+        index: the place of each among all points.
+    """
+
+    points: Float[np.ndarray, "kept 2"]
+    first: Bool[np.ndarray, " kept"]
+    last: Bool[np.ndarray, " kept"]
+    owner: Int[np.ndarray, " kept"]
+    index: Int[np.ndarray, " kept"]
+
+    def where(self, stays: Bool[np.ndarray, " kept"]) -> "_Kept":
+        owner = self.owner[stays]
+        return _Kept(self.points[stays], *_edges(owner), owner, self.index[stays])
+
+
+def _stay(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int, *, each: bool = False) -> _Kept:
     lengths = [len(stroke) for stroke in strokes]
     owner = np.repeat(np.arange(len(strokes)), lengths)
     index = np.arange(len(owner))
     if not len(owner):
-        return np.zeros((0, 2)), owner, index
+        return _Kept(np.zeros((0, 2)), *_edges(owner), owner, index)
     points = _comfortable(np.concatenate(strokes).astype(np.float64, copy=False))
-    first = np.append(True, owner[1:] != owner[:-1])
-    fresh = first.copy()
-    fresh[1:] |= (points[1:] != points[:-1]).any(1)
-    points, first, owner, index = points[fresh], first[fresh], owner[fresh], index[fresh]
-    if not each and first.sum() > max_segments:
-        kept = _longest(points, first, max_segments)
-        points, first, owner, index = points[kept], first[kept], owner[kept], index[kept]
-    last = np.append(first[1:], True)
-    pools = first if each else np.arange(len(points)) == 0
-    over = _pieces(first, last, pools) > max_segments
+    kept = _Kept(points, *_edges(owner), owner, index)
+    fresh = kept.first.copy()
+    moved = points[1:] != points[:-1]
+    fresh[1:] |= moved[:, 0] | moved[:, 1]
+    if not fresh.all():
+        kept = kept.where(fresh)
+    if len(kept.owner) <= max_segments:  # there are no more pieces than points
+        return kept
+    if not each and kept.first.sum() > max_segments:
+        kept = kept.where(_longest(kept.points, kept.first, max_segments))
+    pools = kept.first if each else np.arange(len(kept.owner)) == 0
+    over = _pieces(kept.first, kept.last, pools) > max_segments
     if over.any():
-        kept = _simplify(points, first, pools, max_segments) | ~over[np.cumsum(pools) - 1]
-        points, owner, index = points[kept], owner[kept], index[kept]
-    return points, owner, index
+        stays = _simplify(kept.points, kept.first, pools, max_segments) | ~over[np.cumsum(pools) - 1]
+        kept = kept.where(stays)
+    return kept
 
 
 def pack_all(drawings: Iterable[Drawing], max_segments: int = MAX_SEGMENTS) -> Segments:
@@ -137,18 +171,24 @@ def stack(packed: Sequence[Segments], max_segments: int = MAX_SEGMENTS) -> Segme
 
 
 def _comfortable(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
-    low, high = points.min(0), points.max(0)
-    largest = max(abs(float(v)) for v in (*low, *high))
-    if not (math.isfinite(largest) and np.isfinite(low).all() and np.isfinite(high).all()):
+    low, high = _corners(points)
+    largest = max(map(abs, (*low, *high)))
+    if not all(map(math.isfinite, (*low, *high))):
         raise InputError("a coordinate of the ink is not finite: give finite numbers")
     if largest > 2.0**500:
         points = np.ldexp(points, -600)
-        low, high = points.min(0), points.max(0)
+        low, high = _corners(points)
     points = points - low
-    extent = float((high - low).max())
+    extent = max(high[0] - low[0], high[1] - low[1])
     if extent and not 2.0**-6 <= extent <= 2.0**20:
         points = np.ldexp(points, 8 - math.frexp(extent)[1])
     return points
+
+
+def _corners(points: Float[np.ndarray, "points 2"]) -> tuple[list[float], list[float]]:
+    """The lowest and the highest x and y; a column at a time, which is faster than along the first axis."""
+    columns = points[:, 0], points[:, 1]
+    return [float(one.min()) for one in columns], [float(one.max()) for one in columns]
 
 
 def _longest(
