@@ -35,6 +35,8 @@ from programs import SetupError, clean_environment, run, say
 
 REPO = Path(__file__).resolve().parents[1]
 UNFINISHED, STAMP, LOG = "digitjax-unfinished", "digitjax-setup.json", "digitjax-setup.log"
+SILENCE_SECONDS = 10.0
+"""What pip is at is told this often where there is no terminal to show it on."""
 
 
 def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
@@ -154,14 +156,14 @@ def constraints_file(repo: Path, version: tuple[int, ...]) -> Path:
 
 
 def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str]) -> None:
-    """Runs pip, with a line of progress on a terminal; all that it says is kept in a log."""
+    """Runs pip, with a line of progress, or without one a new line now and then; a log keeps all."""
     pins = constraints_file(repo, interpreter.version)
     say(f"installing what {pins.relative_to(repo).as_posix()} pins; the first time takes a minute or more")
     command = [str(venv_python(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     # Most of the files are never imported: the first import compiles what it needs, in a third of the time.
     command += ["--no-compile", "--progress-bar", "off", "-c", str(pins), "-e", f".[{','.join(extras)}]"]
     tail: list[str] = []
-    terminal = sys.stderr.isatty()
+    terminal, heard = sys.stderr.isatty(), time.monotonic()
     width = shutil.get_terminal_size().columns - 1
     with open(venv / LOG, "w", encoding="utf-8") as log, subprocess.Popen(
         command,
@@ -177,6 +179,9 @@ def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str])
             tail = [*tail[-14:], line.rstrip()]
             if terminal:
                 print("\r" + line.strip()[:width].ljust(width), end="", file=sys.stderr, flush=True)
+            elif time.monotonic() - heard > SILENCE_SECONDS:
+                say(line.strip()[:width])
+                heard = time.monotonic()
     if terminal:
         print("\r" + " " * width, end="\r", file=sys.stderr)
     if pip.returncode:

@@ -44,7 +44,7 @@ class Settings(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """What F3 shows: milliseconds of the last frame and answer, and dropped frames since the start."""
+    """What F3 shows: milliseconds of the last frame and answer, and frames skipped since the start."""
 
     frame: float = 0.0
     ink_to_answer: float | None = None

@@ -92,7 +92,7 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
     elif tip:
         text = tip
     elif info is not None:
-        known = "" if info.accuracy is None else f" · {100 * info.accuracy:.2f} % in validation"
+        known = "" if info.accuracy is None else f" · reads {100 * info.accuracy:.2f} % of held-out digits"
         text = f"{info.name} · step {info.step}{known}" + (f" · {info.date}" if info.date else "")
     elif state.problem:
         text = "No network yet: train one on the Train screen" if state.missing else state.problem
@@ -101,9 +101,10 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
     numbers = ""
     if state.numbers_shown:
         answer = state.numbers.ink_to_answer
-        known = "–" if answer is None else f"{answer:.1f} ms"
+        known = "no answer yet" if answer is None else f"answer {answer:.1f} ms after the ink"
+        skipped = state.numbers.dropped
         numbers = (
-            f"ink → answer {known} · frame {state.numbers.frame:.1f} ms · {state.numbers.dropped} dropped"
+            f"{known} · frame {state.numbers.frame:.1f} ms · {skipped} frame{'s' * (skipped != 1)} skipped"
         )
 
     def paint(painter: Painter, rect: Rect) -> None:
