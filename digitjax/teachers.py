@@ -1,6 +1,7 @@
 """Other networks as teachers: what is learnt from them beside the labels (`TrainConfig.distil`)."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from digitjax.data.spec import parse_spec
 from digitjax.errors import InputError
 from digitjax.progress import say
 from digitjax.train import distilled
-from digitjax.types import Batch, TeacherFn
+from digitjax.types import Batch, Taught, TeacherFn
 
 
 def teacher_of(config: TrainConfig, specs: Sequence[str] = ()) -> TeacherFn | None:
@@ -33,29 +34,31 @@ def teacher_of(config: TrainConfig, specs: Sequence[str] = ()) -> TeacherFn | No
         The teacher; None where the configuration names none.
 
     Raises:
-        InputError: there is no such checkpoint, or it reads images of another geometry.
+        InputError: there is no such checkpoint, it reads images of another geometry, or others alone speak of
+            every source.
     """
     if not config.distil:
         return None
     teachers = [_load(path, config) for path in config.distil]
-    spoken_of = _spoken_of([_sources(runs.read_data(one.run)) for one in teachers], specs, config.batch_size)
+    spoken_of = _spoken_of(
+        config.distil, [_learnt_from(one.run) for one in teachers], specs, config.batch_size
+    )
 
-    def teach(images: Float[Array, "batch height width 1"], batch: Batch) -> Batch:
+    def teach(images: Float[Array, "batch height width 1"], batch: Batch) -> Taught:
         n = len(images)
         known = spoken_of if n == config.batch_size else np.ones((len(teachers), n), bool)
-        digits, is_digit = jnp.zeros((n, 10)), jnp.zeros(n)
-        sayers = np.zeros(n)
+        digits, is_digit, sayers = jnp.zeros((n, 10)), jnp.zeros(n), np.zeros(n)
         for one, mask in zip(teachers, known, strict=True):
-            rows = np.flatnonzero(mask)
+            rows = slice(None) if mask.all() else np.flatnonzero(mask)
             logits = one.model.apply(one.params, images[rows])
             digits = digits.at[rows].add(jax.nn.softmax(logits.digits))
             if logits.is_digit is not None:
                 is_digit = is_digit.at[rows].add(jax.nn.sigmoid(logits.is_digit))
                 sayers[rows] += 1
         mean = jnp.where(sayers > 0, is_digit / np.maximum(sayers, 1), batch.is_digit)
-        return batch._replace(
-            target=distilled(batch.target, digits / known.sum(axis=0)[:, None], config.distil_weight),
-            is_digit=distilled(batch.is_digit, mean, config.distil_weight),
+        return Taught(
+            distilled(batch.target, digits / known.sum(axis=0)[:, None], config.distil_weight),
+            distilled(batch.is_digit, mean, config.distil_weight),
         )
 
     return teach
@@ -79,13 +82,25 @@ def _sources(specs: Sequence[str]) -> list[str]:
     return [f"{one.name}:{path.split('/')[-1]}" for one, path in zip(parsed, folders, strict=True)]
 
 
+def _learnt_from(run: Path) -> list[str] | None:
+    """The sources that a run learnt from; None where it does not say, as one taught while drawing."""
+    try:
+        return _sources(runs.read_data(run))
+    except InputError:
+        return None
+
+
 def _spoken_of(
-    learnt: Sequence[Sequence[str]], specs: Sequence[str], batch_size: int
+    names: Sequence[str], learnt: Sequence[Sequence[str] | None], specs: Sequence[str], batch_size: int
 ) -> Bool[np.ndarray, "teachers batch"]:
     """Which examples of a batch each teacher speaks of."""
     if not specs:
         return np.ones((len(learnt), batch_size), bool)
-    known = np.array([[source in one for source in _sources(specs)] for one in learnt])
+    sources = _sources(specs)
+    known = np.array([[one is None or source in one for source in sources] for one in learnt])
     known[:, ~known.any(axis=0)] = True
+    for name, speaks in zip(names, known.any(axis=1), strict=True):
+        if not speaks:
+            raise InputError(f"--distil {name} learnt from nothing that is learnt from here: leave it out")
     counts = share([parse_spec(text).weight for text in specs], batch_size)
     return np.repeat(known, counts, axis=1)

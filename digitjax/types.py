@@ -42,6 +42,18 @@ class Batch(NamedTuple):
     weight: Float[Array, " batch"]
 
 
+class Taught(NamedTuple):
+    """What is learnt of a batch where others than the labels say it.
+
+    Attributes:
+        target: in the place of the batch's.
+        is_digit: probability of being a digit.
+    """
+
+    target: Float[Array, "batch 10"]
+    is_digit: Float[Array, " batch"]
+
+
 class Logits(NamedTuple):
     """What a network answers.
 

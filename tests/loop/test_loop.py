@@ -14,6 +14,7 @@ from digitjax.checkpoint import load_model, load_state, write_params
 from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable
 from digitjax.data import pipeline as data_pipeline
+from digitjax.errors import InputError
 from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
@@ -192,6 +193,14 @@ def test_of_what_some_teachers_learnt_from_they_alone_speak(finished, tmp_path):
     score = load_model(other).model.apply(params, images).is_digit
     said = np.where(np.arange(8) < 4, 1.0, 1 / (1 + np.exp(-np.asarray(score, np.float64))))
     np.testing.assert_allclose(taught.is_digit, said, rtol=1e-4, atol=1e-6)
+
+    with pytest.raises(InputError, match="learnt from nothing"):
+        teachers.teacher_of(config, ("digits8x8",))
+    unsaid = json.loads((other / runs.CONFIG).read_text()) | {"data": []}
+    (other / runs.CONFIG).write_text(json.dumps(unsaid))
+    of_all = teachers.teacher_of(config, ("digits8x8",))
+    assert of_all is not None
+    np.testing.assert_allclose(of_all(images, labels).target, (first + second) / 2, rtol=1e-4, atol=1e-6)
 
     few = jax.tree.map(lambda leaf: leaf[:5], labels)
     np.testing.assert_allclose(teacher(few.x, few).target, (first + second)[:5] / 2, rtol=1e-4, atol=1e-6)
