@@ -196,9 +196,12 @@ def test_of_what_some_teachers_learnt_from_they_alone_speak(finished, tmp_path):
 
     with pytest.raises(InputError, match="learnt from nothing"):
         teachers.teacher_of(config, ("digits8x8",))
-    unsaid = json.loads((other / runs.CONFIG).read_text()) | {"data": []}
-    (other / runs.CONFIG).write_text(json.dumps(unsaid))
-    of_all = teachers.teacher_of(config, ("digits8x8",))
+    unsaid = tmp_path / "unsaid"
+    unsaid.mkdir()
+    runs.write_config(unsaid, dataclasses.replace(CONFIG, model=model), data=[])
+    write_params(unsaid, 7, params, {})
+    both = dataclasses.replace(config, distil=(str(finished), str(unsaid)))
+    of_all = teachers.teacher_of(both, ("digits8x8",))
     assert of_all is not None
     np.testing.assert_allclose(of_all(images, labels).target, (first + second) / 2, rtol=1e-4, atol=1e-6)
 
