@@ -35,8 +35,9 @@ from programs import SetupError, clean_environment, run, say
 
 REPO = Path(__file__).resolve().parents[1]
 UNFINISHED, STAMP, LOG = "digitjax-unfinished", "digitjax-setup.json", "digitjax-setup.log"
+STEPS = ("Installing collected packages",)
 SILENCE_SECONDS = 10.0
-"""What pip is at is told this often where there is no terminal to show it on."""
+"""What pip says is told this often at most where there is no terminal to show it on, and each large step."""
 
 
 def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
@@ -156,7 +157,7 @@ def constraints_file(repo: Path, version: tuple[int, ...]) -> Path:
 
 
 def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str]) -> None:
-    """Runs pip, with a line of progress, or without one a new line now and then; a log keeps all."""
+    """Runs pip: its progress is one line of a terminal, elsewhere a line now and then; a log keeps all."""
     pins = constraints_file(repo, interpreter.version)
     say(f"installing what {pins.relative_to(repo).as_posix()} pins; the first time takes a minute or more")
     command = [str(venv_python(venv)), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
@@ -179,7 +180,7 @@ def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str])
             tail = [*tail[-14:], line.rstrip()]
             if terminal:
                 print("\r" + line.strip()[:width].ljust(width), end="", file=sys.stderr, flush=True)
-            elif time.monotonic() - heard > SILENCE_SECONDS:
+            elif line.strip() and (line.startswith(STEPS) or time.monotonic() - heard > SILENCE_SECONDS):
                 say(line.strip()[:width])
                 heard = time.monotonic()
     if terminal:

@@ -23,7 +23,7 @@ BOX = 20.0
 CENTRE = 14.0
 """Pixel index on which MNIST's centre of mass lies (mean 13.993, 14.008 over the test images)."""
 MARGIN, SIDE = 3, 22
-"""The pixels of the box and one more on each side: 3 to 24, whose middle is that of the image."""
+"""Pixels 3 to 24: all that the box can ink (4 to 24), and one more, so that their middle is the image's."""
 FAR = 1e6
 """Where padding is put, in pixels, so that it leaves no ink."""
 SEGMENTS_AT_ONCE = 8

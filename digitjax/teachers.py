@@ -40,9 +40,7 @@ def teacher_of(config: TrainConfig, specs: Sequence[str] = ()) -> TeacherFn | No
     if not config.distil:
         return None
     teachers = [_load(path, config) for path in config.distil]
-    spoken_of = _spoken_of(
-        config.distil, [_learnt_from(one.run) for one in teachers], specs, config.batch_size
-    )
+    spoken_of = _spoken_of(config.distil, teachers, specs, config.batch_size)
 
     def teach(images: Float[Array, "batch height width 1"], batch: Batch) -> Taught:
         n = len(images)
@@ -71,15 +69,26 @@ def _load(path: str, config: TrainConfig) -> LoadedModel:
             f"--distil {path} reads {loaded.model.geometry} and this network {config.model.geometry}: "
             f"give a checkpoint of the same geometry"
         )
-    say(f"learning from {loaded}")
     return loaded
 
 
-def _sources(specs: Sequence[str]) -> list[str]:
-    """What tells sources apart, wherever their files lie: the spec's name and the last part of its path."""
-    parsed = [parse_spec(text) for text in specs]
-    folders = [(one.path or "").replace("\\", "/").rstrip("/") for one in parsed]
-    return [f"{one.name}:{path.split('/')[-1]}" for one, path in zip(parsed, folders, strict=True)]
+def _spoken_of(
+    names: Sequence[str], teachers: Sequence[LoadedModel], specs: Sequence[str], batch_size: int
+) -> Bool[np.ndarray, "teachers batch"]:
+    """Which examples of a batch each teacher speaks of; told, too."""
+    sources = _sources(specs)
+    learnt = [_learnt_from(one.run) if specs else None for one in teachers]
+    known = np.array([[one is None or source in one for source in sources] for one in learnt], bool)
+    known[:, ~known.any(axis=0)] = True
+    for name, one, speaks in zip(names, teachers, known, strict=True):
+        if specs and not speaks.any():
+            raise InputError(f"--distil {name} learnt from nothing that is learnt from here: leave it out")
+        of = ", ".join(source.removesuffix(":") for source, said in zip(sources, speaks, strict=True) if said)
+        say(f"learning from {one}" + ("" if speaks.all() else f", of {of}"))
+    if not specs:
+        return np.ones((len(teachers), batch_size), bool)
+    counts = share([parse_spec(text).weight for text in specs], batch_size)
+    return np.repeat(known, counts, axis=1)
 
 
 def _learnt_from(run: Path) -> list[str] | None:
@@ -90,17 +99,8 @@ def _learnt_from(run: Path) -> list[str] | None:
         return None
 
 
-def _spoken_of(
-    names: Sequence[str], learnt: Sequence[Sequence[str] | None], specs: Sequence[str], batch_size: int
-) -> Bool[np.ndarray, "teachers batch"]:
-    """Which examples of a batch each teacher speaks of."""
-    if not specs:
-        return np.ones((len(learnt), batch_size), bool)
-    sources = _sources(specs)
-    known = np.array([[one is None or source in one for source in sources] for one in learnt])
-    known[:, ~known.any(axis=0)] = True
-    for name, speaks in zip(names, known.any(axis=1), strict=True):
-        if not speaks:
-            raise InputError(f"--distil {name} learnt from nothing that is learnt from here: leave it out")
-    counts = share([parse_spec(text).weight for text in specs], batch_size)
-    return np.repeat(known, counts, axis=1)
+def _sources(specs: Sequence[str]) -> list[str]:
+    """What tells sources apart, wherever their files lie: the spec's name and the last part of its path."""
+    parsed = [parse_spec(text) for text in specs]
+    folders = [(one.path or "").replace("\\", "/").rstrip("/") for one in parsed]
+    return [f"{one.name}:{path.split('/')[-1]}" for one, path in zip(parsed, folders, strict=True)]

@@ -112,5 +112,7 @@ def test_what_has_finished_is_not_trained_again_and_what_was_stopped_goes_on(tmp
     others = [tmp_path / f"net-{name}" for name in ("mnist", "mnist-2", "pens")]
     assert all(map(runs.is_finished, (first, *others, out)))
     assert runs.read_config(out).start == str(first)
-    assert runs.read_config(out).distil == tuple(str(runs.best_step(run)) for run in (first, *others))
+    assert runs.read_config(out).distil == tuple(
+        str(run / runs.best_step(run).name) for run in (first, *others)
+    )
     assert rebuild.commands(tmp_path, out, unipen=False) == []

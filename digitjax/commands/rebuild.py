@@ -68,7 +68,7 @@ STAGES = (
 
 
 def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[str] = ()) -> list[list[str]]:
-    """What is still to be run, as arguments of `digitjax train`.
+    """What is still to be run, as arguments of `digitjax train`; nothing where the last has finished.
 
     Args:
         folder: where the corpora are.
@@ -80,6 +80,8 @@ def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[
         InputError: a corpus is not in the folder.
     """
     found: list[list[str]] = []
+    if runs.is_run(out) and runs.is_finished(out):
+        return found
 
     def run_of(suffix: str) -> Path:
         return out.with_name(out.name + suffix)

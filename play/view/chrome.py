@@ -101,11 +101,9 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
     numbers = ""
     if state.numbers_shown:
         answer = state.numbers.ink_to_answer
-        known = "no answer yet" if answer is None else f"answer {answer:.1f} ms after the ink"
+        known = "no answer yet" if answer is None else f"answer {answer:.1f} ms"
         skipped = state.numbers.dropped
-        numbers = (
-            f"{known} · frame {state.numbers.frame:.1f} ms · {skipped} frame{'s' * (skipped != 1)} skipped"
-        )
+        numbers = f"{known} · frame {state.numbers.frame:.1f} ms · {skipped} skipped"
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
