@@ -119,18 +119,18 @@ class _Kept(NamedTuple):
         first: which begin a stroke.
         last: which end one.
         owner: the stroke of each.
-        index: the place of each among all points.
+        place: of each among all points.
     """
 
     points: Float[np.ndarray, "kept 2"]
     first: Bool[np.ndarray, " kept"]
     last: Bool[np.ndarray, " kept"]
     owner: Int[np.ndarray, " kept"]
-    index: Int[np.ndarray, " kept"]
+    place: Int[np.ndarray, " kept"]
 
     def where(self, stays: Bool[np.ndarray, " kept"]) -> "_Kept":
         owner = self.owner[stays]
-        return _Kept(self.points[stays], *_edges(owner), owner, self.index[stays])
+        return _Kept(self.points[stays], *_edges(owner), owner, self.place[stays])
 
 
 def _stay(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int, *, each: bool = False) -> _Kept:

@@ -305,9 +305,9 @@ def test_a_teacher_that_says_the_labels_teaches_what_the_labels_do_and_another_d
     # What is taught of being a digit is learnt as if the label said so, and weighs no digit less.
     unsure = jnp.full(BATCH, 0.3)
 
-    def loss(logits, given):
+    def loss(logits, batch):
         yes, no = jax.nn.log_sigmoid(logits.is_digit), jax.nn.log_sigmoid(-logits.is_digit)
-        return cross_entropy(Logits(logits.digits), given) - unsure * yes - (1 - unsure) * no
+        return cross_entropy(Logits(logits.digits), batch) - unsure * yes - (1 - unsure) * no
 
     step = functools.partial(train_step, model=MODEL, tx=TX, augment=noisy, loss_fn=loss)
     by_hand = jax.jit(step)(init_state(jax.random.key(0), MODEL, TX), batch)[0].params

@@ -60,7 +60,7 @@ STAGES = (
     Stage(
         "",
         {"mnist": 50, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 18, "synthetic": 12, "nondigits": 12},
-        ("--epochs", "36", "--optim.learning-rate", "4e-3", "--optim.warmup", "0.1"),
+        ("--epochs", "32", "--optim.learning-rate", "4e-3", "--optim.warmup", "0.1"),
         start="-first",
         distil=("-first", "-mnist", "-mnist-2", "-pens"),
     ),
