@@ -66,6 +66,7 @@ def copy(tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_source_and_a_preset_are_one_file_and_one_line_each(copy):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],

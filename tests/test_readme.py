@@ -20,6 +20,7 @@ def library_script(text: str) -> str:
     return block[1]
 
 
+@pytest.mark.slow
 def test_the_library_script_trains_a_model_of_the_readers_own(tmp_path):
     readme = REPO / "README.md"
     if not readme.exists():
