@@ -16,14 +16,14 @@ from digitjax.data.spec import parse_spec
 from digitjax.errors import InputError
 from digitjax.progress import say
 from digitjax.train import distilled
-from digitjax.types import Batch, Taught, TeacherFn
+from digitjax.types import TeacherFn
 
 
 def teacher_of(config: TrainConfig, specs: Sequence[str] = ()) -> TeacherFn | None:
-    """What is learnt of a batch: its targets, nearer to the mean odds of the checkpoints of `config.distil`.
+    """Targets as they are to be learnt, nearer to the mean odds of the checkpoints of `config.distil`.
 
-    Of a source that some of them learnt from those alone speak; of any other source all do. Whether something
-    is a digit is said by those that can say it.
+    Of a source that some of them learnt from those alone speak; of any other source all do. What is a digit
+    at all the labels say.
 
     Args:
         config: the run that learns.
@@ -42,22 +42,16 @@ def teacher_of(config: TrainConfig, specs: Sequence[str] = ()) -> TeacherFn | No
     teachers = [_load(path, config) for path in config.distil]
     spoken_of = _spoken_of(config.distil, teachers, specs, config.batch_size)
 
-    def teach(images: Float[Array, "batch height width 1"], batch: Batch) -> Taught:
+    def teach(
+        images: Float[Array, "batch height width 1"], target: Float[Array, "batch 10"]
+    ) -> Float[Array, "batch 10"]:
         n = len(images)
         known = spoken_of if n == config.batch_size else np.ones((len(teachers), n), bool)
-        digits, is_digit, sayers = jnp.zeros((n, 10)), jnp.zeros(n), np.zeros(n)
+        odds = jnp.zeros((n, 10))
         for one, mask in zip(teachers, known, strict=True):
             rows = slice(None) if mask.all() else np.flatnonzero(mask)
-            logits = one.model.apply(one.params, images[rows])
-            digits = digits.at[rows].add(jax.nn.softmax(logits.digits))
-            if logits.is_digit is not None:
-                is_digit = is_digit.at[rows].add(jax.nn.sigmoid(logits.is_digit))
-                sayers[rows] += 1
-        mean = jnp.where(sayers > 0, is_digit / np.maximum(sayers, 1), batch.is_digit)
-        return Taught(
-            distilled(batch.target, digits / known.sum(axis=0)[:, None], config.distil_weight),
-            distilled(batch.is_digit, mean, config.distil_weight),
-        )
+            odds = odds.at[rows].add(jax.nn.softmax(one.model.apply(one.params, images[rows]).digits))
+        return distilled(target, odds / known.sum(axis=0)[:, None], config.distil_weight)
 
     return teach
 

@@ -31,8 +31,8 @@ def cross_entropy(logits: Logits, batch: Batch) -> Float[Array, " batch"]:
 
 
 def distilled(
-    target: Float[Array, "*batch"], odds: Float[Array, "*batch"], weight: float
-) -> Float[Array, "*batch"]:
+    target: Float[Array, "batch 10"], odds: Float[Array, "batch 10"], weight: float
+) -> Float[Array, "batch 10"]:
     """Targets, `weight` of the way to a teacher's odds (Hinton et al., 2015, https://arxiv.org/abs/1503.02531)."""
     return (1 - weight) * target + weight * odds
 
@@ -73,8 +73,8 @@ def train_step(
         tx: the optimizer.
         loss_fn: loss of each example.
         augment: random change of `batch.x`; None for none.
-        teacher: from images, as the network sees them, and their batch to what is learnt of it, as
-            `distilled` makes it; None for what the batch says. Labels alone say what counts as a digit.
+        teacher: from images and their targets to what is learnt in the targets' place, as `distilled`; None
+            for the targets.
 
     Returns:
         The next state, and the metrics of this batch before the change.
@@ -84,16 +84,11 @@ def train_step(
     # Else XLA fuses the augmentation into each of the first convolution's 25 windows: a quarter slower.
     images = jax.lax.optimization_barrier(images)
     total = jnp.maximum(batch.weight.sum(), 1e-9)
-    taught = None if teacher is None else teacher(images, batch)
-    learnt = batch if taught is None else batch._replace(target=taught.target)
+    taught = batch if teacher is None else batch._replace(target=teacher(images, batch.target))
 
     def mean_loss(params):
         logits = model.apply(params, images, apply_key)
-        loss = loss_fn(logits, learnt)
-        if taught is not None and logits.is_digit is not None:
-            # Binary cross-entropy is linear in its target: from the label's to the taught one's.
-            loss = loss + (batch.is_digit - taught.is_digit) * logits.is_digit
-        return (loss * batch.weight).sum() / total, logits
+        return (loss_fn(logits, taught) * batch.weight).sum() / total, logits
 
     (loss, logits), grads = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)

@@ -42,18 +42,6 @@ class Batch(NamedTuple):
     weight: Float[Array, " batch"]
 
 
-class Taught(NamedTuple):
-    """What is learnt of a batch where others than the labels say it.
-
-    Attributes:
-        target: in the place of the batch's.
-        is_digit: probability of being a digit.
-    """
-
-    target: Float[Array, "batch 10"]
-    is_digit: Float[Array, " batch"]
-
-
 class Logits(NamedTuple):
     """What a network answers.
 
@@ -129,4 +117,6 @@ class AugmentFn(Protocol):
 
 @runtime_checkable
 class TeacherFn(Protocol):
-    def __call__(self, images: Float[Array, "batch height width 1"], batch: Batch) -> Taught: ...
+    def __call__(
+        self, images: Float[Array, "batch height width 1"], target: Float[Array, "batch 10"]
+    ) -> Float[Array, "batch 10"]: ...

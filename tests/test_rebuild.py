@@ -41,7 +41,7 @@ def test_all_trainings_are_commands_that_train_takes(corpora, tmp_path, monkeypa
     assert (last.seed, last.start, last.distil) == (3, before[0], before)
     assert first.model == pens.model == last.model == preset("cnn-shipped").model
     assert first.model.rejects and mnist.model == dataclasses.replace(first.model, rejects=False)
-    assert last.optim.learning_rate == pytest.approx(4e-3)
+    assert last.optim.learning_rate == pytest.approx(3e-3)
     assert {parse_spec(text).weight for text in first.data} == {54, 14, 22, 16, 10, 12}
     assert mnist.data == small.data == ("mnist=1",) and "mnist" not in " ".join(pens.data)
     assert (small.preset, small.model, small.seed) == ("cnn", preset("cnn").model, 3)

@@ -48,6 +48,16 @@ class Stage(NamedTuple):
 
 WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
 """What a mix is made of where UNIPEN's files are left out, as far as it has it."""
+LAST = (
+    "--epochs",
+    "30",
+    "--optim.learning-rate",
+    "3e-3",
+    "--optim.warmup",
+    "0.1",
+    "--augment.unfinished",
+    "0.15",
+)
 STAGES = (
     Stage("-first", {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}),
     Stage("-mnist", {"mnist": 1}, ("--epochs", "15", "--model.no-rejects")),
@@ -59,8 +69,8 @@ STAGES = (
     ),
     Stage(
         "",
-        {"mnist": 50, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 18, "synthetic": 12, "nondigits": 12},
-        ("--epochs", "32", "--optim.learning-rate", "4e-3", "--optim.warmup", "0.1"),
+        {"mnist": 44, PEN_DIGITS: 14, DIGITS: 24, OTHERS: 20, "synthetic": 12, "nondigits": 14},
+        LAST,
         start="-first",
         distil=("-first", "-mnist", "-mnist-2", "-pens"),
     ),

@@ -19,7 +19,7 @@ from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.train import init_state, make_train_step
-from digitjax.types import Batch, Metrics
+from digitjax.types import Metrics
 from digitjax.validation import Validated
 from tests.loop.small import ARGUMENTS, CONFIG
 
@@ -155,13 +155,10 @@ def test_a_teacher_is_the_mean_of_its_networks_odds(finished):
     config = dataclasses.replace(CONFIG, distil=(str(finished), str(finished / "history" / "0")))
     teacher, images = teachers.teacher_of(config), jax.random.uniform(jax.random.key(3), (5, 8, 8, 1))
     target = jax.nn.one_hot(jax.numpy.arange(5), 10)
-    batch = Batch(images, target, jax.numpy.ones(5), jax.numpy.ones(5))
     assert teacher is not None and teachers.teacher_of(CONFIG) is None
     odds = [_odds(name, images) for name in config.distil]
     expected = 0.25 * np.asarray(target) + 0.75 * np.mean(odds, axis=0)
-    taught = teacher(images, batch)
-    np.testing.assert_allclose(taught.target, expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_array_equal(taught.is_digit, batch.is_digit)  # neither says whether it is a digit
+    np.testing.assert_allclose(teacher(images, target), expected, rtol=1e-4, atol=1e-6)
 
 
 def _odds(name, images):
@@ -185,14 +182,12 @@ def test_of_what_some_teachers_learnt_from_they_alone_speak(finished, tmp_path):
     teacher = teachers.teacher_of(config, specs)
     assert teacher is not None
     images = jax.random.uniform(jax.random.key(4), (8, 8, 8, 1))
-    labels = Batch(images, jax.nn.one_hot(jax.numpy.arange(8), 10), jax.numpy.ones(8), jax.numpy.ones(8))
-    taught = teacher(images, labels)
+    labels = jax.nn.one_hot(jax.numpy.arange(8), 10)
     first, second = _odds(str(finished), images), _odds(str(other), images)
     expected = np.concatenate([first[:4], second[4:6], (first + second)[6:] / 2])
-    np.testing.assert_allclose(taught.target, expected, rtol=1e-4, atol=1e-6)
-    score = load_model(other).model.apply(params, images).is_digit
-    said = np.where(np.arange(8) < 4, 1.0, 1 / (1 + np.exp(-np.asarray(score, np.float64))))
-    np.testing.assert_allclose(taught.is_digit, said, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(teacher(images, labels), expected, rtol=1e-4, atol=1e-6)
+    few = teacher(images[:5], labels[:5])  # no batch of the configuration's: all speak of all
+    np.testing.assert_allclose(few, (first + second)[:5] / 2, rtol=1e-4, atol=1e-6)
 
     with pytest.raises(InputError, match="learnt from nothing"):
         teachers.teacher_of(config, ("digits8x8",))
@@ -203,10 +198,7 @@ def test_of_what_some_teachers_learnt_from_they_alone_speak(finished, tmp_path):
     both = dataclasses.replace(config, distil=(str(finished), str(unsaid)))
     of_all = teachers.teacher_of(both, ("digits8x8",))
     assert of_all is not None
-    np.testing.assert_allclose(of_all(images, labels).target, (first + second) / 2, rtol=1e-4, atol=1e-6)
-
-    few = jax.tree.map(lambda leaf: leaf[:5], labels)
-    np.testing.assert_allclose(teacher(few.x, few).target, (first + second)[:5] / 2, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(of_all(images, labels), (first + second) / 2, rtol=1e-4, atol=1e-6)
 
 
 def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished, checkpoints, capsys):
