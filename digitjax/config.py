@@ -174,8 +174,7 @@ class TrainConfig:
     start: str = ""
     """A checkpoint whose params the run begins with, a run, RUN/STEP or newest; by default fresh ones."""
     distil: tuple[str, ...] = ()
-    """Checkpoints, named as in --start, whose mean odds are learnt from beside the labels; of a source that
-    some of them learnt from in their last training, theirs alone."""
+    """Checkpoints, named as in --start, whose mean odds are learnt from beside the labels."""
     distil_weight: float = 0.75
     """Part of what is learnt that comes from those odds, 0 to 1; the rest is the labels'."""
     epochs: int = 6

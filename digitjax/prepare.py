@@ -4,6 +4,8 @@ import functools
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from digitjax import runs, sharding
 from digitjax.checkpoint import load_model
@@ -15,8 +17,7 @@ from digitjax.optim import make_optimizer
 from digitjax.processes import first_then_others
 from digitjax.progress import say
 from digitjax.spans import Spans, make_spans, wanted
-from digitjax.teachers import teacher_of
-from digitjax.train import init_state, make_train_step
+from digitjax.train import distilled, init_state, make_train_step
 from digitjax.types import Metrics, Model, Params, TeacherFn, TrainState
 
 
@@ -54,7 +55,7 @@ def prepare(
     """
     model, rows = make_model(config.model), sharding.own_rows(config.batch_size, mesh)
     pipeline = first_then_others(lambda: make_pipeline(config, model.geometry, rows, stream=stream))
-    teacher = teacher_of(config, pipeline.specs)
+    teacher = teacher_of(config)
     step = make_train_step(config, teacher=teacher)
     batches = pipeline.on_device if (wanted() if at_once is None else at_once) else None
     spans = None if batches is None else make_spans(step, batches, config, mesh)
@@ -120,3 +121,31 @@ def _params_to_start_with(config: TrainConfig) -> Params:
         )
     say(f"starting with {loaded}")
     return loaded.params
+
+
+def teacher_of(config: TrainConfig) -> TeacherFn | None:
+    """Targets as they are to be learnt, nearer to the mean odds of the checkpoints of `config.distil`.
+
+    None where it names none.
+
+    Raises:
+        InputError: there is no such checkpoint, or it reads images of another geometry.
+    """
+    if not config.distil:
+        return None
+    teachers = [load_model(path) for path in config.distil]
+    for path, loaded in zip(config.distil, teachers, strict=True):
+        if loaded.model.geometry != config.model.geometry:
+            raise InputError(
+                f"--distil {path} reads {loaded.model.geometry} and this network {config.model.geometry}: "
+                f"give a checkpoint of the same geometry"
+            )
+        say(f"learning from {loaded}")
+
+    def teach(
+        images: Float[Array, "batch height width 1"], target: Float[Array, "batch 10"]
+    ) -> Float[Array, "batch 10"]:
+        odds = [jax.nn.softmax(one.model.apply(one.params, images).digits) for one in teachers]
+        return distilled(target, jnp.stack(odds).mean(axis=0), config.distil_weight)
+
+    return teach

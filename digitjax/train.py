@@ -115,8 +115,8 @@ def make_train_step(
     """
     if config.distil and teacher is None:
         raise ValueError(
-            "this configuration learns from other networks: give digitjax.teachers.teacher_of(config) as "
-            "teacher, or do without them, dataclasses.replace(config, distil=())"
+            "this configuration learns from other networks: give teacher=digitjax.prepare.teacher_of(config) "
+            "or do without them, dataclasses.replace(config, distil=())"
         )
     # Imported here, so that whoever brings a model of their own gets neither Flax nor our presets.
     from digitjax.augment import make_augment

@@ -1,8 +1,7 @@
 """`python -m digitjax.commands.rebuild FOLDER`: trains the network that comes with digitjax anew.
 
-Five trainings: the network, two on MNIST alone, one on everything else, and the network again, from where it
-ended, learning from the labels and from what each of them says of what it learnt from: what a network reads
-of one source is the worse for learning from the others.
+Three trainings of the preset `cnn-shipped`: the network, another one that has not seen UNIPEN, and the
+network again, from where it ended, learning from the labels and from what both of them say.
 One that has finished is not run again and one that was stopped goes on, so the same command serves after
 Ctrl-C or a crash.
 """
@@ -33,7 +32,6 @@ class Stage(NamedTuple):
         suffix: the end of its run's name.
         mix: parts of a batch by what they are made of.
         options: further ones of `digitjax train`.
-        preset: what is trained.
         start: the end of the name of the run that it goes on from; None for fresh params.
         distil: those of the runs that it learns from.
     """
@@ -41,13 +39,12 @@ class Stage(NamedTuple):
     suffix: str
     mix: dict[str, int]
     options: tuple[str, ...] = ()
-    preset: str = "cnn-shipped"
     start: str | None = None
     distil: tuple[str, ...] = ()
 
 
 WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
-"""What a mix is made of where UNIPEN's files are left out, as far as it has it."""
+"""The mix of the second stage, and of all where UNIPEN's files are left out."""
 LAST = (
     "--epochs",
     "30",
@@ -60,19 +57,13 @@ LAST = (
 )
 STAGES = (
     Stage("-first", {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}),
-    Stage("-mnist", {"mnist": 1}, ("--epochs", "15", "--model.no-rejects")),
-    Stage("-mnist-2", {"mnist": 1}, ("--epochs", "10", "--seed", "2"), preset="cnn"),
-    Stage(
-        "-pens",
-        {PEN_DIGITS: 24, DIGITS: 38, OTHERS: 28, "synthetic": 20, "nondigits": 18},
-        ("--epochs", "20"),
-    ),
+    Stage("-second", WITHOUT_UNIPEN, ("--epochs", "60")),
     Stage(
         "",
         {"mnist": 44, PEN_DIGITS: 14, DIGITS: 24, OTHERS: 20, "synthetic": 12, "nondigits": 14},
         LAST,
         start="-first",
-        distil=("-first", "-mnist", "-mnist-2", "-pens"),
+        distil=("-first", "-second"),
     ),
 )
 
@@ -98,11 +89,7 @@ def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[
 
     for stage in STAGES:
         run = run_of(stage.suffix)
-        mix = (
-            stage.mix
-            if unipen
-            else {name: WITHOUT_UNIPEN[name] for name in stage.mix if name in WITHOUT_UNIPEN}
-        )
+        mix = stage.mix if unipen else WITHOUT_UNIPEN
         specs = [f"{_spec(folder, name)}={weight}" for name, weight in mix.items()]
         if runs.is_run(run) and not runs.is_finished(run):
             found.append(["--resume", "--out", str(run)])
@@ -111,7 +98,7 @@ def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[
             if stage.distil:
                 before += ["--distil", *(str(run_of(suffix)) for suffix in stage.distil)]
             found.append(
-                [stage.preset, "--out", str(run), *before, *stage.options, *options, "--data", *specs]
+                ["cnn-shipped", "--out", str(run), *before, *stage.options, *options, "--data", *specs]
             )
     return found
 
@@ -133,7 +120,7 @@ def run(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m digitjax.commands.rebuild",
-        description="Trains the network that comes with digitjax anew, in five stages that can be resumed.",
+        description="Trains the network that comes with digitjax anew, in three stages that can be resumed.",
         epilog="Further options go to all trainings, such as --seed 1.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the corpora, as drawings")

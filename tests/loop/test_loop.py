@@ -8,13 +8,12 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax import cli, data, finish, loop, metrics, prepare, runs, sharding, teachers
+from digitjax import cli, data, finish, loop, metrics, prepare, runs, sharding
 from digitjax.calibrate import Calibration, fit
-from digitjax.checkpoint import load_model, load_state, write_params
+from digitjax.checkpoint import load_model, load_state
 from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable
 from digitjax.data import pipeline as data_pipeline
-from digitjax.errors import InputError
 from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
@@ -153,52 +152,16 @@ def test_a_run_cannot_start_with_another_network(finished, checkpoints, capsys):
 
 def test_a_teacher_is_the_mean_of_its_networks_odds(finished):
     config = dataclasses.replace(CONFIG, distil=(str(finished), str(finished / "history" / "0")))
-    teacher, images = teachers.teacher_of(config), jax.random.uniform(jax.random.key(3), (5, 8, 8, 1))
+    teacher, images = prepare.teacher_of(config), jax.random.uniform(jax.random.key(3), (5, 8, 8, 1))
     target = jax.nn.one_hot(jax.numpy.arange(5), 10)
-    assert teacher is not None and teachers.teacher_of(CONFIG) is None
-    odds = [_odds(name, images) for name in config.distil]
+    assert teacher is not None and prepare.teacher_of(CONFIG) is None
+    odds = []
+    for name in config.distil:
+        loaded = load_model(name)
+        logits = np.asarray(loaded.model.apply(loaded.params, images).digits, np.float64)
+        odds.append(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
     expected = 0.25 * np.asarray(target) + 0.75 * np.mean(odds, axis=0)
     np.testing.assert_allclose(teacher(images, target), expected, rtol=1e-4, atol=1e-6)
-
-
-def _odds(name, images):
-    loaded = load_model(name)
-    logits = np.asarray(loaded.model.apply(loaded.params, images).digits, np.float64)
-    return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-
-
-def test_of_what_some_teachers_learnt_from_they_alone_speak(finished, tmp_path):
-    """One learnt from digits8x8, another from strokes and from what is no digit; none from synthetic."""
-    other = tmp_path / "other"
-    model = dataclasses.replace(CONFIG.model, rejects=True)
-    params = make_model(model).init(jax.random.key(5))
-    other.mkdir()
-    runs.write_config(
-        other, dataclasses.replace(CONFIG, model=model), data=["strokes:/a/b/x.ndjson", "nondigits"]
-    )
-    write_params(other, 7, params, {})
-    config = dataclasses.replace(CONFIG, distil=(str(finished), str(other)), distil_weight=1.0, batch_size=8)
-    specs = ("digits8x8=2", "strokes:C:\\d\\x.ndjson=1", "synthetic=1")
-    teacher = teachers.teacher_of(config, specs)
-    assert teacher is not None
-    images = jax.random.uniform(jax.random.key(4), (8, 8, 8, 1))
-    labels = jax.nn.one_hot(jax.numpy.arange(8), 10)
-    first, second = _odds(str(finished), images), _odds(str(other), images)
-    expected = np.concatenate([first[:4], second[4:6], (first + second)[6:] / 2])
-    np.testing.assert_allclose(teacher(images, labels), expected, rtol=1e-4, atol=1e-6)
-    few = teacher(images[:5], labels[:5])  # no batch of the configuration's: all speak of all
-    np.testing.assert_allclose(few, (first + second)[:5] / 2, rtol=1e-4, atol=1e-6)
-
-    with pytest.raises(InputError, match="learnt from nothing"):
-        teachers.teacher_of(config, ("digits8x8",))
-    unsaid = tmp_path / "unsaid"
-    unsaid.mkdir()
-    runs.write_config(unsaid, dataclasses.replace(CONFIG, model=model), data=[])
-    write_params(unsaid, 7, params, {})
-    both = dataclasses.replace(config, distil=(str(finished), str(unsaid)))
-    of_all = teachers.teacher_of(both, ("digits8x8",))
-    assert of_all is not None
-    np.testing.assert_allclose(of_all(images, labels), (first + second) / 2, rtol=1e-4, atol=1e-6)
 
 
 def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished, checkpoints, capsys):
