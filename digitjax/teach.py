@@ -1,7 +1,7 @@
 """Teaching a trained network a few labelled drawings, with replay, so that it forgets nothing.
 
 The step, the optimizer and the batches are the trainer's. A sixteenth of each batch are the taught drawings,
-each time bent and moved anew; the rest is replayed. All is compiled before the first lesson.
+each time moved anew; the rest is replayed. All is compiled before the first lesson.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Int
 
-from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
+from digitjax.config import ModelConfig, OptimConfig, TrainConfig
 from digitjax.data.batches import Part, Store, Taken, make_assemble, make_batches
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.spec import Source
@@ -36,7 +36,6 @@ CONFIG = TrainConfig(
     epoch_examples=STEPS * (TAUGHT + REPLAYED),
     batch_size=TAUGHT + REPLAYED,
     optim=OptimConfig(learning_rate=1e-3, weight_decay=0.0, warmup=0.1),
-    augment=AugmentConfig(bend=0.03),
 )
 """What a lesson is: a sixth of a whole training's learning rate, risen and fallen once."""
 
