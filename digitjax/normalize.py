@@ -22,8 +22,6 @@ BOX = 20.0
 """Longest side of the inked area in pixels."""
 CENTRE = 14.0
 """Pixel index on which MNIST's centre of mass lies (mean 13.993, 14.008 over the test images)."""
-MARGIN, SIDE = 3, 22
-"""Pixels 3 to 24: all that the box can ink (4 to 24), and one more, so that their middle is the image's."""
 FAR = 1e6
 """Where padding is put, in pixels, so that it leaves no ink."""
 SEGMENTS_AT_ONCE = 8
@@ -78,11 +76,9 @@ def fit_to_box(segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RA
 
 
 def render(
-    segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RADIUS, size: int = 28, margin: int = 0
+    segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RADIUS, size: int = 28
 ) -> Float[Array, "{size} {size}"]:
     """Draws the ink with a round pen: a pixel's value is how far the pen covers it, 0 to 1.
-
-    The first row and column are those of coordinate `margin`.
 
     The coverage is that of a straight edge through the pixel, `radius + 1/2 - distance`, clipped; the
     distance is to the nearest segment, so the order of strokes and overlaps make no difference.
@@ -95,7 +91,7 @@ def render(
     rows = jnp.stack([x0, y0, dx, dy, inverse], axis=-1)
     missing = -rows.shape[0] % SEGMENTS_AT_ONCE
     rows = jnp.concatenate([rows, jnp.full((missing, 5), jnp.array([FAR, 0.0, 0.0, 0.0, 0.0]))])
-    grid = jnp.arange(margin, margin + size, dtype=jnp.float32)
+    grid = jnp.arange(size, dtype=jnp.float32)
     pixel_x, pixel_y = jnp.tile(grid, size), jnp.repeat(grid, size)
 
     def nearest_of(nearest, group):
@@ -125,19 +121,13 @@ def centre_of_mass(image: Float[Array, "height width"]) -> Float[Array, "2"]:
 
 def centre_by_mass(segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RADIUS) -> Segments:
     """Moves ink in pixels, by a real number, so that the rendered mass lies on pixel index 14.0."""
-    return _move(segments, CENTRE - centre_of_mass(render(segments, pen_radius)))
-
-
-def _move(segments: Segments, shift: Float[Array, "2"]) -> Segments:
+    shift = CENTRE - centre_of_mass(render(segments, pen_radius))
     return Segments(jnp.asarray(segments.ends) + jnp.tile(shift, 2)[None], jnp.asarray(segments.mask))
 
 
 def fit_ink(segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RADIUS) -> Segments:
     """Ink in any unit to ink in pixels of the 28 x 28 image: box, 20 px, centred by mass."""
-    boxed = fit_to_box(segments, pen_radius)
-    # `centre_by_mass`, with the pixels alone that the box can reach: two thirds of them.
-    mass = centre_of_mass(render(boxed, pen_radius, SIDE, MARGIN)) + MARGIN
-    return _move(boxed, CENTRE - mass)
+    return centre_by_mass(fit_to_box(segments, pen_radius), pen_radius)
 
 
 def count_blocks(bitmap: Float[Array, "32 32"]) -> Float[Array, "8 8"]:

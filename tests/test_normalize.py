@@ -14,7 +14,6 @@ from digitjax.normalize import (
     PEN_RADIUS,
     UCI_PEN_RADIUS,
     bounding_box,
-    centre_by_mass,
     centre_of_mass,
     count_blocks,
     fit_ink,
@@ -89,18 +88,6 @@ def test_longest_side_with_the_pen_is_20_px_and_the_mass_is_on_index_14(drawings
     for axis in (1, 2):
         centre = ink.sum(axis=axis) @ np.arange(28) / mass
         np.testing.assert_allclose(centre, CENTRE, atol=0.1)
-
-
-@pytest.mark.parametrize("radius", [0.7, PEN_RADIUS, 2.5])
-def test_the_mass_is_that_of_the_whole_image(drawings, radius):
-    """Where the box alone is rendered to find it: also of lines along the edges, of a dot, and of nothing."""
-    corners = segments_of((0, 0, 300, 0), (0, 0, 0, 300), (300, 300, 0, 300))
-    bar, dot, nothing = segments_of((7, 0, 7, 50)), segments_of((5, 5, 5, 5)), segments_of()
-    for ink in (*(pack(drawing.strokes) for drawing in drawings[:20]), corners, bar, dot, nothing):
-        whole = centre_by_mass(fit_to_box(ink, radius), radius)
-        found = fit_ink(ink, radius)
-        mask = np.asarray(ink.mask)
-        np.testing.assert_allclose(np.asarray(found.ends)[mask], np.asarray(whole.ends)[mask], atol=2e-5)
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES)
