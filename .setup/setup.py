@@ -35,9 +35,8 @@ from programs import SetupError, clean_environment, run, say
 
 REPO = Path(__file__).resolve().parents[1]
 UNFINISHED, STAMP, LOG = "digitjax-unfinished", "digitjax-setup.json", "digitjax-setup.log"
-STEPS = ("Installing collected packages",)
 SILENCE_SECONDS = 10.0
-"""What pip says is told this often at most where there is no terminal to show it on, and each large step."""
+"""What pip says is told this often at most where there is no terminal to show it on."""
 
 
 def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
@@ -180,7 +179,7 @@ def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str])
             tail = [*tail[-14:], line.rstrip()]
             if terminal:
                 print("\r" + line.strip()[:width].ljust(width), end="", file=sys.stderr, flush=True)
-            elif line.strip() and (line.startswith(STEPS) or time.monotonic() - heard > SILENCE_SECONDS):
+            elif _is_progress(line) and time.monotonic() - heard > SILENCE_SECONDS:
                 say(line.strip()[:width])
                 heard = time.monotonic()
     if terminal:
@@ -191,6 +190,10 @@ def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str])
             f"pip could not install everything (above; all of it in {venv / LOG}): see to the network or the "
             "disk, or try another Python with PYTHON=, then type the same again"
         )
+
+
+def _is_progress(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("WARNING")
 
 
 @contextlib.contextmanager

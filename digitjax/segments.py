@@ -75,7 +75,12 @@ def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int) -> 
 
 def _pieces_of(
     strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int
-) -> tuple[Float[np.ndarray, "kept 2"], Int[np.ndarray, " pieces"], Int[np.ndarray, " pieces"], np.ndarray]:
+) -> tuple[
+    Float[np.ndarray, "kept 2"],
+    Int[np.ndarray, " pieces"],
+    Int[np.ndarray, " pieces"],
+    Int[np.ndarray, " kept"],
+]:
     """The points that stay, where each straight piece begins and ends among them, and each point's stroke."""
     points, first, last, owner, _ = _stay(strokes, max_segments)
     (begin,) = (~last | first).nonzero()
@@ -103,10 +108,10 @@ def simplify(
     Raises:
         InputError: a coordinate is not finite.
     """
-    *_, owner, index = _stay(strokes, max_segments, each=True)
+    *_, owner, place = _stay(strokes, max_segments, each=True)
     if not len(owner):
         return list(strokes)
-    kept = np.concatenate(strokes)[index]
+    kept = np.concatenate(strokes)[place]
     edges = np.searchsorted(owner, np.arange(len(strokes) + 1)).tolist()
     return [kept[begin:end] for begin, end in itertools.pairwise(edges)]
 
@@ -136,11 +141,11 @@ class _Kept(NamedTuple):
 def _stay(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int, *, each: bool = False) -> _Kept:
     lengths = [len(stroke) for stroke in strokes]
     owner = np.repeat(np.arange(len(strokes)), lengths)
-    index = np.arange(len(owner))
+    place = np.arange(len(owner))
     if not len(owner):
-        return _Kept(np.zeros((0, 2)), *_edges(owner), owner, index)
+        return _Kept(np.zeros((0, 2)), *_edges(owner), owner, place)
     points = _comfortable(np.concatenate(strokes).astype(np.float64, copy=False))
-    kept = _Kept(points, *_edges(owner), owner, index)
+    kept = _Kept(points, *_edges(owner), owner, place)
     fresh = kept.first.copy()
     moved = points[1:] != points[:-1]
     fresh[1:] |= moved[:, 0] | moved[:, 1]
