@@ -219,6 +219,7 @@ class Loop:
         self.sources, self.clock, self.state, self.patience = sources, clock, state, patience
         self.frame = Frame()
         self.dropped = 0
+        self._answer_ms: float | None = None  # the last, also from before F3 shows it
         self._asked = -1
         self._asked_points = 0
         self._asked_at: float | None = None
@@ -268,7 +269,7 @@ class Loop:
             self._apply(event)
             if _is_answer(event) and event.revision == self._asked:
                 answered = (time.perf_counter() - (self._asked_at or begin)) * 1e3
-                self._asked_at = None
+                self._answer_ms, self._asked_at = answered, None
         if answered is None:
             self._ask(begin)
         self._effects()
@@ -279,7 +280,7 @@ class Loop:
         self.dropped += max(0, int(whole / FRAME))
         times = FrameTimes(whole * 1e3, answered)
         if self.state.numbers_shown:
-            self._apply(events.Measured(times.whole, answered, self.dropped))
+            self._apply(events.Measured(times.whole, self._answer_ms, self.dropped))
         for source in self.sources:
             source.frame_done(self.state, times)
         return times

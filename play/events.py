@@ -108,7 +108,7 @@ class Tick(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What the last frame cost, in milliseconds; `ink_to_answer` only where an answer arrived in it."""
+    """What the last frame and the last answer cost, in milliseconds; None before the first answer."""
 
     frame: float
     ink_to_answer: float | None

@@ -94,8 +94,7 @@ def update(state: PlayState, event: Event) -> PlayState:
                 return state
             return state._replace(width=width, height=height, hover=None)
         case Measured(frame, ink_to_answer, dropped):
-            last = state.numbers.ink_to_answer if ink_to_answer is None else ink_to_answer
-            return state._replace(numbers=Numbers(frame, last, dropped))
+            return state._replace(numbers=Numbers(frame, ink_to_answer, dropped))
         case ModelReady(info, slot):
             return _model_ready(state, info, slot)
         case ModelFailed():

@@ -93,7 +93,8 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
         text = tip
     elif info is not None:
         known = "" if info.accuracy is None else f" · reads {100 * info.accuracy:.2f} % of held-out digits"
-        text = f"{info.name} · step {info.step}{known}" + (f" · {info.date}" if info.date else "")
+        date = "" if state.numbers_shown or not info.date else f" · {info.date}"  # the numbers need its room
+        text = f"{info.name} · step {info.step}{known}{date}"
     elif state.problem:
         text = "No network yet: train one on the Train screen" if state.missing else state.problem
     else:

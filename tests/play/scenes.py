@@ -16,6 +16,7 @@ from play.events import (
     FilesListed,
     HardListed,
     LessonTaught,
+    Measured,
     Press,
     RecordsListed,
     ScoreSaved,
@@ -218,6 +219,10 @@ def _help(state: PlayState) -> PlayState:
 
 SCENES: dict[str, tuple[str, Callable[[PlayState], PlayState]]] = {
     "draw": ("draw", _draw),
+    "numbers": (
+        "draw",
+        lambda state: update(update(_draw(state), Press("numbers")), Measured(16.7, 123.4, 99)),
+    ),
     "saving": ("draw", lambda state: update(_draw(state), Press("save"))),
     "empty": ("draw", lambda state: state),
     "missing": ("draw", lambda state: state),

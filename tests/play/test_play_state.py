@@ -364,8 +364,8 @@ def test_focus_and_return_press_the_control():
 def test_notices_go_and_numbers_stay():
     state = after(Notice("hello"))
     assert state.notice == "hello" and after(Tick(10.0), state=state).notice == ""
-    state = after(Measured(3.0, 1.0, 2), Measured(4.0, None, 2))
-    assert state.numbers == (4.0, 1.0, 2)
+    state = after(Measured(3.0, 1.0, 2), Measured(4.0, 1.5, 2))
+    assert state.numbers == (4.0, 1.5, 2)
 
 
 def test_verdict_agrees_with_the_command_line():
