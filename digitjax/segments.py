@@ -18,6 +18,12 @@ from digitjax.types import Segments
 
 MAX_SEGMENTS = 128
 """Straight pieces of ink that a drawing is packed into at most."""
+COMFORTABLE = 2.0**-6, 2.0**20
+"""Extents of ink that are packed in their own unit."""
+LARGEST = 2.0**500
+"""A coordinate up to which differences of two cannot overflow."""
+FEW = 8
+"""Strokes that are packed one by one at most."""
 
 
 def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SEGMENTS) -> Segments:
@@ -40,11 +46,36 @@ def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SE
     Raises:
         InputError: a coordinate is not finite.
     """
-    points, begin, end, _ = _pieces_of(strokes, max_segments)
+    pieces = _as_written(strokes, max_segments)
+    if pieces is None:
+        pieces = straight(strokes, max_segments).ends
     ends = np.zeros((max_segments, 4), np.float32)
     mask = np.zeros(max_segments, bool)
-    ends[: len(begin), :2], ends[: len(begin), 2:], mask[: len(begin)] = points[begin], points[end], True
+    ends[: len(pieces)], mask[: len(pieces)] = pieces, True
     return Segments(ends, mask)
+
+
+def _as_written(
+    strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int
+) -> Float[np.ndarray, "pieces 4"] | None:
+    """`straight` of a few strokes of which every point stays, in half of its time; None of all other ink."""
+    lengths = [len(stroke) for stroke in strokes]
+    count = sum(lengths) - len(lengths)
+    if not (0 < len(lengths) <= FEW and min(lengths) > 1 and count <= max_segments):
+        return None
+    ends = np.empty((count, 4))
+    at = 0
+    for stroke, length in zip(strokes, lengths, strict=True):
+        to = at + length - 1
+        ends[at:to, :2], ends[at:to, 2:] = stroke[:-1], stroke[1:]
+        at = to
+    low, high = _corners(ends.reshape(-1, 2))
+    sound = all(-LARGEST <= side <= LARGEST for side in (*low, *high))
+    if not (sound and COMFORTABLE[0] <= max(high[0] - low[0], high[1] - low[1]) <= COMFORTABLE[1]):
+        return None
+    ends -= (*low, *low)
+    places = ends.view(np.complex128)
+    return None if (places[:, 0] == places[:, 1]).any() else ends
 
 
 class Pieces(NamedTuple):
@@ -180,12 +211,12 @@ def _comfortable(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "po
     largest = max(map(abs, (*low, *high)))
     if not all(map(math.isfinite, (*low, *high))):
         raise InputError("a coordinate of the ink is not finite: give finite numbers")
-    if largest > 2.0**500:
+    if largest > LARGEST:
         points = np.ldexp(points, -600)
         low, high = _corners(points)
     points = points - low
     extent = max(high[0] - low[0], high[1] - low[1])
-    if extent and not 2.0**-6 <= extent <= 2.0**20:
+    if extent and not COMFORTABLE[0] <= extent <= COMFORTABLE[1]:
         points = np.ldexp(points, 8 - math.frexp(extent)[1])
     return points
 

@@ -89,8 +89,8 @@ def _read(
     if model.geometry != "mnist28":
         image = normalize.ink_to_image(segments, model.geometry)[:, :, 0]
         return _vector(model, params, image, jnp.full(3, jnp.nan))
-    fitted = normalize.fit_ink(segments)
-    return _vector(model, params, normalize.render(fitted), _fit(segments, fitted))
+    fitted = normalize.fit_ink(segments, sparing=True)
+    return _vector(model, params, normalize.render(fitted, sparing=True), _fit(segments, fitted))
 
 
 def _read_staged(
@@ -116,9 +116,9 @@ def _read_staged(
     ends = jnp.where(stages[1], boxed.ends, small)
     moved = ends + jnp.tile((middle + origin) * shrink - 0.5 - normalize.CENTRE, 2)[None]
     placed = Segments(jnp.where(stages[0], ends, moved), mask)
-    centred = normalize.centre_by_mass(placed)
+    centred = normalize.centre_by_mass(placed, sparing=True)
     placed = Segments(jnp.where(stages[2], centred.ends, placed.ends), mask)
-    return _vector(model, params, normalize.render(placed), _fit(segments, placed))
+    return _vector(model, params, normalize.render(placed, sparing=True), _fit(segments, placed))
 
 
 def _vector(

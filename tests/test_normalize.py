@@ -1,5 +1,7 @@
 """The normaliser against a brute-force renderer, MNIST's own recipe and what must not matter."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -76,6 +78,16 @@ def test_renderer_covers_what_a_supersampled_one_covers(drawings, radius, size):
         assert difference.max() <= 0.5  # two strokes may each cover one half of a pixel; the nearer counts
         assert np.quantile(difference, 0.99) <= 0.12
         assert difference.max() > 0
+
+
+@pytest.mark.parametrize("rows", [[], [3], [0, 7, 8], [15, 16], [40], range(41)], ids=str)
+def test_rendering_sparingly_gives_the_same_bits_whichever_segments_are_ink(rows):
+    ends = np.random.default_rng(0).uniform(2, 26, (41, 4)).astype(np.float32)
+    ink = Segments(ends, np.isin(np.arange(41), list(rows)))
+    for draw in (render, lambda ink, **how: render(fit_ink(ink, **how), **how)):
+        whole, spared = (jax.jit(functools.partial(draw, sparing=sparing))(ink) for sparing in (False, True))
+        np.testing.assert_array_equal(whole, spared)
+        assert bool(np.asarray(whole).any()) == bool(len(rows))
 
 
 def test_longest_side_with_the_pen_is_20_px_and_the_mass_is_on_index_14(drawings, images):

@@ -137,6 +137,29 @@ def test_packing_keeps_the_box_of_the_strokes_ends_and_fits(drawn, limit):
         assert firsts <= {tuple(p) for p in ends[:, :2].astype(np.float64)}
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        hnp.arrays(
+            st.sampled_from([np.float64, np.float32, np.int64]),
+            st.tuples(st.integers(0, 9), st.just(2)),
+            elements=st.integers(-4, 4),
+        ),
+        max_size=10,
+    ),
+    st.sampled_from([0.0, 0.1, 1e9]),
+    st.sampled_from([1.0, 1 / 3, 1e-9, 1e7, 1e160]),
+    st.integers(1, 40),
+)
+def test_packing_is_the_straight_pieces_in_single_precision(drawn, shift, scale, limit):
+    drawn = [stroke * np.float64(scale) + shift for stroke in drawn]
+    ends = straight(drawn, limit).ends
+    packed = pack(drawn, limit)
+    assert packed.mask.sum() == len(ends) and packed.mask[: len(ends)].all()
+    np.testing.assert_array_equal(packed.ends[: len(ends)], ends.astype(np.float32))
+    assert not packed.ends[len(ends) :].any()
+
+
 def test_a_stroke_of_100_000_points_is_packed_without_recursion():
     turn = np.linspace(0, 200, 100_000)
     packed = pack([np.stack([turn * np.cos(turn), turn * np.sin(turn)], 1)])

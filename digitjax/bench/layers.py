@@ -14,7 +14,7 @@ from jax import lax
 from jaxtyping import Array
 
 from digitjax.config import Convolution, TrainConfig, convolutions
-from digitjax.convolution import as_product, convolve
+from digitjax.convolution import as_product, compiler_options, convolve
 from digitjax.normalize import geometry_shape
 
 FORMS: dict[str, Callable[..., Array]] = {
@@ -76,7 +76,7 @@ def measure(layer: Convolution, batch: int, rounds: int) -> Cost:
 
 
 def _bound(function: Callable[..., Any], *given: Array) -> Callable[[], Any]:
-    compiled = jax.jit(function)
+    compiled = jax.jit(function, compiler_options=compiler_options())
     return lambda: compiled(*given)
 
 
