@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,9 +179,10 @@ def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str])
             log.write(line)
             tail = [*tail[-14:], line.rstrip()]
             if terminal:
-                print("\r" + line.strip()[:width].ljust(width), end="", file=sys.stderr, flush=True)
+                told = textwrap.shorten(line, width, placeholder=" ...")
+                print("\r" + told.ljust(width), end="", file=sys.stderr, flush=True)
             elif _is_progress(line) and time.monotonic() - heard > SILENCE_SECONDS:
-                say(line.strip()[:width])
+                say(textwrap.shorten(line, width, placeholder=" ..."))
                 heard = time.monotonic()
     if terminal:
         print("\r" + " " * width, end="\r", file=sys.stderr)
