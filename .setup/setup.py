@@ -165,7 +165,7 @@ def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str])
     command += ["--no-compile", "--progress-bar", "off", "-c", str(pins), "-e", f".[{','.join(extras)}]"]
     tail: list[str] = []
     terminal, heard = sys.stderr.isatty(), time.monotonic()
-    width = shutil.get_terminal_size().columns - 1
+    width = max(shutil.get_terminal_size().columns - 1, 20)
     with open(venv / LOG, "w", encoding="utf-8") as log, subprocess.Popen(
         command,
         cwd=repo,

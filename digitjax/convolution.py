@@ -1,10 +1,9 @@
 """Convolution in the form that is fast on this backend, behind Flax's own hook.
 
 XLA's CPU convolution is ten times slower than a matrix product when there is but one input channel
-(measured in the field notes); everywhere else the stock convolution is used, in training by Eigen's kernels.
+(measured in the field notes); everywhere else the stock convolution is used.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +11,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
-
-EIGEN = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
-"""XLA's option that leaves YNNPACK matrix products alone, so that convolutions are Eigen's."""
 
 
 def patches(
@@ -52,22 +48,6 @@ def convolve(
     if jax.default_backend() != "cpu" or not plain:
         return lax.conv_general_dilated(images, kernel, strides, padding, **rest)
     return as_product(images, kernel, strides, padding)
-
-
-@functools.cache
-def compiler_options() -> dict[str, str] | None:
-    """What `jax.jit` tells XLA where a network learns on this backend; None where there is nothing to tell.
-
-    On the CPU jaxlib 0.12 gives convolutions to YNNPACK; by Eigen, as before it, a train step takes 2 to 12 %
-    less time (README). A jaxlib without that option has nothing to be told.
-    """
-    if jax.default_backend() != "cpu":
-        return None
-    try:
-        jax.jit(lambda x: x, compiler_options=EIGEN).lower(0.0).compile()
-    except jax.errors.JaxRuntimeError:
-        return None
-    return EIGEN
 
 
 def as_product(

@@ -92,7 +92,7 @@ def render(
         pen_radius: in pixels.
         size: of the image. Static.
         sparing: end with the last segment of ink, which saves time where one drawing is rendered and costs
-            some where many are at once. The same bits. Static.
+            some where many are at once. The same bits, but nothing to differentiate backwards. Static.
     """
     x0, y0, x1, y1 = jnp.moveaxis(jnp.asarray(segments.ends), -1, 0)
     dx, dy = x1 - x0, y1 - y0
@@ -118,7 +118,7 @@ def render(
     far = jnp.full(size * size, FAR)
     if sparing:
         mask = jnp.asarray(segments.mask)
-        used = jnp.where(mask, jnp.arange(len(mask)) // SEGMENTS_AT_ONCE + 1, 0).max()
+        used = jnp.where(mask, jnp.arange(len(mask)) // SEGMENTS_AT_ONCE + 1, 0).max(initial=0)
         nearest = jax.lax.fori_loop(0, used, lambda at, nearest: nearest_of(nearest, groups[at])[0], far)
     else:
         nearest, _ = jax.lax.scan(nearest_of, far, groups)
@@ -139,7 +139,13 @@ def centre_of_mass(image: Float[Array, "height width"]) -> Float[Array, "2"]:
 def centre_by_mass(
     segments: Segments, pen_radius: Float[Array, ""] | float = PEN_RADIUS, *, sparing: bool = False
 ) -> Segments:
-    """Moves ink in pixels, by a real number, so that the rendered mass lies on pixel index 14.0."""
+    """Moves ink in pixels, by a real number, so that the rendered mass lies on pixel index 14.0.
+
+    Args:
+        segments: the ink, in pixels.
+        pen_radius: in pixels.
+        sparing: as in `render`.
+    """
     shift = CENTRE - centre_of_mass(render(segments, pen_radius, sparing=sparing))
     return Segments(jnp.asarray(segments.ends) + jnp.tile(shift, 2)[None], jnp.asarray(segments.mask))
 

@@ -18,8 +18,8 @@ from digitjax.types import Segments
 
 MAX_SEGMENTS = 128
 """Straight pieces of ink that a drawing is packed into at most."""
-COMFORTABLE = 2.0**-6, 2.0**20
-"""Extents of ink that are packed in their own unit."""
+SMALL, WIDE = 2.0**-6, 2.0**20
+"""The least and the largest extent of ink that is packed in its own unit."""
 LARGEST = 2.0**500
 """A coordinate up to which differences of two cannot overflow."""
 FEW = 8
@@ -65,13 +65,15 @@ def _as_written(
         return None
     ends = np.empty((count, 4))
     at = 0
-    for stroke, length in zip(strokes, lengths, strict=True):
+    for stroke, length in zip(map(np.asarray, strokes), lengths, strict=True):
+        if stroke.shape != (length, 2):
+            return None
         to = at + length - 1
         ends[at:to, :2], ends[at:to, 2:] = stroke[:-1], stroke[1:]
         at = to
     low, high = _corners(ends.reshape(-1, 2))
     sound = all(-LARGEST <= side <= LARGEST for side in (*low, *high))
-    if not (sound and COMFORTABLE[0] <= max(high[0] - low[0], high[1] - low[1]) <= COMFORTABLE[1]):
+    if not (sound and SMALL <= max(high[0] - low[0], high[1] - low[1]) <= WIDE):
         return None
     ends -= (*low, *low)
     places = ends.view(np.complex128)
@@ -216,7 +218,7 @@ def _comfortable(points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "po
         low, high = _corners(points)
     points = points - low
     extent = max(high[0] - low[0], high[1] - low[1])
-    if extent and not COMFORTABLE[0] <= extent <= COMFORTABLE[1]:
+    if extent and not SMALL <= extent <= WIDE:
         points = np.ldexp(points, 8 - math.frexp(extent)[1])
     return points
 

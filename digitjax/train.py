@@ -105,6 +105,8 @@ def make_train_step(
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """`train_step` with everything of `config` bound, jitted, the state donated: what the trainer runs.
 
+    (On the CPU the trainer compiles it with `digitjax.prepare.compiler_options`: the same to rounding.)
+
     Args:
         config: the configuration.
         teacher: what stands for the checkpoints of `config.distil`, which are not read here.

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from jax import lax
 
-from digitjax import convolution
 from digitjax.config import ModelConfig
 from digitjax.convolution import convolve, patches
 from digitjax.errors import InputError
@@ -58,20 +57,6 @@ def test_convolutions_of_other_kinds_are_not_answered_wrongly(options):
     options |= {"dimension_numbers": lax.conv_dimension_numbers(images.shape, kernel.shape, LAYOUT)}
     expected = lax.conv_general_dilated(images, kernel, (1, 1), "SAME", **options)
     np.testing.assert_allclose(convolve(images, kernel, (1, 1), "SAME", **options), expected, atol=1e-4)
-
-
-def test_what_xla_is_told_it_knows_and_it_changes_nothing_but_rounding(monkeypatch):
-    given = normal(0, 8, 12, 12, 8), normal(1, 3, 3, 8, 24)
-
-    def loss(images, kernel):
-        return (convolve(images, kernel, (1, 1), "SAME", dimension_numbers=LAYOUT) ** 2).sum()
-
-    options = convolution.compiler_options()
-    answers = [jax.jit(jax.grad(loss, (0, 1)), compiler_options=one)(*given) for one in (None, options)]
-    for plain, told in zip(*answers, strict=True):
-        np.testing.assert_allclose(told, plain, rtol=1e-4, atol=1e-3)
-    monkeypatch.setattr(convolution, "EIGEN", {"xla_cpu_no_such_option": "1"})
-    assert convolution.compiler_options.__wrapped__() is None
 
 
 def test_patches_are_the_windows():

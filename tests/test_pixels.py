@@ -106,10 +106,10 @@ def test_mnist_passes_untouched_with_its_mass_on_14(mnist_test):
 
 def test_the_one_of_mnists_pictures_whose_mass_is_farthest_off_passes_too(mnist_dir):
     pictures = read_idx(sorted(mnist_dir.glob("train-images*"))[0])
-    off = np.abs(mass_centre(pictures) - 14).max(axis=0)
-    assert off.max() > 0.51
-    farthest = pictures[np.argsort(off)[-300:]]
-    np.testing.assert_array_equal(pictures_to_images(farthest)[..., 0], farthest)
+    off = np.concatenate([np.abs(mass_centre(part) - 14).max(axis=0) for part in np.split(pictures, 20)])
+    farthest = np.argsort(off)[-300:]
+    assert off[farthest[-1]] > 0.51
+    np.testing.assert_array_equal(pictures_to_images(pictures[farthest])[..., 0], pictures[farthest])
 
 
 def test_mnist_forced_through_every_stage_stays_on_14_and_nearly_as_it_was(mnist_test):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from digitjax.errors import InputError
-from digitjax.segments import pack, pack_all, simplify, straight
+from digitjax.segments import _as_written, pack, pack_all, simplify, straight
 
 
 def line(*points: tuple[float, float]) -> np.ndarray:
@@ -111,6 +111,8 @@ def test_ink_that_is_not_finite_is_refused():
     for value in (np.nan, np.inf):
         with pytest.raises(InputError, match="not finite"):
             pack([line((0, 0), (value, 1))])
+        with pytest.raises(InputError, match="not finite"):
+            pack([line((0, 0), (1, value), (2, 2))])
 
 
 @settings(max_examples=60, deadline=None)
@@ -140,19 +142,46 @@ def test_packing_keeps_the_box_of_the_strokes_ends_and_fits(drawn, limit):
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        hnp.arrays(
-            st.sampled_from([np.float64, np.float32, np.int64]),
-            st.tuples(st.integers(0, 9), st.just(2)),
-            elements=st.integers(-4, 4),
-        ),
+        hnp.arrays(np.float64, st.tuples(st.integers(0, 9), st.just(2)), elements=st.integers(-400, 400)),
         max_size=10,
     ),
     st.sampled_from([0.0, 0.1, 1e9]),
     st.sampled_from([1.0, 1 / 3, 1e-9, 1e7, 1e160]),
-    st.integers(1, 40),
+    st.integers(1, 60),
 )
 def test_packing_is_the_straight_pieces_in_single_precision(drawn, shift, scale, limit):
-    drawn = [stroke * np.float64(scale) + shift for stroke in drawn]
+    is_packed_as_it_is_straightened([stroke * scale + shift for stroke in drawn], limit)
+
+
+TALL = line((0, 0), (1, 60), (2, 5), (0, 100))
+WALK = np.random.default_rng(0).normal(size=(129, 2)).cumsum(0)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "at_once"),
+    [
+        ([TALL], True),
+        ([TALL.astype(np.float32) / 3, TALL[::-1]], True),
+        ([line((0, 0), (2**20, 1)), line((5, 5), (6, 6))], True),
+        ([line((0, 0), (1, 2**20 + 1))], False),
+        ([line((0, 0), (0, 2**-6))], True),
+        ([line((0, 0), (2**-7, 0))], False),
+        ([TALL] * 8, True),
+        ([TALL] * 9, False),
+        ([WALK], True),
+        ([np.concatenate([WALK, WALK[:1]])], False),
+        ([TALL, TALL[:1]], False),
+        ([TALL, TALL[:0]], False),
+        ([TALL[[0, 0, 1]]], False),
+        ([line((1e17, 0), (1e17, 9), (1e17 + 1, 9))], False),
+    ],
+)
+def test_ink_of_which_every_point_stays_is_packed_at_once(drawn, at_once):
+    assert (_as_written(drawn, 128) is not None) == at_once
+    is_packed_as_it_is_straightened(drawn, 128)
+
+
+def is_packed_as_it_is_straightened(drawn, limit):
     ends = straight(drawn, limit).ends
     packed = pack(drawn, limit)
     assert packed.mask.sum() == len(ends) and packed.mask[: len(ends)].all()

@@ -1,6 +1,7 @@
 """`bench layers`: each convolution of a network, both ways, against matrix products of the same size.
 
-The forms of `digitjax.convolution` and the products take turns, so that a slow moment falls on all of them.
+The forms of `digitjax.convolution` and the products take turns, so that a slow moment falls on all of them;
+XLA is told what the trainer tells it.
 """
 
 import statistics
@@ -14,8 +15,9 @@ from jax import lax
 from jaxtyping import Array
 
 from digitjax.config import Convolution, TrainConfig, convolutions
-from digitjax.convolution import as_product, compiler_options, convolve
+from digitjax.convolution import as_product, convolve
 from digitjax.normalize import geometry_shape
+from digitjax.prepare import compiler_options
 
 FORMS: dict[str, Callable[..., Array]] = {
     "used": convolve,

@@ -290,7 +290,9 @@ def _resident(source: Source, keep: Bool[np.ndarray, " n"], geometry: str) -> St
     held = jax.device_put(Taken(labels, images, ink))
     if jax.default_backend() == "cpu":  # the same memory; NumPy takes rows in a tenth of XLA's time
         here = jax.tree.map(np.asarray, held)
-        return Store(len(labels), lambda rows: jax.tree.map(lambda leaf: leaf.take(rows, 0), here), held)
+        return Store(
+            len(labels), lambda indices: jax.tree.map(lambda leaf: leaf.take(indices, 0), here), held
+        )
 
     @jax.jit
     def gather(held: Taken, indices: Int[Array, " taken"]) -> Taken:

@@ -109,12 +109,8 @@ def test_the_device_is_asked_once_a_log_not_once_a_step(checkpoints, monkeypatch
 
 def test_a_run_compiles_its_step_once_also_when_resumed(checkpoints, monkeypatch):
     made = []
-
-    def counted(config, **more):
-        made.append(make_train_step(config, **more))
-        return made[-1]
-
-    monkeypatch.setattr(prepare, "make_train_step", counted)
+    spread = sharding.spread
+    monkeypatch.setattr(sharding, "spread", lambda *a: made.append(spread(*a)) or made[-1])
     monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
     config = TrainConfig(**{**CONFIG.__dict__, "epochs": 1})
     run = checkpoints / "one"
