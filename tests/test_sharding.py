@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import Any
 
 import jax
 import numpy as np
@@ -25,7 +26,8 @@ def test_the_trainers_convolutions_are_eigens_and_it_computes_what_the_step_alon
     mesh = sharding.data_mesh(config.batch_size, jax.devices()[:1])
     alone, ready = make_train_step(config), prepare(config, mesh)
     state, batch = fresh_state(config), ready.pipeline.batch_at(0)
-    programs = [one.lower(state, batch).compile().as_text() for one in (alone, ready.step)]
+    compiled: list[Any] = [alone, ready.step]
+    programs = [one.lower(state, batch).compile().as_text() for one in compiled]
     if compiler_options() is not None:
         ynn = [re.search(r"ynn_fusion[.\d]* = .*conv_general_dilated", text) for text in programs]
         assert ynn[0] and not ynn[1]
