@@ -128,7 +128,7 @@ def test_a_loss_that_was_no_number_in_one_step_alone_is_found_too(checkpoints, m
         return once
 
     monkeypatch.setattr(prepare, "make_train_step", forgiving)
-    monkeypatch.setattr(sharding, "spread", lambda step, mesh: step)
+    monkeypatch.setattr(sharding, "spread", lambda step, mesh, options: step)
     monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
     run = checkpoints / "run"
     run.mkdir()
