@@ -93,6 +93,10 @@ def lines(run: Path) -> list[dict]:
     ]
 
 
+SPREAD = []
+"""The step that `changed` was trained with."""
+
+
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory) -> Path:
     """A run that never stopped, its learning rate changed after steps 6 and 15, its weight decay after 15."""
@@ -104,6 +108,8 @@ def changed(tmp_path_factory) -> Path:
         patch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
         patch.setattr(loop, "validate", lambda *a: Validated({}, Calibration()))
         patch.setattr(prepare, "make_train_step", compiled_step)
+        spread = sharding.spread
+        patch.setattr(sharding, "spread", lambda *a: SPREAD.append(spread(*a)) or SPREAD[-1])
         train(run, before)
     return run
 
@@ -121,7 +127,7 @@ def test_changes_are_taken_between_two_steps_and_written_down(changed):
 
 def test_a_new_learning_rate_is_what_the_step_uses(changed):
     """By hand, with the changes set in the state: the same losses as the run wrote."""
-    pipeline, step = prepare.make_pipeline(CONFIG, "uci8"), compiled_step(CONFIG, teacher=None)
+    pipeline, step = prepare.make_pipeline(CONFIG, "uci8"), SPREAD[0]
     assert step._cache_size() == 1, "a changed learning rate is compiled anew"
     state, seen = prepare.fresh_state(CONFIG), {}
     for number in range(17):
