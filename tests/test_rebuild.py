@@ -62,8 +62,9 @@ def test_without_unipen_no_file_of_it_is_named(corpora, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "resolve", Path)
     for name in (rebuild.DIGITS, rebuild.OTHERS):
         (corpora / "strokes" / name).unlink()
-    for words in rebuild.commands(corpora, tmp_path / "net", unipen=False):
-        assert "unipen-" not in " ".join(asked(words).data)
+    configs = [asked(words) for words in rebuild.commands(corpora, tmp_path / "net", unipen=False)]
+    assert "unipen-" not in " ".join(text for config in configs for text in config.data)
+    assert len({(config.data, config.seed) for config in configs}) == 3  # else two teachers were one
 
 
 def test_a_corpus_that_is_missing_is_named(corpora, tmp_path):

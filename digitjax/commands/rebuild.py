@@ -87,14 +87,15 @@ def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[
     def run_of(suffix: str) -> Path:
         return out.with_name(out.name + suffix)
 
-    for stage in STAGES:
+    mixes = [stage.mix if unipen else WITHOUT_UNIPEN for stage in STAGES]
+    for number, (stage, mix) in enumerate(zip(STAGES, mixes, strict=True)):
         run = run_of(stage.suffix)
-        mix = stage.mix if unipen else WITHOUT_UNIPEN
         specs = [f"{_spec(folder, name)}={weight}" for name, weight in mix.items()]
         if runs.is_run(run) and not runs.is_finished(run):
             found.append(["--resume", "--out", str(run)])
         elif not runs.is_run(run):
-            before = [] if stage.start is None else ["--start", str(run_of(stage.start))]
+            before = ["--seed", str(mixes[:number].count(mix))]  # of one mix and one seed it were one teacher
+            before += [] if stage.start is None else ["--start", str(run_of(stage.start))]
             if stage.distil:
                 before += ["--distil", *(str(run_of(suffix)) for suffix in stage.distil)]
             found.append(
