@@ -1,16 +1,22 @@
 """Convolution in the form that is fast on this backend, behind Flax's own hook.
 
 XLA's CPU convolution is ten times slower than a matrix product when there is but one input channel
-(measured in the field notes); everywhere else the stock convolution is used.
+(measured in the field notes), and its gradient for the kernel slower than the same in pieces; elsewhere the
+stock convolution is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
+
+PIECE = 16
+"""Images whose part in a kernel's gradient is made at a time, so that what it reads stays in the cache."""
+MOST_PIECES = 8
+"""Pieces at most: each has to be compiled."""
 
 
 def patches(
@@ -41,13 +47,52 @@ def convolve(
 ) -> Float[Array, "batch new_height new_width features"]:
     """Takes `lax.conv_general_dilated`'s place in `flax.linen.Conv(conv_general_dilated=...)`.
 
-    On the CPU a convolution of one channel becomes patches x weights; the result is the same to rounding.
+    On the CPU a convolution of one channel becomes patches x weights, and the gradient for another's kernel
+    is a sum over pieces of the batch (not where images are spread over devices, and without forward-mode
+    differentiation); the result is the same to rounding.
+    The images, answers and gradients are kept as they are: without barriers XLA computes the pooling before a
+    convolution once more, number by number in the transposed order that the kernel's gradient wants (a fifth
+    of the time of a step of 32, 64 and 128 channels).
     """
-    dilations = (*(rest.get("lhs_dilation") or ()), *(rest.get("rhs_dilation") or ()))
-    plain = images.shape[-1] == 1 and all(dilation == 1 for dilation in dilations)
-    if jax.default_backend() != "cpu" or not plain:
+    if jax.default_backend() != "cpu":
         return lax.conv_general_dilated(images, kernel, strides, padding, **rest)
-    return as_product(images, kernel, strides, padding)
+    dilations = (*(rest.get("lhs_dilation") or ()), *(rest.get("rhs_dilation") or ()))
+    if images.shape[-1] == 1 and all(dilation == 1 for dilation in dilations):
+        return as_product(images, kernel, strides, padding)
+
+    def stock(images: Array, kernel: Array) -> Array:
+        return lax.conv_general_dilated(images, kernel, strides, padding, **rest)
+
+    whole = len(images) <= PIECE or jax.device_count() > 1
+    images = lax.optimization_barrier(images)
+    return lax.optimization_barrier((stock if whole else _in_pieces(stock))(images, kernel))
+
+
+def _in_pieces(convolution: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    """The same convolution of images and a kernel, the kernel's gradient summed over pieces of the batch."""
+
+    @jax.custom_vjp
+    def convolve(images: Array, kernel: Array) -> Array:
+        return convolution(images, kernel)
+
+    def forward(images: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+        return convolution(images, kernel), (images, kernel)
+
+    def backward(kept: tuple[Array, Array], change: Array) -> tuple[Array, Array]:
+        images, kernel = kept
+        size = max(PIECE, -(-len(images) // MOST_PIECES))
+        (of_images,) = jax.linear_transpose(lambda x: convolution(x, kernel), images)(change)
+        of_kernel = jnp.zeros_like(kernel)
+        for start in range(0, len(images), size):
+            piece = images[start : start + size]
+            (part,) = jax.linear_transpose(lambda w, piece=piece: convolution(piece, w), kernel)(
+                change[start : start + size]
+            )
+            of_kernel += part
+        return of_images, of_kernel
+
+    convolve.defvjp(forward, backward)
+    return convolve
 
 
 def as_product(

@@ -21,8 +21,8 @@ from digitjax.spans import Spans, make_spans, wanted
 from digitjax.train import distilled, init_state, make_train_step
 from digitjax.types import Metrics, Model, Params, TeacherFn, TrainState
 
-EIGEN = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
-"""XLA's option by which YNNPACK gets matrix products only: convolutions are Eigen's, reductions XLA's own."""
+EIGEN = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
+"""XLA's option by which YNNPACK gets matrix products and sums, and convolutions are Eigen's."""
 
 
 class Prepared(NamedTuple):
