@@ -15,10 +15,15 @@ def answer_block(state: PlayState, rect: Rect) -> Block:
     """The answer, with words for doubt beneath; muted while it is provisional."""
     shown = state.shown if state.strokes else Shown()
     doubt = f"or perhaps {shown.second}" if shown.second else ""
-    return huge_block(state, rect, shown.word, empty="Draw a digit on the canvas", doubt=doubt)
+    answer = state.answers[0]
+    sure_of_all = answer is not None and answer.is_digit is None
+    note = "this network takes all ink for a digit" if sure_of_all else ""
+    return huge_block(state, rect, shown.word, empty="Draw a digit on the canvas", doubt=doubt, note=note)
 
 
-def huge_block(state: PlayState, rect: Rect, text: str, *, empty: str, doubt: str = "") -> Block:
+def huge_block(
+    state: PlayState, rect: Rect, text: str, *, empty: str, doubt: str = "", note: str = ""
+) -> Block:
     """What is read as large as there is room; beneath it words of doubt, or why nothing is read yet.
 
     Args:
@@ -27,9 +32,10 @@ def huge_block(state: PlayState, rect: Rect, text: str, *, empty: str, doubt: st
         text: what is read, "" for nothing yet.
         empty: what is said where nothing is drawn.
         doubt: what else it may be.
+        note: said of what is read where there is neither doubt nor more to come.
     """
     provisional = state.provisional and bool(text)
-    words = doubt or ("still drawing" if provisional else "")
+    words = doubt or ("still drawing" if provisional else note)
     if not state.strokes:
         words = empty
     elif not text:

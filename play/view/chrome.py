@@ -102,7 +102,7 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
     numbers = ""
     if state.numbers_shown:
         answer = state.numbers.ink_to_answer
-        known = "no answer yet" if answer is None else f"answer {answer:.1f} ms"
+        known = "no answer yet" if answer is None else f"ink to answer {answer:.1f} ms"
         skipped = state.numbers.dropped
         numbers = f"{known} · frame {state.numbers.frame:.1f} ms · {skipped} skipped"
 

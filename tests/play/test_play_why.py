@@ -71,6 +71,15 @@ def test_a_stroke_that_is_pointed_at_fades():
     assert np.abs(pixels(update(state, Hover("stroke:99"))) - pixels(state)).max() == 0
 
 
+def test_a_network_that_can_refuse_nothing_says_so_under_its_answer():
+    state = scene("draw", 1280, 800)._replace(shown=Shown("4"))
+    one, other = state.answers
+    assert one is not None and not any("for a digit" in text for text in texts_on(state))
+    cannot = state._replace(answers=(one._replace(is_digit=None), other))
+    assert "this network takes all ink for a digit" in texts_on(cannot)
+    assert not any("for a digit" in text for text in texts_on(cannot._replace(shown=Shown("4", "9"))))
+
+
 def test_the_explained_digit_is_not_doubted_with_itself():
     state = scene("why", 1280, 800)
     doubt = Shown("9", "4", True)
