@@ -86,7 +86,8 @@ def make_model(config: ModelConfig, convolution: Callable[..., Any] = convolve) 
 
     Args:
         config: the network.
-        convolution: takes `lax.conv_general_dilated`'s place.
+        convolution: takes `lax.conv_general_dilated`'s place; forward-mode derivatives on the CPU need that
+            one itself.
     """
     shape = geometry_shape(config.geometry)
     module = _module(config, convolution)

@@ -36,7 +36,10 @@ def normal(seed: int, *shape: int) -> jax.Array:
 @pytest.mark.parametrize(
     ("batch", "channels"), [(3, 1), (3, 3), (37, 3), (300, 2)]
 )  # in one, three and eight pieces
-def test_convolution_is_that_of_lax_and_so_is_its_gradient(batch, channels, size, window, strides, padding):
+def test_convolution_is_that_of_lax_and_so_is_its_gradient(
+    batch, channels, size, window, strides, padding, monkeypatch
+):
+    monkeypatch.setattr(jax, "device_count", lambda: 1)  # tests have two, where nothing is made in pieces
     images, kernel = normal(0, batch, *size, channels), normal(1, *window, channels, 4)
     options = {"dimension_numbers": lax.conv_dimension_numbers(images.shape, kernel.shape, LAYOUT)}
 
@@ -49,6 +52,20 @@ def test_convolution_is_that_of_lax_and_so_is_its_gradient(batch, channels, size
 
     for ours, theirs in zip(both(convolve), both(lax.conv_general_dilated), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * float(jnp.abs(theirs).max()))
+
+
+@pytest.mark.parametrize(("batch", "pieces"), [(16, 1), (17, 2), (37, 3), (128, 8), (300, 8)])
+def test_a_kernels_gradient_is_made_in_pieces_where_there_is_one_device(batch, pieces, monkeypatch):
+    images, kernel = normal(0, batch, 6, 6, 2), normal(1, 3, 3, 2, 4)
+    options = {"dimension_numbers": lax.conv_dimension_numbers(images.shape, kernel.shape, LAYOUT)}
+
+    def convolutions():
+        gradient = jax.grad(lambda x, k: convolve(x, k, (1, 1), "SAME", **options).sum(), argnums=(0, 1))
+        return str(jax.make_jaxpr(gradient)(images, kernel)).count("conv_general_dilated[")
+
+    assert convolutions() == 3  # the answer and two gradients: tests have two devices
+    monkeypatch.setattr(jax, "device_count", lambda: 1)
+    assert convolutions() == 2 + pieces
 
 
 @pytest.mark.parametrize(

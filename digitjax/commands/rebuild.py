@@ -68,13 +68,16 @@ STAGES = (
 )
 
 
-def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[str] = ()) -> list[list[str]]:
+def commands(
+    folder: Path, out: Path, *, unipen: bool = True, seed: int = 0, options: Sequence[str] = ()
+) -> list[list[str]]:
     """What is still to be run, as arguments of `digitjax train`; nothing where the last has finished.
 
     Args:
         folder: where the corpora are.
         out: the run of the last stage; those before it lie beside it.
         unipen: whether UNIPEN's files are learnt from.
+        seed: of the first training; one whose mix another has had takes the next, or it were nearly that one.
         options: of `digitjax train`, for all stages; where the recipe has another value, they win.
 
     Raises:
@@ -94,7 +97,7 @@ def commands(folder: Path, out: Path, *, unipen: bool = True, options: Sequence[
         if runs.is_run(run) and not runs.is_finished(run):
             found.append(["--resume", "--out", str(run)])
         elif not runs.is_run(run):
-            before = ["--seed", str(mixes[:number].count(mix))]  # of one mix and one seed it were one teacher
+            before = ["--seed", str(seed + mixes[:number].count(mix))]
             before += [] if stage.start is None else ["--start", str(run_of(stage.start))]
             if stage.distil:
                 before += ["--distil", *(str(run_of(suffix)) for suffix in stage.distil)]
@@ -122,14 +125,17 @@ def run(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m digitjax.commands.rebuild",
         description="Trains the network that comes with digitjax anew, in three stages that can be resumed.",
-        epilog="Further options go to all trainings, such as --seed 1.",
+        epilog="Further options go to all trainings, such as --epoch-examples 30000.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the corpora, as drawings")
     parser.add_argument("--out", type=Path, metavar="RUN", help="by default checkpoints/shipped")
     parser.add_argument("--without-unipen", action="store_true", help="learn from no drawing of UNIPEN")
+    parser.add_argument("--seed", type=int, default=0, help="by default 0")
     arguments, options = parser.parse_known_args(argv)
     out = arguments.out or paths.checkpoints_dir() / "shipped"
-    to_do = commands(arguments.folder, out, unipen=not arguments.without_unipen, options=options)
+    to_do = commands(
+        arguments.folder, out, unipen=not arguments.without_unipen, seed=arguments.seed, options=options
+    )
     for words in to_do:
         train.run(words)
     say(f"{out} is there: `python -m digitjax.commands.ship {out}` makes it the network that comes along")
