@@ -22,7 +22,8 @@ from digitjax.train import distilled, init_state, make_train_step
 from digitjax.types import Metrics, Model, Params, TeacherFn, TrainState
 
 EIGEN = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_REDUCE"}
-"""XLA's option by which YNNPACK gets matrix products and sums, and convolutions are Eigen's."""
+"""XLA's option by which YNNPACK gets matrix products and sums (the gradients of biases, three to eight times
+faster than XLA's own), and convolutions are Eigen's."""
 
 
 class Prepared(NamedTuple):
