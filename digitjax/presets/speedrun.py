@@ -3,10 +3,10 @@
     digitjax train speedrun
 
 90,994 parameters, 41,984 of 55,000 examples; chosen by the validation split, but for the last 2,000 examples,
-a margin added when the test split had been seen. Seeds 0 to 9, mean +- standard deviation: 99.05 +- 0.07 % of
-MNIST's test split, their ensemble 99.22 % (`digitjax sweep speedrun --seeds 10`, jax 0.12.0, 2026-11-26). 7.1
-to 9.2 s on 2 CPU cores (AMD EPYC, a shared virtual machine) from the process's start to its checkpoint, 3.3
-to 4.2 s of them steps.
+a margin added when the test split had been seen. Seeds 0 to 9, mean +- standard deviation: 99.06 +- 0.06 % of
+MNIST's test split, their ensemble 99.23 % (`digitjax sweep speedrun --seeds 10`, jax 0.12.0, 2026-11-27). 5.2
+to 5.4 s on 2 CPU cores (Intel Xeon, AVX-512, a shared virtual machine) from the process's start to its
+checkpoint, 2.4 s of them steps; 7.1 to 9.2 s on an AMD EPYC before a step cost less.
 """
 
 from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
