@@ -73,27 +73,25 @@ def _in_pieces(convolution: Callable[[Array, Array], Array]) -> Callable[[Array,
     """The same convolution of images and a kernel, the kernel's gradient summed over pieces of the batch."""
 
     @jax.custom_vjp
-    def convolve(images: Array, kernel: Array) -> Array:
+    def answer(images: Array, kernel: Array) -> Array:
         return convolution(images, kernel)
 
     def forward(images: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
         return convolution(images, kernel), (images, kernel)
 
-    def backward(kept: tuple[Array, Array], change: Array) -> tuple[Array, Array]:
-        images, kernel = kept
+    def backward(residuals: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
+        images, kernel = residuals
         size = max(PIECE, -(-len(images) // MOST_PIECES))
-        (of_images,) = jax.linear_transpose(lambda x: convolution(x, kernel), images)(change)
+        (of_images,) = jax.linear_transpose(lambda x: convolution(x, kernel), images)(cotangent)
         of_kernel = jnp.zeros_like(kernel)
         for start in range(0, len(images), size):
-            piece = images[start : start + size]
-            (part,) = jax.linear_transpose(lambda w, piece=piece: convolution(piece, w), kernel)(
-                change[start : start + size]
-            )
-            of_kernel += part
+            piece = slice(start, start + size)
+            transposed = jax.linear_transpose(lambda w, x=images[piece]: convolution(x, w), kernel)
+            of_kernel += transposed(cotangent[piece])[0]
         return of_images, of_kernel
 
-    convolve.defvjp(forward, backward)
-    return convolve
+    answer.defvjp(forward, backward)
+    return answer
 
 
 def as_product(

@@ -33,9 +33,7 @@ def normal(seed: int, *shape: int) -> jax.Array:
         ((8, 8), (5, 5), (2, 2), "SAME_LOWER"),
     ],
 )
-@pytest.mark.parametrize(
-    ("batch", "channels"), [(3, 1), (3, 3), (37, 3), (300, 2)]
-)  # in one, three and eight pieces
+@pytest.mark.parametrize(("batch", "channels"), [(3, 1), (3, 3), (37, 3), (300, 2)])  # 1, 3 and 8 pieces
 def test_convolution_is_that_of_lax_and_so_is_its_gradient(
     batch, channels, size, window, strides, padding, monkeypatch
 ):

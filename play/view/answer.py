@@ -16,8 +16,8 @@ def answer_block(state: PlayState, rect: Rect) -> Block:
     shown = state.shown if state.strokes else Shown()
     doubt = f"or perhaps {shown.second}" if shown.second else ""
     answer = state.answers[0]
-    sure_of_all = answer is not None and answer.is_digit is None
-    note = "this network takes all ink for a digit" if sure_of_all else ""
+    never_refuses = answer is not None and answer.is_digit is None
+    note = "this network takes all ink for a digit" if never_refuses else ""
     return huge_block(state, rect, shown.word, empty="Draw a digit on the canvas", doubt=doubt, note=note)
 
 
