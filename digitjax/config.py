@@ -24,8 +24,14 @@ class ModelConfig:
     """Channels of up to six convolutions, one after the other; mlp has none."""
     stages: tuple[int, ...] = (2, 1, 1)
     """Convolutions before each pooling: 2 1 1 is two, then one, then one. A pooling follows the last."""
+    stem: Literal["coarse", "fine"] = "coarse"
+    """First convolution: coarse, 5 x 5 at every second pixel, or fine, 3 x 3 at every pixel."""
     border: bool = True
     """Pad the first convolution: maps of 14 x 14 instead of 12 x 12, though MNIST's border is empty."""
+    norm: Literal["none", "layer"] = "none"
+    """Layer normalisation after every convolution, of each place's channels."""
+    average: bool = False
+    """Give the dense layers each channel's mean over its last map in place of the whole map."""
     hidden: tuple[int, ...] = (96,)
     """Widths of the dense layers before the answer, any number of them."""
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"
@@ -105,12 +111,26 @@ def convolutions(model: ModelConfig, side: int) -> list[Convolution]:
         pooled = number in ends or number == len(model.channels)
         if not found:
             padded = model.border or model.geometry == "uci8"
-            found.append(Convolution(side, 1, features, window=5, stride=2, padded=padded, pooled=pooled))
+            window, stride = (5, 2) if model.stem == "coarse" else (3, 1)
+            found.append(Convolution(side, 1, features, window, stride, padded, pooled))
         else:
             before = found[-1]
             size = before.out // 2 if before.pooled else before.out
             found.append(Convolution(size, before.features, features, window=3, pooled=pooled))
     return found
+
+
+def products(model: ModelConfig, side: int) -> int:
+    """Multiplications by which a network answers one picture of `side` pixels a side."""
+    convs = convolutions(model, side)
+    found = sum(one.out**2 * one.window**2 * one.channels * one.features for one in convs)
+    width = side**2
+    if convs:
+        last = convs[-1]
+        width = last.features * (1 if model.average else (last.out // 2 if last.pooled else last.out) ** 2)
+    for wide in (*model.hidden, 10 + model.rejects):
+        found, width = found + width * wide, wide
+    return found * model.members
 
 
 @dataclass(frozen=True, kw_only=True)

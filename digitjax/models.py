@@ -42,6 +42,8 @@ class Network(nn.Module):
     """
 
     convolutions: Sequence[Convolution]
+    norm: str
+    average: bool
     hidden: Sequence[int]
     activation: str
     dropout: float
@@ -61,10 +63,12 @@ class Network(nn.Module):
                 name=f"conv{number}",
             )
             x = conv(x)
+            if self.norm == "layer":  # Ba et al., 2016, https://arxiv.org/abs/1607.06450
+                x = nn.LayerNorm(name=f"norm{number}")(x)
             if layer.pooled:  # before the activation: the same answer, from a quarter of the numbers
                 x = max_pool(x)
             x = nn.relu(x)
-        x = x.reshape(x.shape[0], -1)
+        x = x.mean(axis=(1, 2)) if self.average and self.convolutions else x.reshape(x.shape[0], -1)
         for layer, width in enumerate(self.hidden):
             x = ACTIVATIONS[self.activation](nn.Dense(width, name=f"hidden{layer or ''}")(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
@@ -75,7 +79,16 @@ class Network(nn.Module):
 
 def _module(config: ModelConfig, convolution: Callable[..., Any] = convolve) -> Network:
     layers = tuple(convolutions(config, geometry_shape(config.geometry).height))
-    return Network(layers, config.hidden, config.activation, config.dropout, config.rejects, convolution)
+    return Network(
+        layers,
+        config.norm,
+        config.average,
+        config.hidden,
+        config.activation,
+        config.dropout,
+        config.rejects,
+        convolution,
+    )
 
 
 @functools.lru_cache(maxsize=32)
@@ -175,10 +188,13 @@ def feature_maps(
             {"params": params if config.members == 1 else member_of(params, 0)},
             images,
             train=False,
-            capture_intermediates=lambda layer, _: isinstance(layer, nn.Conv | nn.Dense),
+            capture_intermediates=lambda layer, _: isinstance(layer, nn.Conv | nn.LayerNorm | nn.Dense),
             mutable=["intermediates"],
         )
         found: dict[str, Any] = dict(state["intermediates"])
+        for number in range(len(config.channels)):  # what a convolution lets through has been normalised
+            if normalised := found.pop(f"norm{number}", None):
+                found[f"conv{number}"] = normalised
         return {
             name: (nn.relu if name.startswith("conv") else ACTIVATIONS[config.activation])(one["__call__"][0])
             for name, one in sorted(found.items())

@@ -2,7 +2,9 @@
 
     state, held, feed (which examples each step takes), count -> loop -> state, metrics of each step
 
-The loop's length is a number that it is given, so one program does for every span. On the CPU a convolution
+The loop's length is a number that it is given, so one program does for every span. A GPU is asked after each
+turn of a loop of unknown length whether it was the last, and only one of known length goes on by itself: so
+steps are taken by the eight, and what would be too many change nothing. On the CPU a convolution
 inside a loop is far slower than outside (jax-ml/jax#12868): there the trainer goes step by step.
 """
 
@@ -21,6 +23,8 @@ from digitjax.types import Batch, Metrics, TrainState
 
 MOST = 1000
 """Steps in one dispatch at most."""
+TURNS = 8
+"""Steps between two questions whether the span has ended."""
 MOST_EXAMPLES = 1 << 24
 """Examples in one dispatch at most: four bytes of each go to the device, which is which."""
 
@@ -56,13 +60,23 @@ def make_loop(
         state: TrainState, held: list[Taken | None], feed: Feed, count: Any
     ) -> tuple[TrainState, Metrics]:
         def turn(place: Any, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
-            state, measured = carry
-            state, metrics = step(state, divide(batches.batch_of(held, feed, place)))
-            return state, jax.tree.map(lambda all_, one: all_.at[place].set(one), measured, metrics)
+            before, measured = carry
+            state, metrics = step(before, divide(batches.batch_of(held, feed, place)))
+            changed = jax.tree.map(
+                lambda new, old: jnp.where(place < count, new, old),
+                state._replace(key=None),
+                before._replace(key=None),
+            )
+            measured = jax.tree.map(lambda all_, one: all_.at[place].set(one), measured, metrics)
+            return changed._replace(key=before.key), measured
+
+        def turns(number: Any, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
+            return jax.lax.fori_loop(0, TURNS, lambda more, it: turn(TURNS * number + more, it), carry)
 
         _, shapes = jax.eval_shape(step, state, batches.batch_of(held, feed, jnp.int32(0)))
-        empty = jax.tree.map(lambda one: jnp.zeros((room, *one.shape), one.dtype), shapes)
-        return jax.lax.fori_loop(0, count, turn, (state, empty))
+        padded = -(-room // TURNS) * TURNS
+        empty = jax.tree.map(lambda one: jnp.zeros((padded, *one.shape), one.dtype), shapes)
+        return jax.lax.fori_loop(0, (count + TURNS - 1) // TURNS, turns, (state, empty))
 
     return loop
 

@@ -119,7 +119,7 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
         if runs.is_finished(member.run):
             continue
         shared = _shared(member.config, shared)
-        if together.wanted() and member.run not in courses and not runs.is_run(member.run):
+        if together.wanted(member.config) and member.run not in courses and not runs.is_run(member.run):
             courses |= _train_together(alike[number - 1 :], shared)
         say(f"{member.run.name}: {number} of {len(members)}")
         _train(member, shared, courses.pop(member.run, None))

@@ -4,8 +4,10 @@ fresh states -> stacked -> the trainer's loop under vmap -> a course each -> the
 that in place of steps of its own and leaves a run like any other
 """
 
+import dataclasses
+import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,18 +15,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from digitjax import spans
-from digitjax.config import TrainConfig
+from digitjax.config import TrainConfig, products
 from digitjax.convolution import as_product
-from digitjax.data.batches import Feed, OnDevice
+from digitjax.data.batches import Feed, OnDevice, base_key
 from digitjax.metrics import is_kept
 from digitjax.models import count_params, make_model, member_of, stack_members
+from digitjax.normalize import geometry_shape
+from digitjax.optim import make_optimizer, with_hyperparams
 from digitjax.prepare import Prepared, first_state
 from digitjax.sharding import Step
-from digitjax.train import make_train_step
+from digitjax.train import init_state, make_train_step
 from digitjax.types import Metrics, Params, TrainState
 
 MEMBERS = 64
 """Members at once at most."""
+MOST_PRODUCTS = 1 << 30
+"""Multiplications of a member's forward pass over a batch at most: a larger one fills a GPU alone."""
 HELD_BYTES = 2 << 30
 """Memory in which the courses are held until they are written, at most."""
 
@@ -43,9 +49,11 @@ class Course(NamedTuple):
     seconds: float
 
 
-def wanted() -> bool:
-    """Whether this machine trains members faster at once than one after the other."""
-    return spans.wanted() and jax.device_count() == 1
+def wanted(config: TrainConfig) -> bool:
+    """Whether this machine trains members of a configuration faster at once than one after the other."""
+    side = geometry_shape(config.model.geometry).height
+    small = config.batch_size * products(config.model, side) <= MOST_PRODUCTS
+    return spans.wanted() and jax.device_count() == 1 and small
 
 
 def most(config: TrainConfig) -> int:
@@ -68,14 +76,18 @@ def train(configs: Sequence[TrainConfig], ready: Prepared) -> list[Course]:
     begun, config, done = time.monotonic(), configs[0], 0
     step = make_train_step(config, teacher=ready.teacher, convolution=as_product)
     loop = jax.jit(side_by_side(step, batches, config), donate_argnums=0)
-    state = stack_members([first_state(one) for one in configs])
+    state = first_states(configs)
     kept: dict[int, Any] = {}
     parts: list[Metrics] = []
+    count = spans.length(done, config, spans.MOST)
+    feed = feeds(configs, batches, done, count)
     while done < config.total_steps:
-        count = spans.length(done, config, spans.MOST)
-        state, measured = loop(state, batches.held, feeds(configs, batches, done, count), np.int32(count))
-        done += count
-        parts.append(jax.tree.map(lambda leaf, count=count: np.asarray(leaf)[:, :count], measured))
+        state, measured = loop(state, batches.held, feed, np.int32(count))
+        done, taken = done + count, count
+        if done < config.total_steps:  # the next one's feed is made while the device is at this one
+            count = spans.length(done, config, spans.MOST)
+            feed = feeds(configs, batches, done, count)
+        parts.append(jax.tree.map(lambda leaf, taken=taken: np.asarray(leaf)[:, :taken], measured))
         if is_kept(done, config):
             kept[done] = jax.device_get((state.params, state.opt_state))
     metrics = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *parts)
@@ -85,6 +97,26 @@ def train(configs: Sequence[TrainConfig], ready: Prepared) -> list[Course]:
         own = {end: member_of(held, place) for end, held in kept.items()}
         found.append(Course(own, member_of(metrics, place), seconds))
     return found
+
+
+def first_states(configs: Sequence[TrainConfig]) -> TrainState:
+    """The states before the first step, side by side, where nothing is begun with by one program."""
+    if any(config.start for config in configs):
+        return stack_members([first_state(one) for one in configs])
+    seeds = np.asarray([config.seed for config in configs], np.uint32)
+    state = _fresh_states(dataclasses.replace(configs[0], seed=0))(seeds)
+    own = {
+        name: jnp.asarray([getattr(config.optim, name) for config in configs], jnp.float32)
+        for name in ("learning_rate", "weight_decay")
+    }
+    return with_hyperparams(state, own)
+
+
+@functools.lru_cache(maxsize=8)
+def _fresh_states(config: TrainConfig) -> Callable[[Any], TrainState]:
+    """From the seeds of several members, u32[members], to their states: one program for all groups."""
+    model, tx = make_model(config.model), make_optimizer(config)
+    return jax.jit(jax.vmap(lambda seed: init_state(jax.random.key(seed), model, tx)))
 
 
 def taking(ready: Prepared, course: Course) -> Prepared:
@@ -117,5 +149,12 @@ def side_by_side(step: Step, batches: OnDevice, config: TrainConfig) -> spans.Lo
 
 def feeds(configs: Sequence[TrainConfig], batches: OnDevice, done: int, count: int) -> Feed:
     """What the members' loop is told of the `count` steps after `done`."""
-    each = [batches.feed(config, done, count, spans.room_of(config)) for config in configs]
-    return stack_members(each)._replace(steps=each[0].steps)
+    room = spans.room_of(configs[0])
+    each = [batches.indices(config, done, count, room) for config in configs]
+    seeds = np.asarray([config.seed for config in configs], np.uint32)
+    return Feed(
+        jax.vmap(base_key)(seeds),
+        np.asarray([config.optim.label_smoothing for config in configs], np.float32),
+        np.arange(done, done + room, dtype=np.int32),
+        jax.tree.map(lambda *rows: np.stack(rows), *each),
+    )

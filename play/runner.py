@@ -5,6 +5,7 @@ done in one thread.
 """
 
 import contextlib
+import dataclasses
 import os
 import queue
 import shutil
@@ -351,12 +352,13 @@ def _same_network(command: list[str], start: Path) -> list[str]:
     for word in command:
         skip = word.startswith("--model.") or (skip and not word.startswith("--"))
         kept += [] if skip else [word]
-    given = ["--model.kind", model.kind, "--model.channels", *map(str, model.channels)]
-    given += ["--model.hidden", *map(str, model.hidden), "--model.activation", model.activation]
-    given += ["--model.dropout", str(model.dropout), "--model.geometry", model.geometry]
-    given += ["--model.stages", *map(str, model.stages)]
-    given += ["--model.border" if model.border else "--model.no-border"]
-    return [*kept, *given, "--model.rejects" if model.rejects else "--model.no-rejects"]
+    for one in dataclasses.fields(model):
+        name, value = one.name.replace("_", "-"), getattr(model, one.name)
+        if isinstance(value, bool):
+            kept.append(f"--model.{name}" if value else f"--model.no-{name}")
+        elif one.name != "members":
+            kept += [f"--model.{name}", *map(str, value if isinstance(value, tuple) else (value,))]
+    return kept
 
 
 def _remove_parts(folder: Path, process: int | None) -> None:

@@ -115,3 +115,16 @@ def test_each_program_learns(name, mnist_dir, tmp_path, monkeypatch, capfd):
         )
     )
     assert list(found["seconds"]) == list(PHASES) and found["accuracy"] > 0.85
+
+
+def test_what_needs_a_gpu_is_left_out_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(contenders, "find_spec", lambda _: object())
+    for gpu, left in ((None, {"pytorch-graphs", "pytorch-compiled-graphs"}), ("NVIDIA H200", set())):
+        monkeypatch.setattr(contenders, "nvidia_gpu", lambda gpu=gpu: gpu)
+        assert {name for name in CONTENDERS if missing(name)} == left
+
+
+def test_networks_that_the_peers_have_not_are_refused(capfd):
+    for words in (["train", "cnn-large"], ["accelerator", "cnn-large"]):
+        assert cli.main(["bench", *words]) == 2
+        assert "cnn-large" in capfd.readouterr().err

@@ -1,5 +1,7 @@
 """Members of a sweep at once: each is the run that it would have been alone."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from digitjax import cli, manifest, metrics, runs, sharding, together
 from digitjax.checkpoint import load_model, load_state
 from digitjax.prepare import fresh_state
+from digitjax.presets.registry import preset
 from tests.loop.small import ARGUMENTS, CONFIG, lines_without_clock
 
 WORDS = ["sweep", *ARGUMENTS, "--model.no-border", "--over", "optim.lr=1e-3,6e-3", "model.hidden=8,9"]
@@ -20,7 +23,7 @@ def swept(tmp_path_factory):
         folders[name] = tmp_path_factory.mktemp("sweeps") / name
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
-            patch.setattr(together, "wanted", lambda at_once=at_once: at_once)
+            patch.setattr(together, "wanted", lambda _, at_once=at_once: at_once)
             patch.setattr(
                 together,
                 "train",
@@ -74,11 +77,30 @@ def interrupted(*_):
 
 def test_who_stops_the_sweep_is_told_what_is_not_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sharding.jax, "devices", lambda *a: jax.local_devices()[:1])
-    monkeypatch.setattr(together, "wanted", lambda: True)
+    monkeypatch.setattr(together, "wanted", lambda _: True)
     monkeypatch.setattr(together, "feeds", interrupted)
     assert cli.main([*WORDS, "--out", str(tmp_path / "sweep")]) == 130
     assert "the 2 members were done; the same command begins them anew" in capsys.readouterr().err
     assert members(tmp_path / "sweep") == []
+
+
+def test_fresh_states_of_all_are_those_of_each():
+    optims = [dataclasses.replace(CONFIG.optim, learning_rate=rate) for rate in (1e-3, 6e-3)]
+    configs = [dataclasses.replace(CONFIG, seed=seed, optim=one) for seed, one in enumerate(optims, 3)]
+    found = together.first_states(configs)
+    for place, config in enumerate(configs):
+        expected, own = fresh_state(config), jax.tree.map(lambda leaf, place=place: leaf[place], found)
+        leaves = (jax.tree.leaves(one._replace(key=None)) for one in (own, expected))
+        for one, other in zip(*leaves, strict=True):
+            np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(jax.random.key_data(own.key), jax.random.key_data(expected.key))
+
+
+def test_networks_that_fill_a_gpu_alone_are_trained_one_after_the_other(monkeypatch):
+    monkeypatch.setattr(together.spans, "wanted", lambda: True)
+    monkeypatch.setattr(together.jax, "device_count", lambda: 1)
+    found = {name: together.wanted(preset(name)) for name in ("speedrun", "cnn", "cnn-shipped", "cnn-large")}
+    assert found == {"speedrun": True, "cnn": True, "cnn-shipped": True, "cnn-large": False}
 
 
 def test_as_many_members_are_taken_as_there_is_memory_for(monkeypatch):

@@ -6,6 +6,7 @@ this project from published recipes.
 """
 
 import dataclasses
+import functools
 import json
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digitjax.accelerators import nvidia_gpu
 from digitjax.config import TrainConfig
 from digitjax.presets.registry import preset
 
@@ -44,11 +46,13 @@ class Contender(NamedTuple):
         about: what it is, and its settings.
         run: trains; from a laps' clock, the folder of arrays, the configuration and the epochs asked for.
         needs: package that it needs beyond digitjax's own.
+        on_gpu: whether it runs on an NVIDIA GPU alone.
     """
 
     about: str
     run: "Callable[[Laps, Path, TrainConfig, int], tuple[int, float]]"
     needs: str | None = None
+    on_gpu: bool = False
 
 
 class Laps:
@@ -114,18 +118,13 @@ def run_torch(laps: Laps, folder: Path, config: TrainConfig, epochs: int) -> tup
     return train_example(laps, folder, epochs or 14, config.seed)
 
 
-def run_eager(laps: Laps, folder: Path, config: TrainConfig, epochs: int) -> tuple[int, float]:
-    """The preset's network in PyTorch."""
+def run_network(
+    laps: Laps, folder: Path, config: TrainConfig, epochs: int, **form: bool
+) -> tuple[int, float]:
+    """The preset's network in PyTorch, `form` being `peer_torch.train_network`'s."""
     from digitjax.bench.peer_torch import train_network
 
-    return train_network(laps, folder, config, epochs or config.epochs, compiled=False)
-
-
-def run_compiled(laps: Laps, folder: Path, config: TrainConfig, epochs: int) -> tuple[int, float]:
-    """The preset's network in PyTorch, compiled."""
-    from digitjax.bench.peer_torch import train_network
-
-    return train_network(laps, folder, config, epochs or config.epochs, compiled=True)
+    return train_network(laps, folder, config, epochs or config.epochs, **form)
 
 
 CONTENDERS = {
@@ -142,21 +141,36 @@ CONTENDERS = {
         "torch",
     ),
     "pytorch-eager": Contender(
-        "the preset's network, batch size, AdamW (fused) and one-cycle schedule in PyTorch, channels last",
-        run_eager,
+        "the preset's network, batch size, AdamW (fused) and one-cycle schedule in PyTorch, channels last, "
+        "cuDNN's benchmark and TensorFloat-32 on",
+        run_network,
         "torch",
     ),
-    "pytorch-compiled": Contender("the same through torch.compile", run_compiled, "torch"),
+    "pytorch-compiled": Contender(
+        "the same through torch.compile", functools.partial(run_network, compiled=True), "torch"
+    ),
+    "pytorch-graphs": Contender(
+        "the same, a whole step of it one CUDA graph",
+        functools.partial(run_network, graphs=True),
+        "torch",
+        on_gpu=True,
+    ),
+    "pytorch-compiled-graphs": Contender(
+        "the same through torch.compile, a whole step of it one CUDA graph",
+        functools.partial(run_network, compiled=True, graphs=True),
+        "torch",
+        on_gpu=True,
+    ),
 }
 """Programs by name."""
 
 
 def missing(name: str) -> str | None:
     """A sentence where a contender cannot run here."""
-    needs = CONTENDERS[name].needs
-    if needs is None or find_spec(needs) is not None:
-        return None
-    return f"{name} is left out, it needs {needs}: `pip install -e .[bench]` brings it"
+    one = CONTENDERS[name]
+    if one.needs is not None and find_spec(one.needs) is None:
+        return f"{name} is left out, it needs {one.needs}: `pip install -e .[bench]` brings it"
+    return f"{name} is left out, it needs an NVIDIA GPU" if one.on_gpu and nvidia_gpu() is None else None
 
 
 def with_channels(config: TrainConfig, channels: Sequence[int]) -> TrainConfig:

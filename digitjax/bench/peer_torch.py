@@ -45,9 +45,24 @@ def train_example(laps: "Laps", folder: Path, epochs: int, seed: int) -> tuple[i
 
 
 def train_network(
-    laps: "Laps", folder: Path, config: TrainConfig, epochs: int, *, compiled: bool
+    laps: "Laps",
+    folder: Path,
+    config: TrainConfig,
+    epochs: int,
+    *,
+    compiled: bool = False,
+    graphs: bool = False,
 ) -> tuple[int, float]:
-    """The network, optimizer and schedule of a configuration of the CNN kind, nothing augmented."""
+    """The network, optimizer and schedule of a configuration of the CNN kind, nothing augmented.
+
+    Args:
+        laps: the clock.
+        folder: of the arrays.
+        config: the configuration.
+        epochs: as many.
+        compiled: the network through `torch.compile`.
+        graphs: a whole step, from the choice of its examples to the optimizer, as one CUDA graph.
+    """
     torch = _torch(config.seed)
     nn, convs, layers = torch.nn, convolutions(config.model, 28), []
     for conv in convs:
@@ -66,15 +81,19 @@ def train_network(
     optim = config.optim
     optimizer = torch.optim.AdamW(
         [{"params": weights, "weight_decay": optim.weight_decay}, {"params": biases, "weight_decay": 0.0}],
-        lr=optim.learning_rate,
+        lr=torch.tensor(optim.learning_rate, device="cuda") if graphs else optim.learning_rate,
         fused=True,
+        capturable=graphs,
     )
     total = epochs * config.steps_per_epoch
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(optim.warmup, total, step))
     loss = nn.CrossEntropyLoss(label_smoothing=optim.label_smoothing)
     called = torch.compile(net) if compiled else net
     laps.end("import")
     data = _tensors(torch, folder)
+    if graphs:
+        rates = [optim.learning_rate * one_cycle(optim.warmup, total, step) for step in range(total)]
+        return _replay(laps, torch, called, optimizer, loss, data, config, epochs, rates)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(optim.warmup, total, step))
     return _train(
         laps,
         torch,
@@ -101,6 +120,8 @@ def one_cycle(warmup: float, total_steps: int, step: int) -> float:
 def _torch(seed: int) -> Any:
     torch = importlib.import_module("torch")
     torch.manual_seed(seed)
+    torch.set_float32_matmul_precision("high")  # TensorFloat-32 where there is such, as in convolutions
+    torch.backends.cudnn.benchmark = True
     return torch
 
 
@@ -171,11 +192,84 @@ def _train(
             schedule.step()
     _wait(torch)
     laps.end("train")
+    accuracy = _accuracy(torch, net, x_test, y_test)
+    laps.end("evaluate")
+    return images, accuracy
+
+
+def _accuracy(torch: Any, net: Any, x_test: Any, y_test: Any) -> float:
     net.eval()
     with torch.no_grad():
         right = sum(
             int((net(x_test[n : n + 1000]).argmax(1) == y_test[n : n + 1000]).sum())
             for n in range(0, len(x_test), 1000)
         )
+    return right / len(x_test)
+
+
+def _replay(
+    laps: "Laps",
+    torch: Any,
+    net: Any,
+    optimizer: Any,
+    loss_fn: Any,
+    data: tuple[Any, ...],
+    config: TrainConfig,
+    epochs: int,
+    rates: list[float],
+) -> tuple[int, float]:
+    """The same as `_train`, each step the same CUDA graph: it counts itself, and looks up what differs.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#whole-network-capture
+    """
+    x, y, x_test, y_test = data
+    _wait(torch)
+    laps.end("data")
+    batch, steps = config.batch_size, config.steps_per_epoch
+    order, table = torch.arange(len(x), device="cuda"), torch.tensor(rates, device="cuda")
+    done, place = (torch.zeros(1, dtype=torch.int64, device="cuda") for _ in range(2))
+    span = torch.arange(batch, device="cuda")
+
+    def step() -> None:
+        for group in optimizer.param_groups:
+            group["lr"].copy_(table.index_select(0, done)[0])
+        rows = order[place * batch + span]
+        optimizer.zero_grad(set_to_none=True)
+        loss_fn(net(x[rows]), y[rows]).backward()
+        optimizer.step()
+        done.add_(1)
+        place.add_(1)
+
+    first = {name: value.clone() for name, value in net.state_dict().items()}
+    net.eval()
+    with torch.no_grad():
+        net(x_test[:1000])
+    net.train()
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(aside)
+    optimizer.zero_grad(set_to_none=True)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    net.load_state_dict(first)
+    done.zero_()
+    for state in optimizer.state.values():
+        for value in state.values():
+            value.zero_()
+    _wait(torch)
+    laps.end("compile")
+    chance = np.random.default_rng(config.seed)
+    for _ in range(epochs):
+        order.copy_(torch.from_numpy(chance.permutation(len(x))))
+        place.zero_()
+        for _ in range(steps):
+            graph.replay()
+    _wait(torch)
+    laps.end("train")
+    accuracy = _accuracy(torch, net, x_test, y_test)
     laps.end("evaluate")
-    return images, right / len(x_test)
+    return epochs * steps * batch, accuracy

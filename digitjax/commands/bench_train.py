@@ -61,9 +61,11 @@ def run(argv: list[str]) -> int:
     if not 1 <= arguments.rounds <= 1000 or not 0 <= arguments.epochs <= 1000:
         raise InputError("--rounds and --epochs are out of range: give 1 to 1000 rounds, 0 to 1000 epochs")
     config = with_channels(preset(arguments.preset), arguments.channels)
-    if config.data not in ((), ("mnist",)) or config.model.kind != "cnn":
+    plain = config.model.kind == "cnn" and config.model.norm == "none" and not config.model.average
+    if config.data not in ((), ("mnist",)) or not plain:
         raise InputError(
-            f"{arguments.preset} does not learn from MNIST by convolutions: give speedrun or cnn"
+            f"{arguments.preset} does not learn from MNIST by convolutions that the others have: give "
+            f"speedrun or cnn"
         )
     names = list(dict.fromkeys(("digitjax", *(arguments.programs or CONTENDERS))))
     for name in list(names):

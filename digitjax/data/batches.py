@@ -95,12 +95,14 @@ class OnDevice(NamedTuple):
 
     Attributes:
         held: the examples of each part; None for an endless source.
+        indices: which of them some steps take, as in a feed, from the same arguments.
         feed: from a configuration (its seed and label smoothing count), the first step, how many steps, and
             for how many there is room.
         batch_of: the batch of a turn, pure in `held`, the feed and the turn's place in it.
     """
 
     held: list[Taken | None]
+    indices: Callable[[TrainConfig, int, int, int], list[Int[np.ndarray, "room taken"] | None]]
     feed: Callable[[TrainConfig, int, int, int], Feed]
     batch_of: Callable[[list[Taken | None], Feed, Int[Array, ""]], Batch]
 
@@ -134,7 +136,7 @@ def make_batches(
     assembled = assemble or make_assemble(parts, config, geometry, rows)
     shares = _divide([part.take for part in parts], rows or slice(0, config.batch_size))
     smoothing = np.float32(config.optim.label_smoothing)
-    base = _base_key(config)
+    base = base_key(config.seed)
 
     def take(step: int) -> list[Taken | None]:
         return [
@@ -158,18 +160,22 @@ def make_on_device(parts: Sequence[Part], assemble: Assemble) -> OnDevice | None
     if any(part.store is not None and part.store.held is None for part in parts):
         return None
 
-    def feed(config: TrainConfig, first: int, count: int, room: int) -> Feed:
-        indices: list[np.ndarray | None] = []
+    def indices(config: TrainConfig, first: int, count: int, room: int) -> list[np.ndarray | None]:
+        found: list[np.ndarray | None] = []
         for number, part in enumerate(parts):
             if part.store is None:
-                indices.append(None)
+                found.append(None)
                 continue
             rows = np.zeros((room, part.take), np.int32)
             taken = indices_at(config.seed, number, first, part.take, part.store.n, count)
             rows[:count] = taken.reshape(count, part.take)
-            indices.append(rows)
+            found.append(rows)
+        return found
+
+    def feed(config: TrainConfig, first: int, count: int, room: int) -> Feed:
         steps = np.arange(first, first + room, dtype=np.int32)
-        return Feed(_base_key(config), np.float32(config.optim.label_smoothing), steps, indices)
+        smoothing = np.float32(config.optim.label_smoothing)
+        return Feed(base_key(config.seed), smoothing, steps, indices(config, first, count, room))
 
     def batch_of(held: list[Taken | None], feed: Feed, turn: Int[Array, ""]) -> Batch:
         taken = [
@@ -178,11 +184,12 @@ def make_on_device(parts: Sequence[Part], assemble: Assemble) -> OnDevice | None
         ]
         return assemble(feed.base, jnp.asarray(feed.smoothing), jnp.asarray(feed.steps)[turn], taken)
 
-    return OnDevice([part.store and part.store.held for part in parts], feed, batch_of)
+    return OnDevice([part.store and part.store.held for part in parts], indices, feed, batch_of)
 
 
-def _base_key(config: TrainConfig) -> Key[Array, ""]:
-    return jax.random.fold_in(jax.random.key(config.seed), DATA_KEY)
+def base_key(seed: Any) -> Key[Array, ""]:
+    """The key from which those of a run's batches are folded; of a traced u32[] as of a number."""
+    return jax.random.fold_in(jax.random.key(seed), DATA_KEY)
 
 
 def make_assemble(

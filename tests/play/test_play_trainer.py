@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from digitjax import claim, manifest, runs, steering
+from digitjax.commands.train import config_of
+from digitjax.config import ModelConfig, TrainConfig
 from play import effects, runner, trainer, watching
 from play.effects import Start, Steer, Watch
 from play.events import BinListed, HardListed, Notice, Press, RunsChanged
@@ -334,3 +336,12 @@ def test_a_trainer_whose_log_had_no_room_is_said_to_have_filled_the_disk(tmp_pat
     assert "disk is full: make room" in trainer._ended(1, tmp_path, log)
     log.write_text("digitjax: the loss is nan at step 3: train anew\n")
     assert trainer._ended(1, tmp_path, log).startswith("the loss is nan")
+
+
+def test_a_training_that_begins_with_a_run_has_its_network(tmp_path):
+    model = ModelConfig(stem="fine", norm="layer", average=True, channels=(2, 3), border=False, rejects=True)
+    runs.write_config(tmp_path, TrainConfig(model=model))
+    words = ["cnn", "--model.channels", "9", "9", "--seed", "4", "--model.rejects"]
+    command = runner._same_network(words, tmp_path)
+    assert command[:3] == ["cnn", "--seed", "4"]
+    assert config_of(command).model == model
