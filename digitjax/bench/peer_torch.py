@@ -120,8 +120,9 @@ def one_cycle(warmup: float, total_steps: int, step: int) -> float:
 def _torch(seed: int) -> Any:
     torch = importlib.import_module("torch")
     torch.manual_seed(seed)
-    torch.set_float32_matmul_precision("high")  # TensorFloat-32 where there is such, as in convolutions
-    torch.backends.cudnn.benchmark = True
+    if torch.cuda.is_available():  # its convolutions and JAX's products are so by default
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
     return torch
 
 
