@@ -8,7 +8,7 @@ import dataclasses
 import functools
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -72,17 +72,14 @@ class Figure(NamedTuple):
     accuracy_sd: float | None
 
 
-def measure(
-    config: TrainConfig, *, seeds: int, members: int, examples: int | None, tell: Callable[[str], None]
-) -> list[Figure]:
-    """Trains the network of a configuration in each way.
+def measure(config: TrainConfig, *, seeds: int, members: int, examples: int | None) -> Iterator[Figure]:
+    """Trains the network of a configuration in each way; first as the trainer does it here.
 
     Args:
         config: network, optimizer, batch size, epochs.
         seeds: trainings of one in each way, one after the other; of several members `GROUPS` at most.
         members: trainings at once.
         examples: an epoch; None for as many as the configuration's.
-        tell: says what has been done.
     """
     model = make_model(config.model)
     config = dataclasses.replace(config, data=("mnist",))
@@ -90,27 +87,20 @@ def measure(
         config = dataclasses.replace(config, epoch_examples=examples)
     pipeline = make_pipeline(config, model.geometry)
     test = to_examples(load("mnist@test"), model.geometry)
-    found: list[Figure] = []
+    first: Figure | None = None
     for way in _ways(config, model, members):
         times = seeds if way.members == 1 else min(seeds, GROUPS)
-        found.append(_train_all(way, config, times, pipeline, test))
-        tell(in_words(found[-1]))
-    one = found[1 if spans.wanted() else 0].seconds
-    return [figure._replace(ratio=figure.seconds / one) for figure in found]
-
-
-def in_words(one: Figure) -> str:
-    """A line about one way: what is known of it should the measurement be cut short."""
-    sd = "" if one.accuracy_sd is None else f" ± {100 * one.accuracy_sd:.2f}"
-    return f"{one.name}: {one.seconds:.3f} s, {100 * one.accuracy:.2f}{sd} % of the test split"
+        found = _train_all(way, config, times, pipeline, test)
+        first = first or found
+        yield found._replace(ratio=found.seconds / first.seconds)
 
 
 def _ways(config: TrainConfig, model: Model, members: int) -> list[Way]:
     products = make_model(config.model, as_product)
     as_trained = spans.wanted()
+    stepped, looped = Way("step by step", model, looped=False), Way("many steps a dispatch", model)
     return [
-        Way("step by step", model, looped=False),
-        Way("many steps a dispatch", model),
+        *((looped, stepped) if as_trained else (stepped, looped)),
         Way("many steps a dispatch, bfloat16", in_bfloat16(model)),
         Way(f"{members} seeds, one after the other", model, as_trained, members),
         Way(f"{members} seeds at once, convolutions", model, True, members, True),
@@ -157,7 +147,7 @@ def train_members(
         if not way.batched:
             return [run(init(jax.random.key(seed)), [seed]).params for seed in seeds]
         configs = [dataclasses.replace(config, seed=seed) for seed in seeds]
-        params = run(first_states(configs), seeds).params
+        params = jax.device_get(run(first_states(configs), seeds).params)
         return [member_of(params, place) for place in range(len(seeds))]
 
     return train

@@ -62,21 +62,30 @@ def run(argv: list[str]) -> int:
     out: Path | None = arguments.out
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise InputError(f"--out {out} is no file in a folder that is there: give one")
-    figures = measure(
-        config, seeds=arguments.seeds, members=arguments.members, examples=arguments.examples, tell=say
-    )
+    figures: list[Figure] = []
     timings: list[Timing] = []
+
+    def write() -> str:
+        """The table of what is known, so that a measurement that is cut short leaves that."""
+        text = table(arguments.preset, figures, timings)
+        if out is not None:
+            out.write_text(text, encoding="utf-8")
+        return text
+
+    asked = {"seeds": arguments.seeds, "members": arguments.members, "examples": arguments.examples}
+    for figure in measure(config, **asked):
+        figures.append(figure)
+        say(f"{figure.name}: {figure.seconds:.3f} s")
+        write()
     if arguments.rounds:
         names = [name for name in arguments.programs or CONTENDERS if missing(name) is None]
         names = list(dict.fromkeys(("digitjax", *names)))
         timings = measure_training(names, arguments.preset, arguments.rounds, config.epochs, say)
     if arguments.json:
         print_json([one._asdict() for one in (*figures, *timings)])
-    text = table(arguments.preset, figures, timings)
+    text = write()
     if not arguments.json:
         print(text, end="")
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
     return 0
 
 
