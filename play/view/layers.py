@@ -35,14 +35,24 @@ def block(rect: Rect, layers: tuple[FeatureMap, ...]) -> Block:
 
     def paint(painter: Painter, rect: Rect) -> None:
         parts.card(painter, rect)
-        inner = parts.heading(painter, "What each layer lets through", rect.inset(painter.px(10)))
+        place = rect.inset(painter.px(10))
+        inner = parts.below_heading(painter, place)
+        line, gap = round(painter.text_size * 1.35), painter.px(5)
+        shown = fit(layers, inner, painter.text_size, line + gap)
+        few = 0 < len(shown) < len(layers)
+        parts.heading(
+            painter,
+            f"What the first {len(shown)} of {len(layers)} layers let through"
+            if few
+            else "What each layer lets through",
+            place,
+        )
         if not layers:
             texts = ("The layers' pictures appear with the answer.", "They come with the answer.")
             parts.note(painter, texts, inner, painter.palette.muted)
             return
-        line, gap = round(painter.text_size * 1.35), painter.px(5)
         y = inner.y
-        for number, (layer, grid) in enumerate(fit(layers, inner, painter.text_size, line + gap), start=1):
+        for number, (layer, grid) in enumerate(shown, start=1):
             painter.text(
                 f"{number}  {_title(layer, grid)}",
                 Rect(inner.x, y, inner.w, line),

@@ -46,7 +46,12 @@ def heading(painter: Painter, text: str, rect: Rect) -> Rect:
     """A title at the top of a place; returns what is left."""
     height = round(painter.text_size * 1.5)
     painter.text(text, rect.top(height), painter.palette.muted, size=0.9, smallest=0.8)
-    return rect.below(height + painter.px(4))
+    return below_heading(painter, rect)
+
+
+def below_heading(painter: Painter, rect: Rect) -> Rect:
+    """What a title leaves of a place."""
+    return rect.below(round(painter.text_size * 1.5) + painter.px(4))
 
 
 def note(painter: Painter, texts: Sequence[str], rect: Rect, color: Color, size: float = 0.85) -> int:

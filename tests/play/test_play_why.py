@@ -124,6 +124,16 @@ def test_why_asks_for_no_second_stroke_while_two_are_being_explained():
     assert any("two strokes" in text for text in texts_on(one))
 
 
+def test_layers_without_room_are_counted():
+    state = scene("why")
+    layers = explained(state).layers
+    assert "What each layer lets through" in texts_on(state)
+    many = explained(state)._replace(layers=layers[:1] * 12)
+    (said,) = (text for text in texts_on(state._replace(explained=many)) if "let through" in text)
+    count = sum(" maps, " in text for text in texts_on(state._replace(explained=many)))
+    assert said == f"What the first {count} of 12 layers let through" and 0 < count < 12
+
+
 @pytest.mark.parametrize("text", [9, 13, 17, 34])
 @pytest.mark.parametrize("size", [(200, 120), (290, 250), (460, 380), (1000, 900)])
 def test_feature_maps_are_readable_and_inside_their_card(size, text):
