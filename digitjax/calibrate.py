@@ -46,8 +46,13 @@ class Answered(NamedTuple):
     is_digit: Float[np.ndarray, " n"] | None
 
 
-def fit(sets: Sequence[Answered]) -> Calibration:
-    """The likeliest temperature, and the threshold that answers `ANSWERED`; every set counts alike."""
+def fit(sets: Sequence[Answered], hands: Sequence[Answered] | None = None) -> Calibration:
+    """The likeliest temperature, and the threshold that answers `ANSWERED`; every set counts alike.
+
+    Args:
+        sets: from which the temperature is found.
+        hands: from which the threshold is found; None for the same.
+    """
     from scipy.optimize import minimize_scalar  # half a second that a program which only loads has no use for
 
     sets = [one for one in sets if len(one.labels)]
@@ -60,7 +65,8 @@ def fit(sets: Sequence[Answered]) -> Calibration:
     limit = np.log(LIMIT)
     best: Any = minimize_scalar(loss, bounds=(-limit, limit), method="bounded")
     temperature = float(np.exp(best.x))
-    scores = [one.is_digit for one in sets if one.is_digit is not None]
+    given = sets if hands is None else [one for one in hands if len(one.labels)]
+    scores = [one.is_digit for one in given if one.is_digit is not None]
     if not scores:
         return Calibration(temperature)
     weights = np.concatenate([np.full(len(score), 1 / len(score)) for score in scores])

@@ -1,10 +1,14 @@
 """What validation sets say of a step together, and which steps are kept."""
 
+import numpy as np
 import pytest
 
-from digitjax import metrics
-from digitjax.config import OptimConfig, TrainConfig
-from digitjax.validation import by_people, pooled, step_record
+from digitjax import metrics, validation
+from digitjax.calibrate import Answered
+from digitjax.config import ModelConfig, OptimConfig, TrainConfig
+from digitjax.data.pipeline import Examples
+from digitjax.models import make_model
+from digitjax.validation import by_people, pooled, step_record, validate
 
 
 def test_kept_steps():
@@ -23,3 +27,26 @@ def test_people_s_handwriting_is_what_a_run_says_of_itself_and_all_of_it_ranks_i
     assert record["accuracy"] == 0.9
     assert record["score"] == pytest.approx(0.54, abs=1e-4)
     assert step_record(None)["score"] is None
+
+
+@pytest.mark.parametrize(
+    ("names", "threshold"),
+    [
+        (["mnist"], 1001.0),
+        (["mnist", "synthetic"], 2.0),  # 1 % of both, counted alike, is 2 % of the synthetic ones
+        (["mnist", "pendigits", "synthetic"], 1001.0),
+    ],
+)
+def test_synthetic_digits_help_to_find_the_threshold_where_people_s_are_of_one_collection(
+    monkeypatch, names, threshold
+):
+    def answer(model, params, examples):
+        least = 0.0 if examples.name == "synthetic" else 1000.0
+        n, labels = 1000, np.zeros(1000, np.int64)
+        return Answered(np.full((n, 10), -np.log(10)), labels, least + np.arange(n) / 10)
+
+    monkeypatch.setattr(validation, "answer_digits", answer)
+    monkeypatch.setattr(validation, "_hardest", lambda *_: [])
+    sources = [Examples(name, np.zeros((0, 1, 1, 1)), np.zeros(0), ()) for name in names]
+    found = validate(make_model(ModelConfig(kind="mlp")), {}, sources).calibration
+    assert found.threshold == pytest.approx(threshold, abs=0.11)

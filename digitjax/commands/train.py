@@ -153,7 +153,8 @@ def _choose(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> 
     config, folder = _claim(argv, first, stack)
     from digitjax.data.pipeline import choose_specs
 
-    specs, told = ((), ()) if first.resume or config.data else choose_specs(())
+    chosen = first.resume or config.data
+    specs, told = ((), ()) if chosen else choose_specs((), rejects=config.model.rejects)
     for notice in told:
         say(notice)
     return {"folder": str(folder.absolute()), "data": [str(spec) for spec in specs], "told": list(told)}
@@ -200,7 +201,11 @@ def field_of(config: TrainConfig, name: str) -> Any:
 
 
 def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
-    config = _config(_parse(argv, preset(first.config.preset)))
+    default = preset(first.config.preset)
+    config = _config(_parse(argv, default))
+    if not config.data:  # what is learnt from by default has something in it that is no digit
+        refusing = dataclasses.replace(default.model, rejects=True)
+        config = _config(_parse(argv, dataclasses.replace(default, model=refusing)))
     if config.model.members > 1:
         raise InputError(
             f"--model.members {config.model.members} is what `digitjax sweep` makes of networks that were "
@@ -222,7 +227,9 @@ def _train(config: TrainConfig, folder: Path, *, resume: bool, stream: bool) -> 
         if not resume:
             from digitjax.data.pipeline import choose_specs
 
-            _, told = choose_specs(config.data)  # told before Orbax is imported, which takes seconds
+            _, told = choose_specs(
+                config.data, rejects=config.model.rejects
+            )  # told before Orbax is imported, which takes seconds
             for notice in told:
                 say(notice)
         from digitjax import loop

@@ -41,6 +41,8 @@ WITH_MNIST = ("mnist=9", "synthetic=1")
 """What is trained on where MNIST can be had and nothing else is asked for."""
 EMBEDDED = ("synthetic=15", "digits8x8=1")
 """What is trained on where MNIST cannot be had."""
+NO_DIGITS = 1 / 9
+"""What is no digit, in parts of the digits, where a network is to know it and nothing else is asked for."""
 RENDER_AT_ONCE = 512
 """Drawings rendered in one call where a whole data set is."""
 VALIDATION_EXAMPLES = 5000
@@ -127,8 +129,12 @@ def trim(ink: Segments) -> Segments:
     return Segments(np.asarray(ink.ends)[:, :rows], np.asarray(ink.mask)[:, :rows])
 
 
-def choose_specs(texts: Sequence[str]) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
+def choose_specs(texts: Sequence[str], *, rejects: bool = False) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
     """The specs of `texts`; without any, MNIST with synthetic handwriting, or the embedded data.
+
+    Args:
+        texts: what is asked for.
+        rejects: whether the network is to know what is no digit; what is asked for stays as it is.
 
     Returns:
         The specs, and sentences for the user.
@@ -139,15 +145,22 @@ def choose_specs(texts: Sequence[str]) -> tuple[tuple[Spec, ...], tuple[str, ...
     if texts:
         return tuple(parse_spec(text) for text in texts), ()
     reason = unavailable("mnist")
-    return (tuple(map(parse_spec, WITH_MNIST)), ()) if reason is None else _embedded(reason)
+    return (_mix(WITH_MNIST, rejects), ()) if reason is None else _embedded(reason, rejects)
 
 
-def _embedded(reason: str) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
+def _embedded(reason: str, rejects: bool) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
     notice = (
         f"no MNIST ({reason}): training on what comes with the program, synthetic handwriting and "
         "the UCI digits; set DIGITJAX_MNIST_DIR to a folder with the four IDX files to train on MNIST"
     )
-    return tuple(map(parse_spec, EMBEDDED)), (notice,)
+    return _mix(EMBEDDED, rejects), (notice,)
+
+
+def _mix(texts: Sequence[str], rejects: bool) -> tuple[Spec, ...]:
+    """Specs of digits, and of as many others as `NO_DIGITS` says where they are wanted."""
+    specs = tuple(map(parse_spec, texts))
+    weight = NO_DIGITS * sum(spec.weight for spec in specs)
+    return (*specs, parse_spec(f"nondigits={weight:g}")) if rejects else specs
 
 
 def make_pipeline(
@@ -166,13 +179,13 @@ def make_pipeline(
     """
     if stream:
         require_stream()
-    specs, notices = choose_specs(config.data)
+    specs, notices = choose_specs(config.data, rejects=config.model.rejects)
     try:
         held = [_open(spec, "train", stream) for spec in specs]
     except DataUnavailable as error:
         if config.data:
             raise
-        specs, notices = _embedded(str(error))
+        specs, notices = _embedded(str(error), config.model.rejects)
         held = [_open(spec, "train", stream) for spec in specs]
     counts = share([spec.weight for spec in specs], config.batch_size)
     parts, more = [], []
