@@ -171,6 +171,8 @@ class AugmentConfig:
     """Relative pen width."""
     bend: float = 0.0
     """How far a smooth random field bends people's ink, in units of its longest side."""
+    resample: float = 0.0
+    """Fraction of people's drawings, 0 to 1, that are sampled half as often, as by a slow tablet."""
     unfinished: float = 0.0
     """Fraction of the drawings, 0 to 1, that are cut off where 60 to 100 % of their ink was written."""
 
@@ -178,7 +180,8 @@ class AugmentConfig:
         for name in ("rotate", "scale", "shear", "shift", "elastic", "pen", "bend"):
             value = getattr(self, name)
             _require(0 <= value <= 90, f"augment.{name}", value, "0 to 90")
-        _require(0 <= self.unfinished <= 1, "augment.unfinished", self.unfinished, "0 to 1")
+        for name in ("resample", "unfinished"):
+            _require(0 <= getattr(self, name) <= 1, f"augment.{name}", getattr(self, name), "0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,17 @@
-"""Random changes of ink that is still ink: bent by a smooth field, or left unfinished."""
+"""Changes of ink that is still ink: bent by a smooth field, sampled half as often, or left unfinished."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from digitjax.normalize import bounding_box
 from digitjax.types import Segments
 
 FREQUENCIES = 4
 """Cosines of the smooth random field along each axis."""
+LEAST_THINNED = 24
+"""Segments of a drawing that can be sampled half as often and is still the same to the eye."""
 
 
 def smooth_field(
@@ -40,6 +42,25 @@ def bend(key: Key[Array, ""], ink: Segments, sd: float) -> Segments:
     normal = jax.random.normal(key, (2, FREQUENCIES, FREQUENCIES))
     moved = points + smooth_field(normal, (points - box[None, :2]) / size, sd) * size
     return Segments(moved.reshape(-1, 4), jnp.asarray(ink.mask))
+
+
+def thin(ink: Segments, first: Int[Array, ""] | int = 0) -> Segments:
+    """One drawing sampled half as often: of the points between two segments every second is left out.
+
+    The ends of a stroke stay where they are. A drawing of fewer than `LEAST_THINNED` segments stays as it is:
+    whoever wrote it had a slow tablet already.
+
+    Args:
+        ink: the drawing.
+        first: 0 or 1, the row of the first segment that may take the next one in.
+    """
+    ends, mask = jnp.asarray(ink.ends), jnp.asarray(ink.mask)
+    row = jnp.arange(mask.shape[0])
+    meet = (ends[:-1, 2:] == ends[1:, :2]).all(axis=1) & mask[:-1] & mask[1:]
+    takes = jnp.append(meet, False) & (row % 2 == first) & (mask.sum() >= LEAST_THINNED)
+    taken = jnp.roll(takes, 1)
+    after = jnp.where(takes[:, None], jnp.roll(ends[:, 2:], -1, axis=0), ends[:, 2:])
+    return Segments(jnp.concatenate([ends[:, :2], after], axis=1), mask & ~taken)
 
 
 def cut_off(ink: Segments, kept: Float[Array, ""] | float) -> Segments:

@@ -358,6 +358,8 @@ def test_names_that_look_like_markup_are_printed_as_they_are(capfd):
         (["drawn", "--data", "strkes:a.ndjson"], "did you mean 'strokes'"),
         (["drawn", "--data", "strokes:none.ndjson"], "does not exist"),
         (["drawn", "--data", "digits8x8", "digits8x8"], "given twice"),
+        (["drawn", "--data", "digits8x8", "digits8x8@test"], "given twice"),
+        (["drawn", "--data", "strokes:a.ndjson@test", "strokes:./a.ndjson@test"], "given twice"),
         (["drawn", "--data", "digits8x8", "--out", "a.jpg"], "ends in .png"),
         (["drawn", "--data", "digits8x8", "--out", "no/a.png"], "cannot be written there"),
         (["drawn", "--data", "digits8x8", "--count", "-1"], "0 to 2000"),

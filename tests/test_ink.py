@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitjax.ink import bend, cut_off
+from digitjax.ink import LEAST_THINNED, bend, cut_off, thin
 from digitjax.segments import pack
 from digitjax.types import Segments
 
@@ -56,3 +56,23 @@ def test_a_bend_moves_ink_by_its_strength_in_any_unit_and_tears_nothing(unit):
     moved = (np.asarray(bent.ends) - np.asarray(whole.ends)[None])[:, rows] / (20 * unit)
     assert 0.02 < np.sqrt((moved**2).sum(axis=-1).mean() / 4) < 0.06
     np.testing.assert_allclose(np.asarray(bent.ends)[:, 0, 2:], np.asarray(bent.ends)[:, 1, :2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_thinned_ink_leaves_every_second_point_out_and_keeps_the_ends_of_strokes(first):
+    angle = np.linspace(0, 2 * np.pi, LEAST_THINNED + 2)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    ink = pack([circle, np.array([[0.0, 3.0], [4.0, 3.0]]), np.full((1, 2), 5.0)], 64)
+    rows = np.asarray(ink.ends)[np.asarray(ink.mask)]  # the circle's, the line and the dot
+    found = thin(Segments(jnp.asarray(ink.ends), jnp.asarray(ink.mask)), first)
+    left = np.asarray(found.ends)[np.asarray(found.mask)]
+    points = np.concatenate([rows[: len(circle) - 1, :2], rows[len(circle) - 2 : len(circle) - 1, 2:]])
+    kept = [0, *range(2 - first, len(circle) - 1, 2)]
+    kept += [] if kept[-1] == len(circle) - 1 else [len(circle) - 1]
+    np.testing.assert_array_equal(left[:-2], np.concatenate([points[kept[:-1]], points[kept[1:]]], axis=1))
+    np.testing.assert_array_equal(left[-2:], rows[-2:])
+
+
+def test_coarse_ink_is_not_thinned():
+    whole = packed(SEVEN)
+    jax.tree.map(np.testing.assert_array_equal, thin(whole), whole)

@@ -31,6 +31,7 @@ from digitjax.checkpoint import LoadedModel
 from digitjax.commands.arguments import Parser, add_checkpoint, add_data, load_named, require_png
 from digitjax.commands.wording import percent, short_name
 from digitjax.data import load, parse_spec
+from digitjax.data.spec import Spec
 from digitjax.errors import InputError
 
 DESCRIPTION = """\
@@ -79,7 +80,7 @@ def run(argv: list[str]) -> int:
     arguments = _parser().parse(argv)
     specs = [parse_spec(text) for text in arguments.data]
     for number, spec in enumerate(specs):
-        if str(spec) in map(str, specs[:number]):
+        if any(_overlap(spec, other) for other in specs[:number]):
             raise InputError(f"{spec} is given twice and would count twice: give it once")
     if not 0 <= arguments.count <= MAX_WORST:
         raise InputError(f"--count {arguments.count} is out of range: give 0 to {MAX_WORST}")
@@ -108,6 +109,13 @@ def run(argv: list[str]) -> int:
     else:
         show(measured, Console(highlight=False))
     return 0
+
+
+def _overlap(one: Spec, other: Spec) -> bool:
+    """Whether two specs name the same examples, or some of them: one file however its path is written."""
+    places = [None if spec.path is None else Path(spec.path).resolve() for spec in (one, other)]
+    same = one.name == other.name and places[0] == places[1]
+    return same and (one.split == other.split or None in (one.split, other.split))
 
 
 def to_json(loaded: LoadedModel, measured: Measured) -> dict:

@@ -113,7 +113,10 @@ def _spec(folder: Path, name: str) -> str:
     for place in (folder / name, folder / "strokes" / name):
         if place.exists():
             return f"strokes:{place}"
-    raise InputError(f"{folder} holds no {name}: give the folder of the corpora in checkpoints/README.md")
+    raise InputError(
+        f"{folder.absolute()} holds no {name}: give the folder of the corpora in checkpoints/README.md "
+        f"(`make shipped STROKES=FOLDER`)"
+    )
 
 
 def run(argv: list[str]) -> int:

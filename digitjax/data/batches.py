@@ -19,7 +19,7 @@ from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.nondigits import sample_nondigits
 from digitjax.data.synthetic import sample, sample_pens
 from digitjax.errors import InputError
-from digitjax.ink import bend, cut_off
+from digitjax.ink import bend, cut_off, thin
 from digitjax.normalize import fit_ink, inks_to_images, render
 from digitjax.segments import MAX_SEGMENTS
 from digitjax.types import Batch, Segments
@@ -344,12 +344,18 @@ def _draw_ink(
     bent: bool,
 ) -> tuple[Float[Array, "own height width 1"], Float[Array, " own"]]:
     """Renders the drawings `own` of `n`, each with a pen of its own, and says how much ink was kept."""
-    pen_key, bend_key, choice_key, kept_key = jax.random.split(key, 4)
+    pen_key, bend_key, choice_key, kept_key, thin_key = jax.random.split(key, 5)
     kept = jnp.ones(own.stop - own.start)
     if bent and augment.bend:
         ink = jax.vmap(lambda one_key, one: bend(one_key, one, augment.bend))(
             jax.random.split(bend_key, n)[own], ink
         )
+    if bent and augment.resample:
+        chance = jax.random.uniform(thin_key, (n,))[own]
+        first = (chance < augment.resample / 2).astype(jnp.int32)  # either half of the points, as often
+        ink = jax.vmap(
+            lambda one, row, on: jax.tree.map(lambda new, old: jnp.where(on, new, old), thin(one, row), one)
+        )(ink, first, chance < augment.resample)
     if augment.unfinished:
         chosen = jax.random.uniform(choice_key, (n,))[own] < augment.unfinished
         kept = jnp.where(chosen, jax.random.uniform(kept_key, (n,), minval=LEAST_KEPT)[own], 1.0)

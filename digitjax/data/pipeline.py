@@ -37,12 +37,11 @@ from digitjax.normalize import geometry_shape, inks_to_images
 from digitjax.pixels import pictures_to_images
 from digitjax.types import Batch, Segments
 
-WITH_MNIST = ("mnist=9", "synthetic=1")
-"""What is trained on where MNIST can be had and nothing else is asked for."""
-EMBEDDED = ("synthetic=15", "digits8x8=1")
-"""What is trained on where MNIST cannot be had."""
-NO_DIGITS = 1 / 9
-"""What is no digit, in parts of the digits, where a network is to know it and nothing else is asked for."""
+WITH_MNIST = {False: ("mnist=9", "synthetic=1"), True: ("mnist=8", "synthetic=1", "nondigits=1")}
+"""What is trained on where MNIST can be had and nothing else is asked for, by whether the network is to know
+what is no digit."""
+EMBEDDED = {False: ("synthetic=15", "digits8x8=1"), True: ("synthetic=15", "digits8x8=1", "nondigits=2")}
+"""The same where MNIST cannot be had."""
 RENDER_AT_ONCE = 512
 """Drawings rendered in one call where a whole data set is."""
 VALIDATION_EXAMPLES = 5000
@@ -145,7 +144,7 @@ def choose_specs(texts: Sequence[str], *, rejects: bool = False) -> tuple[tuple[
     if texts:
         return tuple(parse_spec(text) for text in texts), ()
     reason = unavailable("mnist")
-    return (_mix(WITH_MNIST, rejects), ()) if reason is None else _embedded(reason, rejects)
+    return (tuple(map(parse_spec, WITH_MNIST[rejects])), ()) if reason is None else _embedded(reason, rejects)
 
 
 def _embedded(reason: str, rejects: bool) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
@@ -153,14 +152,7 @@ def _embedded(reason: str, rejects: bool) -> tuple[tuple[Spec, ...], tuple[str, 
         f"no MNIST ({reason}): training on what comes with the program, synthetic handwriting and "
         "the UCI digits; set DIGITJAX_MNIST_DIR to a folder with the four IDX files to train on MNIST"
     )
-    return _mix(EMBEDDED, rejects), (notice,)
-
-
-def _mix(texts: Sequence[str], rejects: bool) -> tuple[Spec, ...]:
-    """Specs of digits, and of as many others as `NO_DIGITS` says where they are wanted."""
-    specs = tuple(map(parse_spec, texts))
-    weight = NO_DIGITS * sum(spec.weight for spec in specs)
-    return (*specs, parse_spec(f"nondigits={weight:g}")) if rejects else specs
+    return tuple(map(parse_spec, EMBEDDED[rejects])), (notice,)
 
 
 def make_pipeline(

@@ -193,7 +193,7 @@ def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, mon
 
     monkeypatch.setattr(data_pipeline, "unavailable", lambda name: None)
     monkeypatch.setattr(data_pipeline, "load", load)
-    monkeypatch.setattr(data_pipeline, "EMBEDDED", ("digits8x8",))
+    monkeypatch.setattr(data_pipeline, "EMBEDDED", {False: ("digits8x8",)})
     config = dataclasses.replace(CONFIG, data=(), epochs=1, epoch_examples=32)
     run = checkpoints / "run"
     run.mkdir()
