@@ -39,7 +39,7 @@ from digitjax.types import Batch, Segments
 
 WITH_MNIST = {False: ("mnist=9", "synthetic=1"), True: ("mnist=8", "synthetic=1", "nondigits=1")}
 """What is trained on where MNIST can be had and nothing else is asked for, by whether the network is to know
-what is no digit."""
+what is no digit (`--model.rejects`)."""
 EMBEDDED = {False: ("synthetic=15", "digits8x8=1"), True: ("synthetic=15", "digits8x8=1", "nondigits=2")}
 """The same where MNIST cannot be had."""
 RENDER_AT_ONCE = 512
