@@ -46,12 +46,12 @@ class Answered(NamedTuple):
     is_digit: Float[np.ndarray, " n"] | None
 
 
-def fit(sets: Sequence[Answered], hands: Sequence[Answered] | None = None) -> Calibration:
+def fit(sets: Sequence[Answered], for_threshold: Sequence[Answered] | None = None) -> Calibration:
     """The likeliest temperature, and the threshold that answers `ANSWERED`; every set counts alike.
 
     Args:
         sets: from which the temperature is found.
-        hands: from which the threshold is found; None for the same.
+        for_threshold: from which the threshold is found; None for the same.
     """
     from scipy.optimize import minimize_scalar  # half a second that a program which only loads has no use for
 
@@ -65,7 +65,7 @@ def fit(sets: Sequence[Answered], hands: Sequence[Answered] | None = None) -> Ca
     limit = np.log(LIMIT)
     best: Any = minimize_scalar(loss, bounds=(-limit, limit), method="bounded")
     temperature = float(np.exp(best.x))
-    given = sets if hands is None else [one for one in hands if len(one.labels)]
+    given = sets if for_threshold is None else [one for one in for_threshold if len(one.labels)]
     scores = [one.is_digit for one in given if one.is_digit is not None]
     if not scores:
         return Calibration(temperature)

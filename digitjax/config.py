@@ -27,7 +27,7 @@ class ModelConfig:
     stem: Literal["coarse", "fine"] = "coarse"
     """First convolution: coarse, 5 x 5 at every second pixel, or fine, 3 x 3 at every pixel."""
     border: bool = True
-    """Pad the first convolution: maps of 14 x 14 instead of 12 x 12, though MNIST's border is empty."""
+    """Pad the first convolution: maps of 14 x 14, not 12 x 12 (fine: 28, not 26). MNIST's border is empty."""
     norm: Literal["none", "layer"] = "none"
     """Layer normalisation after every convolution, of each place's channels."""
     average: bool = False

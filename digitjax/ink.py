@@ -47,7 +47,8 @@ def bend(key: Key[Array, ""], ink: Segments, sd: float) -> Segments:
 def thin(ink: Segments, first: Int[Array, ""] | int = 0) -> Segments:
     """One drawing sampled half as often: of the points between two segments every second is left out.
 
-    The ends of a stroke stay where they are. A drawing of fewer than `LEAST_THINNED` segments stays as it is:
+    The ends of a stroke stay where they are, unless the next one begins at its very end: segments do not say
+    where a stroke does. A drawing of fewer than `LEAST_THINNED` segments stays as it is:
     whoever wrote it had a slow tablet already.
 
     Args:

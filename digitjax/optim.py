@@ -34,7 +34,7 @@ def make_optimizer(config: TrainConfig) -> optax.GradientTransformation:
 
     The highest learning rate and the weight decay live in the optimizer's state
     (`optax.inject_hyperparams`), so that a sweep can batch over them and a running training change them.
-    Biases are not decayed.
+    Biases and the scales of a normalisation are not decayed.
     """
     schedule = one_cycle(config.optim.warmup, config.total_steps)
 

@@ -30,7 +30,8 @@ MOST_EXAMPLES = 1 << 24
 
 Loop = Callable[[TrainState, list[Taken | None], Feed, Any], tuple[TrainState, Metrics]]
 """From a state, the examples, which of them each step takes, and how many steps to the state after them and
-the metrics of each; what follows the last one's is empty."""
+the metrics of each; there is room for more, a multiple of `TURNS`, and what follows the last step's does not
+count."""
 Spans = Callable[[TrainConfig, TrainState, int, int], tuple[TrainState, int, Metrics]]
 """From a configuration (its seed and label smoothing count), a state, the steps done and how many may follow
 to the state after some of them, how many those are, and their metrics, perhaps with room for more."""

@@ -2,7 +2,8 @@
 
 On the CPU one after the other: there members at once as batched products took 1.5 times as long (four seeds
 of `speedrun`, median of nine rounds in turns, two busy cores, 2026-11-26), as grouped convolutions far more.
-On an accelerator at once (`together.py`). Either way each is a run like any other, resumable by itself.
+On an accelerator at once, where a network is small (`together.py`). Either way each is a run like any other,
+resumable by itself.
 """
 
 import dataclasses

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from digitjax import spans
-from digitjax.config import TrainConfig, products
+from digitjax.config import OptimConfig, TrainConfig, products
 from digitjax.convolution import as_product
 from digitjax.data.batches import Feed, OnDevice, base_key
 from digitjax.metrics import is_kept
@@ -104,7 +104,9 @@ def first_states(configs: Sequence[TrainConfig]) -> TrainState:
     if any(config.start for config in configs):
         return stack_members([first_state(one) for one in configs])
     seeds = np.asarray([config.seed for config in configs], np.uint32)
-    state = _fresh_states(dataclasses.replace(configs[0], seed=0))(seeds)
+    # Learning rate and weight decay are set below, and label smoothing has no part in a state.
+    alike = dataclasses.replace(configs[0], seed=0, optim=OptimConfig(warmup=configs[0].optim.warmup))
+    state = _fresh_states(alike)(seeds)
     own = {
         name: jnp.asarray([getattr(config.optim, name) for config in configs], jnp.float32)
         for name in ("learning_rate", "weight_decay")

@@ -42,7 +42,7 @@ class Validated(NamedTuple):
     """Attributes:
     results: loss, accuracy and number `n` of each validation set's digits, by its name.
     calibration: fitted on people's handwriting alone, where there is enough of it, and for the threshold of
-            more than one collection.
+            more than one set.
     confusion: 10 x 10 counts over people's sets, row = truth; None where nothing was measured.
     hardest: of people's sets, the hardest first.
     """
@@ -62,9 +62,9 @@ def validate(model: Model, params: Params, sources: Sequence[Examples]) -> Valid
         results[name] = {"loss": loss, "accuracy": accuracy, "n": len(one.labels)}
     people = by_people(answered)
     enough = sum(len(one.labels) for one in people.values()) >= ENOUGH
-    # One collection says little of how other people's digits vary: synthetic ones help to find the threshold.
-    hands = people if enough and len(people) > 1 else answered
-    calibration = fit(list((people if enough else answered).values()), list(hands.values()))
+    # One set says little of how other people's digits vary: synthetic ones help to find the threshold.
+    for_threshold = people if enough and len(people) > 1 else answered
+    calibration = fit(list((people if enough else answered).values()), list(for_threshold.values()))
     confusion = np.zeros((10, 10), np.int64)
     for one in people.values():
         np.add.at(confusion, (one.labels, one.log_p.argmax(axis=1)), 1)

@@ -17,6 +17,7 @@ from digitjax.bench.sheet import draw_sheet
 from digitjax.checkpoint import LoadedModel
 from digitjax.commands import bench_drawn as command
 from digitjax.config import TrainConfig
+from digitjax.data import parse_spec
 from digitjax.data.pipeline import Examples
 from digitjax.data.splits import ink_digest
 from digitjax.strokes import Drawing, write_drawings
@@ -389,3 +390,18 @@ def test_help_names_the_measurements(capfd):
     assert "drawn" in capfd.readouterr().out
     assert cli.main(["bench", "drawn", "--help"]) == 0
     assert "--data" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("mnist", "mnist@test", True),
+        ("mnist", "mnist@validation", False),
+        ("strokes:a", "strokes:./a@test", True),
+        ("strokes:a@validation", "strokes:a@test", False),
+        ("strokes:a", "strokes:b", False),
+        ("strokes:a", "images:a", False),
+    ],
+)
+def test_what_would_count_twice_is_known_by_what_is_read(one, other, same):
+    assert command._overlap(parse_spec(one), parse_spec(other)) is same

@@ -1,15 +1,16 @@
 """Batches: pure in seed and step, each example once an epoch, shares by weight, ink and pixels alike."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from digitjax.config import ModelConfig, OptimConfig, TrainConfig
+from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
 from digitjax.data import load, pipeline
-from digitjax.data.batches import indices_at, make_targets, share
+from digitjax.data.batches import _draw_ink, indices_at, make_targets, share
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.pipeline import (
     _spread,
@@ -251,3 +252,16 @@ def test_trimming_keeps_every_segment():
     np.testing.assert_array_equal(images[0], images[1])
     nothing = trim(Segments(np.zeros((2, 128, 4), np.float32), np.zeros((2, 128), bool)))
     assert not nothing.mask.any()
+
+
+@pytest.mark.parametrize("resample", [0.0, 1.0])
+def test_people_s_ink_is_sampled_half_as_often_where_that_is_asked_for(resample):
+    circle = np.stack([np.cos(np.linspace(0, 6, 40)), np.sin(np.linspace(0, 6, 40))], axis=1)
+    ink = jax.tree.map(jnp.asarray, pack_all([Drawing((circle,)) for _ in range(4)]))
+    draw = functools.partial(_draw_ink, n=4, own=slice(0, 4), geometry="uci8")
+    plain, _ = draw(jax.random.key(0), ink, augment=AugmentConfig(), bent=True)
+    for bent in (False, True):
+        found, kept = draw(jax.random.key(0), ink, augment=AugmentConfig(resample=resample), bent=bent)
+        assert (np.asarray(kept) == 1).all()
+        assert np.array_equal(found, plain) is not (bent and resample == 1)
+        np.testing.assert_allclose(found, plain, atol=0.3)  # the same circle to the eye

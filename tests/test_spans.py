@@ -3,18 +3,22 @@
 import dataclasses
 import json
 import signal
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from digitjax import loop, metrics, runs, sharding, steering
 from digitjax.checkpoint import load_model
 from digitjax.config import TrainConfig
+from digitjax.data.batches import Feed, OnDevice
 from digitjax.interrupt import Interrupted
 from digitjax.metrics import is_kept
 from digitjax.prepare import advance, fresh_state, prepare
-from digitjax.spans import length
+from digitjax.spans import length, make_loop
+from digitjax.types import Metrics, TrainState
 from tests.loop.small import CONFIG, lines_without_clock
 
 MIXED = dataclasses.replace(CONFIG, data=("digits8x8=2", "synthetic=1"))
@@ -44,6 +48,29 @@ def test_params_and_losses_are_those_of_single_steps_whatever_the_seed(devices):
             assert len(measured) == done == 12 and int(state.step) == 12
             results.append((state.params, measured))
         close(*results)
+
+
+def test_spans_of_any_length_are_as_many_steps_in_their_order():
+    def step(state: TrainState, batch: Any) -> tuple[TrainState, Metrics]:
+        value = state.params * 1.5 + batch
+        return TrainState(value, state.opt_state, state.step + 1, state.key), Metrics(*[value] * 4)
+
+    room = 21
+    never: Any = None
+    number_of: Any = lambda held, feed, turn: jnp.asarray(feed.steps)[turn]  # noqa: E731
+    batches = OnDevice([], never, never, number_of)
+    loop = jax.jit(make_loop(step, batches, room))
+    feed = Feed(jax.random.key(1), np.float32(0), np.arange(1, 33, dtype=np.int32), [])
+    for count in (1, 7, 8, 9, 16, 17, room):
+        state = TrainState(jnp.float32(1), jnp.int32(0), jnp.int32(0), jax.random.key(0))
+        found, measured = loop(state, [], feed, np.int32(count))
+        value, values = np.float32(1), []
+        for one in feed.steps[:count]:
+            value = np.float32(value * np.float32(1.5) + one)
+            values.append(value)
+        assert int(found.step) == count
+        np.testing.assert_allclose(found.params, value, rtol=1e-6)
+        np.testing.assert_allclose(measured.loss[:count], values, rtol=1e-6)
 
 
 def test_one_program_does_for_every_length():

@@ -94,6 +94,9 @@ def test_fresh_states_of_all_are_those_of_each():
         for one, other in zip(*leaves, strict=True):
             np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(jax.random.key_data(own.key), jax.random.key_data(expected.key))
+    programs = together._fresh_states.cache_info().misses
+    together.first_states(configs[::-1])  # another learning rate and seed first
+    assert together._fresh_states.cache_info().misses == programs
 
 
 def test_networks_that_fill_a_gpu_alone_are_trained_one_after_the_other(monkeypatch):

@@ -1,5 +1,6 @@
 """The command line of `digitjax train`: what it understands, and what it says when it does not."""
 
+import contextlib
 import dataclasses
 import re
 import shlex
@@ -212,3 +213,11 @@ def test_a_batch_that_the_devices_do_not_divide_names_both(checkpoints, capfd):
     said = capfd.readouterr().err
     assert "33" in said and "2 devices" in said
     assert list(checkpoints.iterdir()) == [], "nothing is written"
+
+
+@pytest.mark.parametrize("words", [[], ["--model.rejects"]])
+def test_what_one_process_chooses_for_all_heeds_that_others_are_to_be_refused(checkpoints, words):
+    with contextlib.ExitStack() as stack:
+        chosen = command._choose(words, command._parse(words, TrainConfig()), stack)
+    assert any(text.startswith("nondigits") for text in chosen["data"]) is bool(words)
+    assert not any(text.startswith("nondigits") for text in chosen["data"][:2])

@@ -97,15 +97,17 @@ def measure(config: TrainConfig, *, seeds: int, members: int, examples: int | No
 
 def _ways(config: TrainConfig, model: Model, members: int) -> list[Way]:
     products = make_model(config.model, as_product)
-    as_trained = spans.wanted()
+    as_trained, low, in_low = spans.wanted(), config.precision == "bfloat16", in_bfloat16(products)
+    if low:
+        model, products = in_bfloat16(model), in_low
     stepped, looped = Way("step by step", model, looped=False), Way("many steps a dispatch", model)
     return [
         *((looped, stepped) if as_trained else (stepped, looped)),
-        Way("many steps a dispatch, bfloat16", in_bfloat16(model)),
+        *([] if low else [Way("many steps a dispatch, bfloat16", in_bfloat16(model))]),
         Way(f"{members} seeds, one after the other", model, as_trained, members),
         Way(f"{members} seeds at once, convolutions", model, True, members, True),
         Way(f"{members} seeds at once, products", products, True, members, True),
-        Way(f"{members} seeds at once, products, bfloat16", in_bfloat16(products), True, members, True),
+        *([] if low else [Way(f"{members} seeds at once, products, bfloat16", in_low, True, members, True)]),
     ]
 
 

@@ -173,6 +173,13 @@ def missing(name: str) -> str | None:
     return f"{name} is left out, it needs an NVIDIA GPU" if one.on_gpu and nvidia_gpu() is None else None
 
 
+def have_peers(config: TrainConfig) -> bool:
+    """Whether the other programs can learn what a configuration learns, by such a network."""
+    model = config.model
+    plain = model.kind == "cnn" and model.norm == "none" and not model.average and model.geometry == "mnist28"
+    return plain and config.data in ((), ("mnist",))
+
+
 def with_channels(config: TrainConfig, channels: Sequence[int]) -> TrainConfig:
     """The configuration with other channels of its convolutions; without any as it is.
 

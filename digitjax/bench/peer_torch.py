@@ -85,11 +85,12 @@ def train_network(
         fused=True,
         capturable=graphs,
     )
-    total = epochs * config.steps_per_epoch
     loss = nn.CrossEntropyLoss(label_smoothing=optim.label_smoothing)
     called = torch.compile(net) if compiled else net
     laps.end("import")
     data = _tensors(torch, folder)
+    steps = min(config.steps_per_epoch, len(data[0]) // config.batch_size)
+    total = epochs * steps
     if graphs:
         rates = [optim.learning_rate * one_cycle(optim.warmup, total, step) for step in range(total)]
         return _replay(laps, torch, called, optimizer, loss, data, config, epochs, rates)
@@ -105,7 +106,7 @@ def train_network(
         epochs,
         config.seed,
         schedule,
-        steps=config.steps_per_epoch,
+        steps=steps,
     )
 
 
@@ -226,7 +227,7 @@ def _replay(
     x, y, x_test, y_test = data
     _wait(torch)
     laps.end("data")
-    batch, steps = config.batch_size, config.steps_per_epoch
+    batch, steps = config.batch_size, len(rates) // epochs
     order, table = torch.arange(len(x), device="cuda"), torch.tensor(rates, device="cuda")
     done, place = (torch.zeros(1, dtype=torch.int64, device="cuda") for _ in range(2))
     span = torch.arange(batch, device="cuda")

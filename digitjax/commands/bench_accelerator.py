@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 
 from digitjax.bench.accelerator import Figure, measure
-from digitjax.bench.contenders import CONTENDERS, missing
+from digitjax.bench.contenders import CONTENDERS, have_peers, missing
 from digitjax.bench.training import Timing
 from digitjax.bench.training import measure as measure_training
 from digitjax.commands.arguments import Parser, print_json
@@ -19,7 +19,7 @@ Trains a preset's network on MNIST's training split step by step, with many step
 bfloat16, and with many seeds one after the other and at once; then `bench train`'s programs, in turns. The
 table is Markdown, with the hardware, the versions and the date.
 
-  digitjax bench accelerator --out figures.md                     on a GPU: 30 seeds, 64 members
+  digitjax bench accelerator --out figures.md                     on a GPU: 30 seeds, 3 times 64
   digitjax bench accelerator --seeds 1 --members 2 --examples 640 --rounds 0     a CPU's quick run"""
 
 
@@ -32,7 +32,11 @@ def run(argv: list[str]) -> int:
     parser = Parser(prog="digitjax bench accelerator", description=DESCRIPTION)
     parser.add_argument("preset", nargs="?", default="speedrun", metavar="PRESET", help="default speedrun")
     parser.add_argument(
-        "--seeds", type=int, default=30, metavar="N", help="trainings of each way; default 30"
+        "--seeds",
+        type=int,
+        default=30,
+        metavar="N",
+        help="trainings a way, of several at most 3; default 30",
     )
     parser.add_argument("--members", type=int, default=64, metavar="N", help="trainings at once; default 64")
     parser.add_argument("--examples", type=int, metavar="N", help="an epoch; default the preset's")
@@ -57,16 +61,21 @@ def run(argv: list[str]) -> int:
         )
     if config.model.geometry != "mnist28":
         raise InputError(f"{arguments.preset} does not read MNIST's images: give speedrun or cnn")
-    if arguments.rounds and (config.model.norm != "none" or config.model.average):
-        raise InputError(f"other programs have no network as {arguments.preset}: give --rounds 0")
+    if arguments.rounds and not have_peers(config):
+        raise InputError(f"other programs cannot learn what {arguments.preset} does: give --rounds 0")
     out: Path | None = arguments.out
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise InputError(f"--out {out} is no file in a folder that is there: give one")
+    names = list(dict.fromkeys(("digitjax", *(arguments.programs or CONTENDERS)))) if arguments.rounds else []
+    for name in list(names):
+        if sentence := missing(name):
+            say(sentence)
+            names.remove(name)
     figures: list[Figure] = []
     timings: list[Timing] = []
 
     def write() -> str:
-        """The table of what is known, so that a measurement that is cut short leaves that."""
+        """The table of what is known: one that is cut short leaves the trainings that were measured."""
         text = table(arguments.preset, figures, timings)
         if out is not None:
             out.write_text(text, encoding="utf-8")
@@ -78,8 +87,6 @@ def run(argv: list[str]) -> int:
         say(f"{figure.name}: {figure.seconds:.3f} s")
         write()
     if arguments.rounds:
-        names = [name for name in arguments.programs or CONTENDERS if missing(name) is None]
-        names = list(dict.fromkeys(("digitjax", *names)))
         timings = measure_training(names, arguments.preset, arguments.rounds, config.epochs, say)
     if arguments.json:
         print_json([one._asdict() for one in (*figures, *timings)])

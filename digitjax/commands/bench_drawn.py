@@ -31,6 +31,7 @@ from digitjax.checkpoint import LoadedModel
 from digitjax.commands.arguments import Parser, add_checkpoint, add_data, load_named, require_png
 from digitjax.commands.wording import percent, short_name
 from digitjax.data import load, parse_spec
+from digitjax.data.registry import kind
 from digitjax.data.spec import Spec
 from digitjax.errors import InputError
 
@@ -114,8 +115,8 @@ def run(argv: list[str]) -> int:
 def _overlap(one: Spec, other: Spec) -> bool:
     """Whether two specs name the same examples, or some of them: one file however its path is written."""
     places = [None if spec.path is None else Path(spec.path).resolve() for spec in (one, other)]
-    same = one.name == other.name and places[0] == places[1]
-    return same and (one.split == other.split or None in (one.split, other.split))
+    splits = [spec.split or kind(spec.name).evaluates for spec in (one, other)]
+    return one.name == other.name and places[0] == places[1] and (splits[0] == splits[1] or None in splits)
 
 
 def to_json(loaded: LoadedModel, measured: Measured) -> dict:

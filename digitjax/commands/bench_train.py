@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from digitjax.bench.contenders import CONTENDERS, PHASES, missing, with_channels
+from digitjax.bench.contenders import CONTENDERS, PHASES, have_peers, missing, with_channels
 from digitjax.bench.training import Timing, measure
 from digitjax.commands.arguments import Parser, print_json
 from digitjax.errors import InputError
@@ -61,8 +61,7 @@ def run(argv: list[str]) -> int:
     if not 1 <= arguments.rounds <= 1000 or not 0 <= arguments.epochs <= 1000:
         raise InputError("--rounds and --epochs are out of range: give 1 to 1000 rounds, 0 to 1000 epochs")
     config = with_channels(preset(arguments.preset), arguments.channels)
-    plain = config.model.kind == "cnn" and config.model.norm == "none" and not config.model.average
-    if config.data not in ((), ("mnist",)) or not plain:
+    if not have_peers(config):
         raise InputError(
             f"{arguments.preset} does not learn from MNIST by convolutions that the others have: give "
             f"speedrun or cnn"

@@ -185,7 +185,8 @@ def test_who_cannot_be_learnt_from_is_said_before_anything_is_written(finished, 
     assert list(checkpoints.iterdir()) == []
 
 
-def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, monkeypatch, capfd):
+@pytest.mark.parametrize("rejects", [False, True])
+def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, monkeypatch, capfd, rejects):
     def load(spec, default=None):
         if getattr(spec, "name", spec) == "mnist":
             raise DataUnavailable("no route to host")
@@ -193,8 +194,9 @@ def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, mon
 
     monkeypatch.setattr(data_pipeline, "unavailable", lambda name: None)
     monkeypatch.setattr(data_pipeline, "load", load)
-    monkeypatch.setattr(data_pipeline, "EMBEDDED", {False: ("digits8x8",)})
-    config = dataclasses.replace(CONFIG, data=(), epochs=1, epoch_examples=32)
+    monkeypatch.setattr(data_pipeline, "EMBEDDED", {rejects: ("digits8x8",)})
+    model = dataclasses.replace(CONFIG.model, rejects=rejects)
+    config = dataclasses.replace(CONFIG, data=(), epochs=1, epoch_examples=32, model=model)
     run = checkpoints / "run"
     run.mkdir()
     assert loop.train(config, run).data == ("digits8x8",) == runs.read_data(run)
