@@ -169,6 +169,8 @@ class AugmentConfig:
     """Pixels that a smooth random field moves the ink."""
     pen: float = 0.0
     """Relative pen width."""
+    pens: float = 1.0
+    """How far the pens of ink differ: 1 as those of people and screens, 0 not at all."""
     bend: float = 0.0
     """How far a smooth random field bends people's ink, in units of its longest side."""
     resample: float = 0.0
@@ -180,7 +182,7 @@ class AugmentConfig:
         for name in ("rotate", "scale", "shear", "shift", "elastic", "pen", "bend"):
             value = getattr(self, name)
             _require(0 <= value <= 90, f"augment.{name}", value, "0 to 90")
-        for name in ("resample", "unfinished"):
+        for name in ("pens", "resample", "unfinished"):
             _require(0 <= getattr(self, name) <= 1, f"augment.{name}", getattr(self, name), "0 to 1")
 
 

@@ -265,3 +265,13 @@ def test_people_s_ink_is_sampled_half_as_often_where_that_is_asked_for(resample)
         assert (np.asarray(kept) == 1).all()
         assert np.array_equal(found, plain) is not (bent and resample == 1)
         np.testing.assert_allclose(found, plain, atol=0.3)  # the same circle to the eye
+
+
+def test_pens_differ_as_much_as_is_asked_for():
+    line = jax.tree.map(jnp.asarray, pack_all([Drawing((np.array([[0.0, 0], [0, 9]]),)) for _ in range(32)]))
+    draw = functools.partial(_draw_ink, n=32, own=slice(0, 32), geometry="mnist28", bent=True)
+    spread = []
+    for pens in (0.0, 0.5, 1.0):
+        images, _ = draw(jax.random.key(0), line, augment=AugmentConfig(pens=pens))
+        spread.append(float(jnp.log(images.sum(axis=(1, 2, 3))).std()))
+    assert spread[0] == pytest.approx(0, abs=1e-5) and 0.3 < spread[1] / spread[2] < 0.7 and spread[2] > 0.1

@@ -20,7 +20,7 @@ from digitjax.data.nondigits import sample_nondigits
 from digitjax.data.synthetic import sample, sample_pens
 from digitjax.errors import InputError
 from digitjax.ink import bend, cut_off, thin
-from digitjax.normalize import fit_ink, inks_to_images, render
+from digitjax.normalize import PEN_RADIUS, fit_ink, inks_to_images, render
 from digitjax.segments import MAX_SEGMENTS
 from digitjax.types import Batch, Segments
 
@@ -363,4 +363,6 @@ def _draw_ink(
     if geometry != "mnist28":
         return inks_to_images(ink, geometry), kept
     radii = sample_pens(pen_key, n)[own]
+    if augment.pens != 1:
+        radii = PEN_RADIUS * (radii / PEN_RADIUS) ** augment.pens
     return jax.vmap(lambda one, radius: render(fit_ink(one, radius), radius))(ink, radii)[..., None], kept
