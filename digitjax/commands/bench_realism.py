@@ -10,6 +10,7 @@ from digitjax.data import load, parse_spec
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import Spec
 from digitjax.errors import InputError
+from digitjax.progress import say
 
 DESCRIPTION = """\
 Trains a small network to tell people's digits from synthetic ones, rendered alike, on the training
@@ -34,7 +35,10 @@ def run(argv: list[str]) -> int:
         raise InputError(f"{split} names a split, the judge needs all of them: leave out @{split.split}")
     train = _digits(specs, ("train",))
     unseen = _digits(specs, ("validation", "test"))
-    found = [measure(train, unseen, seed) for seed in range(arguments.seeds)]
+    found = []
+    for seed in range(arguments.seeds):
+        say(f"judge {seed + 1} of {arguments.seeds}: {len(train):,} digits and as many synthetic ones")
+        found.append(measure(train, unseen, seed))
     scores = np.array([one.auroc for one in found])
     if arguments.json:
         print_json([one._asdict() for one in found])

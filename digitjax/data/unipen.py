@@ -163,7 +163,7 @@ class _FileReader:
             raise Malformed(
                 statement.line,
                 f".INCLUDE {name[:80]!r} is neither beside this file nor in "
-                f"{self._root / 'include'}: put it there",
+                f"{self._root / 'include'}: put it there (UCI's pen digits are read by pendigits:FILE)",
             )
         fresh = [p for p in found if _real(p) not in within]
         if not fresh:
