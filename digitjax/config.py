@@ -31,7 +31,7 @@ class ModelConfig:
     norm: Literal["none", "layer"] = "none"
     """Layer normalisation after every convolution, of each place's channels."""
     average: bool = False
-    """Give the dense layers each channel's mean over its last map in place of the whole map."""
+    """Give the dense layers each channel's mean over its last map (global average pooling), not the map."""
     hidden: tuple[int, ...] = (96,)
     """Widths of the dense layers before the answer, any number of them."""
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"
@@ -120,8 +120,8 @@ def convolutions(model: ModelConfig, side: int) -> list[Convolution]:
     return found
 
 
-def products(model: ModelConfig, side: int) -> int:
-    """Multiplications by which a network answers one picture of `side` pixels a side."""
+def multiply_adds(model: ModelConfig, side: int) -> int:
+    """Multiply-adds by which a network answers one picture of `side` pixels a side."""
     convs = convolutions(model, side)
     found = sum(one.out**2 * one.window**2 * one.channels * one.features for one in convs)
     width = side**2

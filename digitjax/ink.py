@@ -48,8 +48,8 @@ def thin(ink: Segments, first: Int[Array, ""] | int = 0) -> Segments:
     """One drawing sampled half as often: of the points between two segments every second is left out.
 
     The ends of a stroke stay where they are, unless the next one begins at its very end: segments do not say
-    where a stroke does. A drawing of fewer than `LEAST_THINNED` segments stays as it is:
-    whoever wrote it had a slow tablet already.
+    where a stroke does. A drawing of fewer than `LEAST_THINNED` segments stays as it is: whoever wrote it had
+    a slow tablet already.
 
     Args:
         ink: the drawing.

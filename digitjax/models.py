@@ -80,14 +80,14 @@ class Network(nn.Module):
 def _module(config: ModelConfig, convolution: Callable[..., Any] = convolve) -> Network:
     layers = tuple(convolutions(config, geometry_shape(config.geometry).height))
     return Network(
-        layers,
-        config.norm,
-        config.average,
-        config.hidden,
-        config.activation,
-        config.dropout,
-        config.rejects,
-        convolution,
+        convolutions=layers,
+        norm=config.norm,
+        average=config.average,
+        hidden=config.hidden,
+        activation=config.activation,
+        dropout=config.dropout,
+        rejects=config.rejects,
+        convolution=convolution,
     )
 
 

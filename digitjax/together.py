@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from digitjax import spans
-from digitjax.config import OptimConfig, TrainConfig, products
+from digitjax.config import OptimConfig, TrainConfig, multiply_adds
 from digitjax.convolution import as_product
 from digitjax.data.batches import Feed, OnDevice, base_key
 from digitjax.metrics import is_kept
@@ -29,8 +29,8 @@ from digitjax.types import Metrics, Params, TrainState
 
 MEMBERS = 64
 """Members at once at most."""
-MOST_PRODUCTS = 1 << 30
-"""Multiplications of a member's forward pass over a batch at most: a larger one fills a GPU alone."""
+MOST_MULTIPLY_ADDS = 1 << 30
+"""Multiply-adds of a member's forward pass over a batch at most: a larger one fills a GPU alone."""
 HELD_BYTES = 2 << 30
 """Memory in which the courses are held until they are written, at most."""
 
@@ -52,7 +52,7 @@ class Course(NamedTuple):
 def wanted(config: TrainConfig) -> bool:
     """Whether this machine trains members of a configuration faster at once than one after the other."""
     side = geometry_shape(config.model.geometry).height
-    small = config.batch_size * products(config.model, side) <= MOST_PRODUCTS
+    small = config.batch_size * multiply_adds(config.model, side) <= MOST_MULTIPLY_ADDS
     return spans.wanted() and jax.device_count() == 1 and small
 
 
@@ -100,7 +100,7 @@ def train(configs: Sequence[TrainConfig], ready: Prepared) -> list[Course]:
 
 
 def first_states(configs: Sequence[TrainConfig]) -> TrainState:
-    """The states before the first step, side by side, where nothing is begun with by one program."""
+    """The states before the first step, side by side; by one program where none begins with a checkpoint."""
     if any(config.start for config in configs):
         return stack_members([first_state(one) for one in configs])
     seeds = np.asarray([config.seed for config in configs], np.uint32)

@@ -41,8 +41,8 @@ class Hard(NamedTuple):
 class Validated(NamedTuple):
     """Attributes:
     results: loss, accuracy and number `n` of each validation set's digits, by its name.
-    calibration: fitted on people's handwriting alone, where there is enough of it, and for the threshold of
-            more than one set.
+    calibration: fitted on people's handwriting alone, where there is enough of it; its threshold only where
+        that is of more than one set.
     confusion: 10 x 10 counts over people's sets, row = truth; None where nothing was measured.
     hardest: of people's sets, the hardest first.
     """
@@ -61,10 +61,10 @@ def validate(model: Model, params: Params, sources: Sequence[Examples]) -> Valid
         loss, accuracy = loss_and_accuracy(one)
         results[name] = {"loss": loss, "accuracy": accuracy, "n": len(one.labels)}
     people = by_people(answered)
-    enough = sum(len(one.labels) for one in people.values()) >= ENOUGH
+    own = people if sum(len(one.labels) for one in people.values()) >= ENOUGH else answered
     # One set says little of how other people's digits vary: synthetic ones help to find the threshold.
-    for_threshold = people if enough and len(people) > 1 else answered
-    calibration = fit(list((people if enough else answered).values()), list(for_threshold.values()))
+    for_threshold = own if len(people) > 1 else answered
+    calibration = fit(list(own.values()), list(for_threshold.values()))
     confusion = np.zeros((10, 10), np.int64)
     for one in people.values():
         np.add.at(confusion, (one.labels, one.log_p.argmax(axis=1)), 1)

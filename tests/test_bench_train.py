@@ -122,6 +122,9 @@ def test_what_needs_a_gpu_is_left_out_where_there_is_none(monkeypatch):
     for gpu, left in ((None, {"pytorch-graphs", "pytorch-compiled-graphs"}), ("NVIDIA H200", set())):
         monkeypatch.setattr(contenders, "nvidia_gpu", lambda gpu=gpu: gpu)
         assert {name for name in CONTENDERS if missing(name)} == left
+        told: list[str] = []
+        assert set(contenders.able(list(CONTENDERS), told.append)) == set(CONTENDERS) - left
+        assert len(told) == len(left)
 
 
 def test_networks_that_the_peers_have_not_are_refused(capfd):

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from digitjax import spans
 from digitjax.augment import make_augment
 from digitjax.config import TrainConfig
 from digitjax.convolution import as_product
@@ -23,7 +22,7 @@ from digitjax.data.pipeline import Examples, Pipeline, make_pipeline, to_example
 from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.models import in_bfloat16, make_model, member_of
 from digitjax.optim import make_optimizer
-from digitjax.spans import MOST, length, make_loop, room_of
+from digitjax.spans import MOST, length, make_loop, room_of, wanted
 from digitjax.together import feeds, first_states, side_by_side
 from digitjax.train import init_state, train_step
 from digitjax.types import Model, Params, TrainState
@@ -97,7 +96,7 @@ def measure(config: TrainConfig, *, seeds: int, members: int, examples: int | No
 
 def _ways(config: TrainConfig, model: Model, members: int) -> list[Way]:
     products = make_model(config.model, as_product)
-    as_trained, low, in_low = spans.wanted(), config.precision == "bfloat16", in_bfloat16(products)
+    as_trained, low, in_low = wanted(), config.precision == "bfloat16", in_bfloat16(products)
     if low:
         model, products = in_bfloat16(model), in_low
     stepped, looped = Way("step by step", model, looped=False), Way("many steps a dispatch", model)

@@ -173,6 +173,17 @@ def missing(name: str) -> str | None:
     return f"{name} is left out, it needs an NVIDIA GPU" if one.on_gpu and nvidia_gpu() is None else None
 
 
+def able(asked: Sequence[str], tell: Callable[[str], None]) -> list[str]:
+    """digitjax, and the contenders asked for that can run here; each other is told by its sentence."""
+    found = []
+    for name in dict.fromkeys(("digitjax", *asked)):
+        if sentence := missing(name):
+            tell(sentence)
+        else:
+            found.append(name)
+    return found
+
+
 def have_peers(config: TrainConfig) -> bool:
     """Whether the other programs can learn what a configuration learns, by such a network."""
     model = config.model

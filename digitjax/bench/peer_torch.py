@@ -229,18 +229,17 @@ def _replay(
     laps.end("data")
     batch, steps = config.batch_size, len(rates) // epochs
     order, table = torch.arange(len(x), device="cuda"), torch.tensor(rates, device="cuda")
-    done, place = (torch.zeros(1, dtype=torch.int64, device="cuda") for _ in range(2))
+    done = torch.zeros(1, dtype=torch.int64, device="cuda")
     span = torch.arange(batch, device="cuda")
 
     def step() -> None:
         for group in optimizer.param_groups:
             group["lr"].copy_(table.index_select(0, done)[0])
-        rows = order[place * batch + span]
+        rows = order[done % steps * batch + span]
         optimizer.zero_grad(set_to_none=True)
         loss_fn(net(x[rows]), y[rows]).backward()
         optimizer.step()
         done.add_(1)
-        place.add_(1)
 
     first = {name: value.clone() for name, value in net.state_dict().items()}
     net.eval()
@@ -267,7 +266,6 @@ def _replay(
     chance = np.random.default_rng(config.seed)
     for _ in range(epochs):
         order.copy_(torch.from_numpy(chance.permutation(len(x))))
-        place.zero_()
         for _ in range(steps):
             graph.replay()
     _wait(torch)

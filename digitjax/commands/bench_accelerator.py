@@ -5,7 +5,7 @@ import platform
 from pathlib import Path
 
 from digitjax.bench.accelerator import Figure, measure
-from digitjax.bench.contenders import CONTENDERS, have_peers, missing
+from digitjax.bench.contenders import CONTENDERS, able, have_peers
 from digitjax.bench.training import Timing
 from digitjax.bench.training import measure as measure_training
 from digitjax.commands.arguments import Parser, print_json
@@ -36,7 +36,7 @@ def run(argv: list[str]) -> int:
         type=int,
         default=30,
         metavar="N",
-        help="trainings a way, of several at most 3; default 30",
+        help="trainings of each way, of many at once 3 at most; default 30",
     )
     parser.add_argument("--members", type=int, default=64, metavar="N", help="trainings at once; default 64")
     parser.add_argument("--examples", type=int, metavar="N", help="an epoch; default the preset's")
@@ -66,11 +66,7 @@ def run(argv: list[str]) -> int:
     out: Path | None = arguments.out
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise InputError(f"--out {out} is no file in a folder that is there: give one")
-    names = list(dict.fromkeys(("digitjax", *(arguments.programs or CONTENDERS)))) if arguments.rounds else []
-    for name in list(names):
-        if sentence := missing(name):
-            say(sentence)
-            names.remove(name)
+    names = able(arguments.programs or list(CONTENDERS), say) if arguments.rounds else []
     figures: list[Figure] = []
     timings: list[Timing] = []
 

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
-from digitjax.bench.contenders import CONTENDERS, PHASES, have_peers, missing, with_channels
+from digitjax.bench.contenders import CONTENDERS, PHASES, able, have_peers, with_channels
 from digitjax.bench.training import Timing, measure
 from digitjax.commands.arguments import Parser, print_json
 from digitjax.errors import InputError
@@ -66,11 +66,7 @@ def run(argv: list[str]) -> int:
             f"{arguments.preset} does not learn from MNIST by convolutions that the others have: give "
             f"speedrun or cnn"
         )
-    names = list(dict.fromkeys(("digitjax", *(arguments.programs or CONTENDERS))))
-    for name in list(names):
-        if sentence := missing(name):
-            say(sentence)
-            names.remove(name)
+    names = able(arguments.programs or list(CONTENDERS), say)
     timings = measure(names, arguments.preset, arguments.rounds, arguments.epochs, say, arguments.channels)
     if arguments.json:
         print_json([timing._asdict() for timing in timings])

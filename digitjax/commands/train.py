@@ -223,9 +223,8 @@ def _train(config: TrainConfig, folder: Path, *, resume: bool, stream: bool) -> 
         if not resume:
             from digitjax.data.pipeline import choose_specs
 
-            _, told = choose_specs(
-                config.data, rejects=config.model.rejects
-            )  # told before Orbax is imported, which takes seconds
+            # Told before Orbax is imported, which takes seconds.
+            _, told = choose_specs(config.data, rejects=config.model.rejects)
             for notice in told:
                 say(notice)
         from digitjax import loop
