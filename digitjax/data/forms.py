@@ -2,7 +2,8 @@
 
 `forms.npz` holds them, fitted by `fit_forms.py` to the training writers of the UCI pen digits and UNIPEN: for
 each way the mean of its drawings and the principal directions of their differences. A drawing is the mean
-plus a normal part of each direction (Cootes et al., Active Shape Models, 1995), so it is nobody's.
+plus a normal part of each direction (Cootes et al., Active Shape Models, 1995), so it is nobody's. Its
+points are where a tablet would find a pen that moves as a hand does.
 """
 
 import functools
@@ -21,11 +22,13 @@ FORMS = Path(__file__).with_name("forms.npz")
 STROKES = 3
 """Strokes of a digit at most."""
 POINTS = 20
-"""Points of a stroke, at equal distances."""
+"""Points of a stroke: at equal distances in the statistics, at equal times in a drawing."""
 DIRECTIONS = 10
 """Principal directions of each way."""
-COARSE = (1, 1, 1, 2)
-"""How many points of ours a slow tablet's lines span, each as often."""
+SLOW = 0.25
+"""Fraction of the drawings that come from a tablet which says half as often where the pen is."""
+SLUGGISH = 1.0
+"""What is added to a line's curvature before its speed is taken, so that a straight one has one."""
 STEPPED = 0.15
 """Fraction of the drawings that come from a tablet of few units a digit, 16 to 48."""
 
@@ -83,17 +86,32 @@ def sample_forms(
 
 
 def _draw(key: Key[Array, ""], form: Forms) -> Segments:
-    part_key, coarse_key, step_key, grid_key = jax.random.split(key, 4)
+    part_key, slow_key, step_key, grid_key = jax.random.split(key, 4)
     part = jax.random.normal(part_key, (DIRECTIONS,))
     points = form.mean + jnp.einsum("d,dspc->spc", part, form.spread)
-    span = jnp.asarray(COARSE)[jax.random.randint(coarse_key, (), 0, len(COARSE))]
-    before = np.arange(POINTS) // span * span
-    after = jnp.minimum(before + span, POINTS - 1)
-    along = ((np.arange(POINTS) - before) / jnp.maximum(after - before, 1))[None, :, None]
-    points = points[:, before] * (1 - along) + points[:, after] * along
+    times = jnp.linspace(0.0, 1.0, POINTS) * jnp.where(jax.random.bernoulli(slow_key, SLOW), 2, 1)
+    points = jax.vmap(_at_times, (0, None))(points, jnp.minimum(times, 1.0))
     units = jax.random.uniform(grid_key, minval=16.0, maxval=48.0)
     stepped = jax.random.bernoulli(step_key, STEPPED)
     points = jnp.where(stepped, jnp.round(points * units) / units, points)
     ends = jnp.concatenate([points[:, :-1], points[:, 1:]], axis=-1)
     used = jnp.arange(STROKES) < form.strokes
     return Segments(ends.reshape(-1, 4), jnp.repeat(used, POINTS - 1))
+
+
+def _at_times(points: Float[Array, "points 2"], times: Float[Array, " times"]) -> Float[Array, "times 2"]:
+    """Where a pen is at `times`, 0 to 1, that draws a stroke as a hand does, slower where it bends more.
+
+    Speed is curvature to the power -1/3 (Lacquaniti, Terzuolo and Viviani, The law relating the kinematic and
+    figural aspects of drawing movements, Acta Psychologica 54, 1983).
+    """
+    lines = jnp.diff(points, axis=0)
+    length = jnp.maximum(jnp.hypot(lines[:, 0], lines[:, 1]), 1e-6)
+    angle = jnp.arctan2(lines[:, 1], lines[:, 0])
+    turn = jnp.abs((jnp.diff(angle) + jnp.pi) % (2 * jnp.pi) - jnp.pi)
+    turn = jnp.concatenate([turn[:1], turn, turn[-1:]])
+    curvature = (turn[:-1] + turn[1:]) / (2 * length)
+    took = length * jnp.cbrt(curvature + SLUGGISH)
+    began = jnp.cumsum(took) - took
+    drawn = jnp.clip((times[:, None] * took.sum() - began[None]) / took[None], 0.0, 1.0)
+    return points[:1] + drawn @ lines

@@ -1,10 +1,12 @@
 """Statistics of people's strokes: what is fitted, and what is drawn from it."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from digitjax.data import fit_forms, load
+from digitjax.data import forms as forms_module
 from digitjax.data.fit_forms import FEWEST, WRITERS, find_forms, fit, normalised, resample
 from digitjax.data.forms import DIRECTIONS, POINTS, STROKES, load_forms, sample_forms
 from digitjax.strokes import Drawing, write_drawings
@@ -53,6 +55,34 @@ def test_strokes_are_connected_lines(forms):
     inside = np.ones(ends.shape[1] - 1, bool)
     inside[POINTS - 2 :: POINTS - 1] = False
     assert joined[:, inside][(mask[:, 1:] & mask[:, :-1])[:, inside]].all()
+
+
+def test_a_hand_that_draws_an_ellipse_swings_in_it(monkeypatch):
+    """Speed as curvature to the -1/3 is what a point has that swings as a cosine across and a sine along."""
+    monkeypatch.setattr(forms_module, "SLUGGISH", 0.0)
+    fine = np.linspace(0.0, 2 * np.pi, 20_001)
+    way = np.stack([np.cos(fine), 0.4 * np.sin(fine)], axis=-1)
+    gone = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(way, axis=0).T))])
+    along = np.interp(np.linspace(0.0, gone[-1], 401), gone, fine)
+    points = np.stack([np.cos(along), 0.4 * np.sin(along)], axis=-1).astype(np.float32)
+    times = np.linspace(0.0, 1.0, 33, dtype=np.float32)
+    found = np.asarray(forms_module._at_times(jnp.asarray(points), jnp.asarray(times)))
+    expected = np.stack([np.cos(2 * np.pi * times), 0.4 * np.sin(2 * np.pi * times)], axis=-1)
+    np.testing.assert_allclose(found, expected, atol=0.01)
+
+
+def test_a_straight_stroke_is_drawn_at_one_speed_and_a_corner_slowly():
+    half = np.linspace(0.0, 1.0, 10, dtype=np.float32)
+    straight = np.stack([half, half], axis=-1)
+    found = np.asarray(forms_module._at_times(jnp.asarray(straight), jnp.asarray(half)))
+    np.testing.assert_allclose(found, straight, atol=1e-5)
+    corner = np.concatenate(
+        [np.stack([half, 0 * half], axis=-1), np.stack([0 * half + 1, half], axis=-1)[1:]]
+    )
+    found = np.asarray(forms_module._at_times(jnp.asarray(corner), jnp.linspace(0.0, 1.0, 21)))
+    steps = np.hypot(*np.diff(found, axis=0).T)
+    assert steps[9:11].max() < 0.6 * steps[:5].min()
+    np.testing.assert_allclose(found[[0, -1]], corner[[0, -1]], atol=1e-6)
 
 
 def test_the_fit_finds_two_ways_and_how_each_differs():
