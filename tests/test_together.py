@@ -99,6 +99,19 @@ def test_fresh_states_of_all_are_those_of_each():
     assert together._fresh_states.cache_info().misses == programs
 
 
+def test_members_that_begin_with_a_checkpoint_have_its_params_and_keys_of_their_own(swept):
+    begin = load_model(members(swept["alone"])[0] / "24")
+    configs = [
+        dataclasses.replace(begin.config, seed=seed, start=str(begin.run / "24"), optim=CONFIG.optim)
+        for seed in (3, 4)
+    ]
+    found = together.first_states(configs)
+    keys = jax.random.key_data(found.key)
+    for place, config in enumerate(configs):
+        jax.tree.map(np.testing.assert_array_equal, together.member_of(found.params, place), begin.params)
+        np.testing.assert_array_equal(keys[place], jax.random.key_data(fresh_state(config).key))
+
+
 def test_networks_that_fill_a_gpu_alone_are_trained_one_after_the_other(monkeypatch):
     monkeypatch.setattr(together.spans, "wanted", lambda: True)
     monkeypatch.setattr(together.jax, "device_count", lambda: 1)
