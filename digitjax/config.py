@@ -194,6 +194,8 @@ class TrainConfig:
     """Name of the preset that this began as."""
     data: tuple[str, ...] = ()
     """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST, if to be had, and synthetic handwriting."""
+    audited: bool = False
+    """Whether nothing is learnt from drawings whose labels a reader doubts (`digitjax/data/audits`)."""
     seed: int = 0
     """Seed of params, batches and augmentation."""
     start: str = ""

@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from digitjax.bench.audit import shipped
 from digitjax.bench.bootstrap import Estimate
 from digitjax.bench.drawn import Audited, Drawn, measure, read_source
 from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection, measure_unfinished
 from digitjax.checkpoint import LoadedModel, load_model
 from digitjax.commands.wording import NONE, decimals, percent
 from digitjax.data import Source, load, parse_spec
+from digitjax.data.audit import shipped
 from digitjax.errors import DigitjaxError
 from tests import doodles
 

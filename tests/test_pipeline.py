@@ -162,6 +162,28 @@ def test_what_is_no_digit_is_learnt_by_a_network_with_that_head_and_else_left_ou
     assert all(np.asarray(without.batch_at(s).is_digit).all() for s in range(steps))
 
 
+def test_doubted_labels_are_left_out_of_training_alone_and_where_that_is_asked_for(files, monkeypatch):
+    """Every 7 and the first 3 are doubted; the list names the same ink with another label, too."""
+    source = load(files[0], None)
+    assert source.ids is not None
+    three = int(source.ids[source.labels == 3][0])
+    doubted = {(int(one), 7): "cut" for one in source.ids} | {(three, 3): "illegible"}
+    monkeypatch.setattr(pipeline, "shipped_audit", lambda: doubted)
+    as_labelled = make_pipeline(config(files[0]), "mnist28")
+    audited = make_pipeline(dataclasses.replace(config(files[0]), audited=True), "mnist28")
+
+    def counts(made):
+        learnt = [made.batch_at(step).target.argmax(axis=1) for step in range(400)]
+        return np.bincount(np.concatenate(learnt), minlength=10)
+
+    before, after = counts(as_labelled), counts(audited)
+    assert before[7] and not after[7] and after[np.arange(10) != 7].all()
+    labels = load(files[0], "train").labels
+    left_out = (labels == 7).sum() + (source.ids == three)[source.labels == 3].sum()
+    assert any(f"{left_out} drawings whose labels a reader doubts" in notice for notice in audited.notices)
+    np.testing.assert_array_equal(audited.validation[0].labels, as_labelled.validation[0].labels)
+
+
 def test_a_file_without_a_digit_is_refused(tmp_path):
     rng = np.random.default_rng(1)
     drawings = [Drawing(lines(rng, 1), None, "a", "tests", f"w{i}") for i in range(40)]

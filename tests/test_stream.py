@@ -1,5 +1,6 @@
 """Streaming: batches from prepared records are those from memory to the bit; what is damaged is refused."""
 
+import dataclasses
 import json
 import os
 import shlex
@@ -278,6 +279,12 @@ def test_what_is_no_file_of_drawings_is_refused(tmp_path, content):
         path.write_bytes(b"\x1f\x8b\x08\0damaged")
     with pytest.raises(InputError, match="x.ndjson"):
         make_pipeline(config(f"strokes:{path}"), "mnist28", stream=True)
+
+
+def test_what_is_streamed_cannot_be_audited(ink):
+    audited = dataclasses.replace(config(ink), audited=True)
+    with pytest.raises(InputError, match="--no-audited"):
+        make_pipeline(audited, "mnist28", stream=True)
 
 
 def test_without_array_record_the_sentence_says_so(ink, monkeypatch):

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from digitjax.bench import bootstrap
-from digitjax.bench.audit import Audit, findings
 from digitjax.bench.bootstrap import Estimate
+from digitjax.data.audit import Audit, findings
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.spec import Source
 from digitjax.evaluate import apply_in_batches
@@ -32,7 +32,7 @@ class Group(NamedTuple):
 
 
 class Audited(NamedTuple):
-    """The same figures without the digits whose labels a reader doubts (`digitjax.bench.audit`).
+    """The same figures without the digits whose labels a reader doubts (`digitjax.data.audit`).
 
     Attributes:
         n: digits that stay.
@@ -187,7 +187,7 @@ def digits_of(reads: Sequence[Read], audit: Audit) -> Digits:
     """The digits of all data sets together."""
     chosen, names, doubts = [], [], []
     for read in reads:
-        places, found = read.places, findings(read.examples, audit)
+        places, found = read.places, findings(read.examples.ids, read.examples.labels, audit)
         chosen.append(places)
         names += [read.examples.writers[i] if read.examples.writers else None for i in places]
         doubts += [found[i] for i in places]

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
-from digitjax.bench.audit import Audit, findings
 from digitjax.bench.parts import drawings_of, part_of
+from digitjax.data.audit import Audit, findings
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.spec import Source
 from digitjax.errors import InputError
@@ -72,7 +72,7 @@ def read_digits(model: Model, params: Params, source: Source, audit: Audit) -> D
     if source.ink is None or source.writers is None:
         raise InputError(f"{source.name} has no drawings of known writers: give strokes with writers")
     examples = to_examples(source, model.geometry)
-    doubted = [finding is not None for finding in findings(examples, audit)]
+    doubted = [finding is not None for finding in findings(source.ids, source.labels, audit)]
     known = [writer is not None for writer in source.writers]
     rows = np.flatnonzero((source.labels < 10) & np.array(known) & ~np.array(doubted))
     examples = examples._replace(images=examples.images[rows], labels=examples.labels[rows])

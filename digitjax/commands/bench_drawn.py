@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from digitjax.bench import bootstrap
-from digitjax.bench.audit import read_audit, shipped
 from digitjax.bench.bootstrap import Estimate
 from digitjax.bench.drawn import (
     POOLED,
@@ -31,6 +30,7 @@ from digitjax.checkpoint import LoadedModel
 from digitjax.commands.arguments import Parser, add_checkpoint, add_data, load_named, require_png
 from digitjax.commands.wording import percent, short_name
 from digitjax.data import load, parse_spec
+from digitjax.data.audit import read_audit, shipped
 from digitjax.data.registry import kind
 from digitjax.data.spec import Spec
 from digitjax.errors import InputError

@@ -6,13 +6,13 @@ import sys
 import numpy as np
 
 from digitjax.bench import taught_writers
-from digitjax.bench.audit import shipped
 from digitjax.bench.forms_left_out import MEASURED, WAYS
 from digitjax.bench.taught_writers import Writer
 from digitjax.bench.teaching import TAUGHT, TESTED, Taught, measure
 from digitjax.commands.arguments import Parser, add_checkpoint, load_named, print_json
 from digitjax.commands.wording import mean_and_deviation
 from digitjax.data import load, parse_spec
+from digitjax.data.audit import shipped
 from digitjax.errors import InputError
 from digitjax.presets.registry import preset
 from digitjax.replay import held_out, replayed

@@ -88,7 +88,7 @@ def sample_forms(
 def _draw(key: Key[Array, ""], form: Forms) -> Segments:
     part_key, slow_key, step_key, grid_key = jax.random.split(key, 4)
     part = jax.random.normal(part_key, (DIRECTIONS,))
-    points = form.mean + jnp.einsum("d,dspc->spc", part, form.spread)
+    points = jnp.asarray(form.mean) + jnp.einsum("d,dspc->spc", part, form.spread)
     times = jnp.linspace(0.0, 1.0, POINTS) * jnp.where(jax.random.bernoulli(slow_key, SLOW), 2, 1)
     points = jax.vmap(_at_times, (0, None))(points, jnp.minimum(times, 1.0))
     units = jax.random.uniform(grid_key, minval=16.0, maxval=48.0)

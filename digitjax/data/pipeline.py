@@ -15,6 +15,8 @@ from jaxtyping import Array, Bool, Int
 
 from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable, EmptySplit, load, parse_spec, unavailable
+from digitjax.data.audit import findings
+from digitjax.data.audit import shipped as shipped_audit
 from digitjax.data.batches import (
     ENDLESS,
     OnDevice,
@@ -184,7 +186,7 @@ def make_pipeline(
     for spec, one, count in zip(specs, held, counts, strict=True):
         if stream and isinstance(one, Source) and spec.path is not None:
             more.append(f"{spec} has no prepared records: it is held in memory")
-        part, notice = _make_part(spec, one, count, geometry, keep_others=config.model.rejects)
+        part, notice = _make_part(spec, one, count, geometry, config)
         parts.append(part)
         more.extend(notice)
     validation, missing = _load_validation(specs, geometry, stream)
@@ -258,8 +260,9 @@ def _all_examples(held: Source | Records, geometry: str, most: int | None = None
 
 
 def _make_part(
-    spec: Spec, held: Source | Records | None, count: int, geometry: str, *, keep_others: bool
+    spec: Spec, held: Source | Records | None, count: int, geometry: str, config: TrainConfig
 ) -> tuple[Part, list[str]]:
+    keep_others = config.model.rejects
     if held is None:
         if spec.name == "nondigits" and not keep_others:
             raise InputError(f"{spec} holds no digit to train on: add --model.rejects, or choose other data")
@@ -272,17 +275,28 @@ def _make_part(
     digits = labels < NOT_A_DIGIT
     neither = ambiguous & ~digits
     keep = digits | ~neither if keep_others else digits
+    doubted = _doubted(spec, held) if config.audited else np.zeros(len(labels), bool)
     notices = []
+    if doubted.any():
+        notices.append(f"{spec}: {doubted.sum()} drawings whose labels a reader doubts are left out")
     if keep_others and neither.any():
         notices.append(f"{spec}: {neither.sum()} letters that look like digits, or fragments, are left out")
     elif not keep.all():
         notices.append(
             f"{spec}: {(~keep).sum()} drawings are no digits and left out: the network has no head for them"
         )
+    keep &= ~doubted
     if not keep.any():
         raise InputError(f"{spec} holds no digit to train on: choose other data")
     examples = store(held, keep, geometry) if isinstance(held, Records) else _resident(held, keep, geometry)
     return Part(spec.name, count, examples), notices
+
+
+def _doubted(spec: Spec, held: Source | Records) -> Bool[np.ndarray, " n"]:
+    """Which labels a reader doubts, of the lists that come with digitjax."""
+    if isinstance(held, Records):
+        raise InputError(f"{spec} is streamed and cannot be audited: leave out --stream, or add --no-audited")
+    return np.array([finding is not None for finding in findings(held.ids, held.labels, shipped_audit())])
 
 
 def _resident(source: Source, keep: Bool[np.ndarray, " n"], geometry: str) -> Store:

@@ -16,6 +16,7 @@ def config() -> TrainConfig:
     """The configuration of the first training."""
     return TrainConfig(
         data=("mnist=52", "synthetic=52", "nondigits=24"),
+        audited=True,
         epochs=90,
         model=ModelConfig(
             channels=(32, 40, 64, 64, 64),

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from digitjax.bench import audit
-from digitjax.data import load
-from digitjax.data.pipeline import Examples
+from digitjax.data import audit, load
 from digitjax.data.splits import ink_digest, number_of, picture_digests
 from digitjax.errors import InputError
 from digitjax.strokes import read_drawings
@@ -13,20 +11,17 @@ from digitjax.strokes import read_drawings
 HEADING = "id,key,label,finding,reading\n"
 
 
-def examples(ids, labels) -> Examples:
-    images = np.zeros((len(labels), 1, 1, 1), np.uint8)
-    numbers = None if ids is None else np.array(ids, np.uint64)
-    return Examples("made", images, np.array(labels, np.int8), tuple(map(str, labels)), ids=numbers)
-
-
 def test_a_finding_is_of_an_ink_and_a_label(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(HEADING + 'ffffffffffffffff,"a,b",3,cut,\n00000000000000ab,k,0,mislabelled,6\n')
     found = audit.read_audit(path)
     assert found == {(2**64 - 1, 3): "cut", (0xAB, 0): "mislabelled"}
-    some = examples([0xAB, 2**64 - 1, 2**64 - 1, 1, 0xAB], [0, 3, 4, 3, 0])
-    assert audit.findings(some, found) == ("mislabelled", "cut", None, None, "mislabelled")
-    assert audit.findings(examples(None, [1, 2]), found) == (None, None)
+    ids, labels = (
+        np.array([0xAB, 2**64 - 1, 2**64 - 1, 1, 0xAB], np.uint64),
+        np.array([0, 3, 4, 3, 0], np.int8),
+    )
+    assert audit.findings(ids, labels, found) == ("mislabelled", "cut", None, None, "mislabelled")
+    assert audit.findings(None, labels, found) == (None,) * 5
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int8, UInt64
+
 from digitjax.data.labels import DIGITS
-from digitjax.data.pipeline import Examples
 from digitjax.errors import InputError
 
 FINDINGS = ("mislabelled", "cut", "no digit", "illegible")
@@ -57,11 +59,13 @@ def read_audit(path: Path) -> dict[tuple[int, int], str]:
     return found
 
 
-def findings(examples: Examples, audit: Audit) -> tuple[str | None, ...]:
+def findings(
+    ids: UInt64[np.ndarray, " n"] | None, labels: Int8[np.ndarray, " n"], audit: Audit
+) -> tuple[str | None, ...]:
     """What the audit says of each example, None for nothing; a repeated drawing is found each time."""
-    if examples.ids is None:
-        return (None,) * len(examples.labels)
-    keys = zip(examples.ids.tolist(), examples.labels.tolist(), strict=True)
+    if ids is None:
+        return (None,) * len(labels)
+    keys = zip(ids.tolist(), labels.tolist(), strict=True)
     return tuple(audit.get(key) for key in keys)
 
 
