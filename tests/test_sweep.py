@@ -275,4 +275,5 @@ def test_what_serves_every_seed_gives_each_its_own_batches():
 def test_a_switch_is_varied_by_its_two_options():
     assert command._option("model.border", "false") == ["--model.no-border"]
     assert command._option("model.rejects", "True") == ["--model.rejects"]
+    assert command._option("audited", "False") == ["--no-audited"]
     assert command._option("model.channels", "8 16") == ["--model.channels", "8", "16"]

@@ -221,3 +221,11 @@ def test_what_one_process_chooses_for_all_heeds_that_others_are_to_be_refused(ch
         chosen = command._choose(words, command._parse(words, TrainConfig()), stack)
     assert any(text.startswith("nondigits") for text in chosen["data"]) is bool(words)
     assert not any(text.startswith("nondigits") for text in chosen["data"][:2])
+
+
+def test_every_field_has_one_name_by_which_it_is_found():
+    names = command.field_names()
+    assert {"audited", "seed", "model.border", "optim.learning-rate"} <= set(names)
+    assert len(set(names)) == len(names)
+    for name in names:
+        command.field_of(TrainConfig(), name)

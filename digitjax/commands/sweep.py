@@ -133,8 +133,8 @@ def _over(word: str) -> tuple[str, list[str]]:
 
 def _option(name: str, text: str) -> list[str]:
     if isinstance(field_of(TrainConfig(), name), bool) and text.lower() in ("true", "false"):
-        group, _, last = name.rpartition(".")
-        return [f"--{group}.{'no-' if text.lower() == 'false' else ''}{last}"]
+        group, dot, last = name.rpartition(".")
+        return [f"--{group}{dot}{'no-' if text.lower() == 'false' else ''}{last}"]
     return [f"--{name}", *text.split()]
 
 

@@ -189,7 +189,8 @@ def config_of(argv: list[str]) -> TrainConfig:
 
 def field_names() -> list[str]:
     """The fields of a configuration as the command line names them: `optim.learning-rate`."""
-    return [name.removeprefix("--") for name in _options(TrainConfig, "--") if ".no-" not in name]
+    names = [name.removeprefix("--") for name in _options(TrainConfig, "--")]
+    return [name for name in names if not name.rpartition(".")[2].startswith("no-")]
 
 
 def field_of(config: TrainConfig, name: str) -> Any:
