@@ -13,6 +13,9 @@ from digitjax.commands import train as command
 from digitjax.config import TrainConfig
 from digitjax.presets.registry import PRESETS, preset
 
+REFUSING = dataclasses.replace(preset("cnn"), model=dataclasses.replace(preset("cnn").model, rejects=True))
+"""What `digitjax train` begins where nothing is given."""
+
 
 @pytest.fixture
 def checkpoints(tmp_path, monkeypatch):
@@ -53,7 +56,22 @@ def test_every_field_can_be_given(asked, checkpoints):
 
 def test_nothing_given_is_the_first_preset(asked, checkpoints):
     assert cli.main(["train"]) == 0
-    assert asked == [(preset("cnn"), checkpoints / "cnn-0", False)]
+    assert asked == [(REFUSING, checkpoints / "cnn-0", False)]
+
+
+@pytest.mark.parametrize(
+    ("words", "rejects"),
+    [
+        ("cnn --seed 1", True),
+        ("--model.no-rejects", False),
+        ("--data digits8x8", False),
+        ("--data digits8x8 nondigits --model.rejects", True),
+        ("speedrun", False),
+    ],
+)
+def test_by_default_what_is_no_digit_is_learnt_where_nothing_else_is_asked_for(asked, words, rejects):
+    assert cli.main(["train", *words.split()]) == 0
+    assert asked[0][0].model.rejects is rejects
 
 
 def test_teachers_are_gathered_as_data_are(asked, monkeypatch, capfd):
@@ -170,7 +188,7 @@ def test_resume_refuses_another_configuration_by_the_field_s_name(asked, checkpo
 
 
 def test_anew_starts_beside_an_unfinished_run(asked, checkpoints, capfd):
-    begin(checkpoints / "cnn-0", preset("cnn"))
+    begin(checkpoints / "cnn-0", REFUSING)
     assert cli.main(["train"]) == 2
     assert "--resume" in capfd.readouterr().err
     assert cli.main(["train", "--anew"]) == 0
@@ -215,11 +233,11 @@ def test_a_batch_that_the_devices_do_not_divide_names_both(checkpoints, capfd):
     assert list(checkpoints.iterdir()) == [], "nothing is written"
 
 
-@pytest.mark.parametrize("words", [[], ["--model.rejects"]])
+@pytest.mark.parametrize("words", [[], ["--model.no-rejects"]])
 def test_what_one_process_chooses_for_all_heeds_that_others_are_to_be_refused(checkpoints, words):
     with contextlib.ExitStack() as stack:
         chosen = command._choose(words, command._parse(words, TrainConfig()), stack)
-    assert any(text.startswith("nondigits") for text in chosen["data"]) is bool(words)
+    assert any(text.startswith("nondigits") for text in chosen["data"]) is (not words)
     assert not any(text.startswith("nondigits") for text in chosen["data"][:2])
 
 

@@ -202,7 +202,11 @@ def field_of(config: TrainConfig, name: str) -> Any:
 
 
 def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
-    config = _config(_parse(argv, preset(first.config.preset)))
+    default = preset(first.config.preset)
+    config = _config(_parse(argv, default))
+    if not config.data:  # what is learnt from by default has something in it that is no digit
+        refusing = dataclasses.replace(default.model, rejects=True)
+        config = _config(_parse(argv, dataclasses.replace(default, model=refusing)))
     if config.model.members > 1:
         raise InputError(
             f"--model.members {config.model.members} is what `digitjax sweep` makes of networks that were "
