@@ -39,7 +39,7 @@ class ModelConfig:
     dropout: float = 0.25
     """Fraction of the last dense layer dropped in training, 0 to 1."""
     rejects: bool = False
-    """A second head: is the drawing a digit at all? By default where no data are named."""
+    """A second head: is the drawing a digit at all? `digitjax train` has it where no data are named."""
     geometry: Geometry = "mnist28"
     """Input geometry; it travels with the checkpoint."""
     members: int = 1

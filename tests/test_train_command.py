@@ -74,6 +74,18 @@ def test_by_default_what_is_no_digit_is_learnt_where_nothing_else_is_asked_for(a
     assert asked[0][0].model.rejects is rejects
 
 
+@pytest.mark.parametrize("words", ["", "--data digits8x8"])
+@pytest.mark.parametrize("rejects", [False, True])
+def test_a_run_that_begins_with_another_is_of_its_network(asked, checkpoints, monkeypatch, rejects, words):
+    run = checkpoints / "first"
+    base = preset("cnn")
+    begin(run, dataclasses.replace(base, model=dataclasses.replace(base.model, rejects=rejects)))
+    monkeypatch.setattr(runs, "resolve", lambda name: checkpoints / name / "history" / "7")
+    assert cli.main(["train", "--start", "first", *words.split()]) == 0
+    assert cli.main(["train", "--start", "first", "--model.no-rejects", *words.split()]) == 0
+    assert [config.model.rejects for config, *_ in asked] == [rejects, False]
+
+
 def test_teachers_are_gathered_as_data_are(asked, monkeypatch, capfd):
     monkeypatch.setattr(runs, "resolve", lambda name: Path("/runs") / name / "history" / "7")
     words = ["--distil", "a", "b", "speedrun", "--distil=c", "--distil-weight", "0.5"]

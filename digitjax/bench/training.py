@@ -21,6 +21,7 @@ from digitjax import runs
 from digitjax.bench.contenders import PHASES, Trained
 from digitjax.data import load
 from digitjax.errors import DigitjaxError
+from digitjax.presets import registry
 
 COMMAND = "digitjax train"
 """The whole command, up to its saved checkpoint: told beside the contenders."""
@@ -125,6 +126,7 @@ def _train(run: Path, preset: str, channels: Sequence[int], epochs: int, seed: i
         str(seed),
         "--out",
         str(run),
+        *([] if registry.preset(preset).model.rejects else ["--model.no-rejects"]),  # as the contender is
         *(["--epochs", str(epochs)] if epochs else []),
         *(["--model.channels", *map(str, channels)] if channels else []),
     ]

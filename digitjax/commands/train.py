@@ -62,7 +62,7 @@ class _Fields(TrainConfig):
     preset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[PRESET]")] = "cnn"
     """Where every field that is not given comes from."""
     data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SPEC [SPEC ...]", help_behavior_hint="")] = ()
-    """What to train on, repeatable; by default MNIST if it can be had, and synthetic handwriting."""
+    """What to train on, repeatable; by default MNIST if it can be had, synthetic digits, and what is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +204,7 @@ def field_of(config: TrainConfig, name: str) -> Any:
 def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
     default = preset(first.config.preset)
     config = _config(_parse(argv, default))
-    if not config.data:  # what is learnt from by default has something in it that is no digit
+    if _refuses(config):
         refusing = dataclasses.replace(default.model, rejects=True)
         config = _config(_parse(argv, dataclasses.replace(default, model=refusing)))
     if config.model.members > 1:
@@ -219,6 +219,15 @@ def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
                 f"make it with `digitjax data split`, or give --data strokes:FILE"
             )
     return config
+
+
+def _refuses(config: TrainConfig) -> bool:
+    """Whether a network is to know what is no digit: as the one that it begins with does, else as its preset
+    says, or since some of what is learnt from by default is none.
+    """
+    if config.model.rejects or not config.start:
+        return config.model.rejects or not config.data
+    return runs.read_config(runs.run_of(runs.resolve(config.start))).model.rejects
 
 
 def _train(config: TrainConfig, folder: Path, *, resume: bool, stream: bool) -> int:

@@ -89,14 +89,14 @@ def _draw(key: Key[Array, ""], form: Forms) -> Segments:
     part_key, slow_key, step_key, grid_key = jax.random.split(key, 4)
     part = jax.random.normal(part_key, (DIRECTIONS,))
     points = jnp.asarray(form.mean) + jnp.einsum("d,dspc->spc", part, form.spread)
-    times = jnp.linspace(0.0, 1.0, POINTS) * jnp.where(jax.random.bernoulli(slow_key, SLOW), 2, 1)
+    times = jnp.linspace(0.0, 1.0, POINTS) * jnp.where(jax.random.bernoulli(slow_key, SLOW), 2.0, 1.0)
     points = jax.vmap(_at_times, (0, None))(points, jnp.minimum(times, 1.0))
     units = jax.random.uniform(grid_key, minval=16.0, maxval=48.0)
     stepped = jax.random.bernoulli(step_key, STEPPED)
     points = jnp.where(stepped, jnp.round(points * units) / units, points)
     ends = jnp.concatenate([points[:, :-1], points[:, 1:]], axis=-1)
-    used = jnp.arange(STROKES) < form.strokes
-    return Segments(ends.reshape(-1, 4), jnp.repeat(used, POINTS - 1))
+    used = (jnp.arange(STROKES) < form.strokes)[:, None] & (times[:-1] < 1.0)[None]
+    return Segments(ends.reshape(-1, 4), used.reshape(-1))
 
 
 def _at_times(points: Float[Array, "points 2"], times: Float[Array, " times"]) -> Float[Array, "times 2"]:

@@ -287,13 +287,16 @@ def _make_part(
         )
     keep &= ~doubted
     if not keep.any():
-        raise InputError(f"{spec} holds no digit to train on: choose other data")
+        what = "digit whose label nobody doubts" if doubted.any() else "digit"
+        raise InputError(f"{spec} holds no {what} to train on: choose other data")
     examples = store(held, keep, geometry) if isinstance(held, Records) else _resident(held, keep, geometry)
     return Part(spec.name, count, examples), notices
 
 
 def _doubted(spec: Spec, held: Source | Records) -> Bool[np.ndarray, " n"]:
     """Which labels a reader doubts, of the lists that come with digitjax."""
+    if isinstance(held, Records) and spec.path is None:  # no list is of what comes with digitjax
+        return np.zeros(len(held.entries), bool)
     if isinstance(held, Records):
         raise InputError(f"{spec} is streamed and cannot be audited: leave out --stream, or add --no-audited")
     return np.array([finding is not None for finding in findings(held.ids, held.labels, shipped_audit())])
