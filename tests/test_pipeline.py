@@ -184,6 +184,14 @@ def test_doubted_labels_are_left_out_of_training_alone_and_where_that_is_asked_f
     np.testing.assert_array_equal(audited.validation[0].labels, as_labelled.validation[0].labels)
 
 
+@pytest.mark.parametrize(("more", "said"), [([], True), (["nondigits"], False), (["letters"], False)])
+def test_who_is_to_refuse_and_learns_from_digits_alone_is_told(files, more, said):
+    data = ["synthetic", *(files[0] if one == "letters" else one for one in more)]
+    notices = make_pipeline(config(*data, rejects=True), "mnist28").notices
+    assert any("nothing is learnt of what to refuse" in notice for notice in notices) is said
+    assert not any("refuse" in notice for notice in make_pipeline(config("synthetic"), "mnist28").notices)
+
+
 def test_a_file_without_a_digit_is_refused(tmp_path):
     rng = np.random.default_rng(1)
     drawings = [Drawing(lines(rng, 1), None, "a", "tests", f"w{i}") for i in range(40)]

@@ -189,6 +189,10 @@ def make_pipeline(
         part, notice = _make_part(spec, one, count, geometry, config)
         parts.append(part)
         more.extend(notice)
+    if config.model.rejects and not any(map(_has_others, specs, held)):
+        more.append(
+            "nothing that is learnt from is no digit, so nothing is learnt of what to refuse: add nondigits"
+        )
     validation, missing = _load_validation(specs, geometry, stream)
     more.extend(missing)
     ahead = (read_ahead,) if any(isinstance(one, Records) for one in held) else ()
@@ -257,6 +261,14 @@ def _all_examples(held: Source | Records, geometry: str, most: int | None = None
         words=tuple(word for part in parts for word in part.words),
         writers=writers if any(writers) else None,
     )
+
+
+def _has_others(spec: Spec, held: Source | Records | None) -> bool:
+    """Whether something of a source is no digit."""
+    if held is None:
+        return spec.name == "nondigits"
+    labels = held.entries["label"] if isinstance(held, Records) else held.labels
+    return bool((labels == NOT_A_DIGIT).any())
 
 
 def _make_part(
