@@ -47,7 +47,7 @@ WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
 """The mix of the second stage, and of all where UNIPEN's files are left out."""
 LAST = (
     "--epochs",
-    "40",
+    "30",
     "--optim.learning-rate",
     "3e-3",
     "--optim.warmup",
