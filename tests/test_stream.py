@@ -285,7 +285,8 @@ def test_what_is_streamed_cannot_be_audited(ink):
     audited = dataclasses.replace(config(ink), audited=True)
     with pytest.raises(InputError, match="--no-audited"):
         make_pipeline(audited, "mnist28", stream=True)
-    assert not pipeline._doubted(parse_spec("mnist"), open_records(parse_spec(ink), "train")).any()
+    records = open_records(parse_spec(ink), "train")
+    assert records is not None and not pipeline._doubted(parse_spec("mnist"), records).any()
 
 
 def test_without_array_record_the_sentence_says_so(ink, monkeypatch):
