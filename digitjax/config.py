@@ -39,7 +39,7 @@ class ModelConfig:
     dropout: float = 0.25
     """Fraction of the last dense layer dropped in training, 0 to 1."""
     rejects: bool = False
-    """A second head: is the drawing a digit at all? `digitjax train` has it where no data are named."""
+    """A second head: is it a digit at all? Learnt by `digitjax train` without --data; else add nondigits."""
     geometry: Geometry = "mnist28"
     """Input geometry; it travels with the checkpoint."""
     members: int = 1
@@ -195,7 +195,7 @@ class TrainConfig:
     data: tuple[str, ...] = ()
     """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST, if to be had, and synthetic handwriting."""
     audited: bool = False
-    """Whether nothing is learnt from drawings whose labels a reader doubts (`digitjax/data/audits`)."""
+    """Leave out of training what a reader doubts the label of: `digitjax/data/audits`, UNIPEN's so far."""
     seed: int = 0
     """Seed of params, batches and augmentation."""
     start: str = ""

@@ -206,7 +206,8 @@ def _tick(state: PlayState, time: float) -> PlayState:
     journey = state.journey
     if journey is not None and (state.pen_down or not state.strokes or time - journey > JOURNEY_SECONDS):
         journey = None
-    return state._replace(time=max(time, state.time), bars=bars, notice=notice, journey=journey)
+    state = state._replace(time=max(time, state.time), bars=bars, notice=notice, journey=journey)
+    return show(state) if verdict.is_due(state.shown, state.time) else state
 
 
 def _model_ready(state: PlayState, info: ModelInfo, slot: int) -> PlayState:

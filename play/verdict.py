@@ -43,6 +43,11 @@ class Shown(NamedTuple):
     since: float = 0.0
 
 
+def is_due(shown: Shown, time: float) -> bool:
+    """Whether a rival has led for long enough to be shown, though no newer answer has come: the pen rests."""
+    return bool(shown.rival) and time - shown.since >= PATIENCE
+
+
 def show(
     before: Shown,
     probabilities: tuple[float, ...],
@@ -71,7 +76,7 @@ def show(
     if before.word in (best, ""):
         return Shown(best, doubt, True)
     if before.word == NOT_A_DIGIT and refused:
-        return before._replace(provisional=True)
+        return before._replace(provisional=True, rival="")
     since = before.since if before.rival == best else time
     if first >= LEAD or time - since >= PATIENCE:
         return Shown(best, doubt, True)

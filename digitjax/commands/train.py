@@ -62,7 +62,7 @@ class _Fields(TrainConfig):
     preset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[PRESET]")] = "cnn"
     """Where every field that is not given comes from."""
     data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SPEC [SPEC ...]", help_behavior_hint="")] = ()
-    """What to train on, repeatable; by default MNIST if it can be had, synthetic digits, and what is none."""
+    """What to train on, repeatable; by default MNIST if it can be had, synthetic digits, nondigits."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -191,7 +191,7 @@ def make_pipeline(
         more.extend(notice)
     if config.model.rejects and not any(map(_has_others, specs, held)):
         more.append(
-            "nothing that is learnt from is no digit, so nothing is learnt of what to refuse: add nondigits"
+            "only digits are learnt from, so nothing is learnt of what to refuse: add nondigits to --data"
         )
     validation, missing = _load_validation(specs, geometry, stream)
     more.extend(missing)

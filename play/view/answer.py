@@ -18,6 +18,8 @@ def answer_block(state: PlayState, rect: Rect) -> Block:
     answer = state.answers[0]
     never_refuses = answer is not None and answer.is_digit is None
     note = "this network takes all ink for a digit" if never_refuses else ""
+    if shown.word == NOT_A_DIGIT:
+        note = "the bars: which one it would be"
     return huge_block(state, rect, shown.word, empty="Draw a digit on the canvas", doubt=doubt, note=note)
 
 

@@ -414,6 +414,18 @@ def test_a_rival_waits_a_moment_while_the_pen_is_down():
     assert verdict.show(waiting, six, refused=False, under_way=False, time=0.11).word == "6"
 
 
+def test_a_rival_is_shown_while_the_pen_rests_though_no_newer_answer_comes():
+    state = after(ModelReady(MODEL), PenDown(1, 1, 0))
+    state = after(answer(state.revision, 1), PenMove(90, 9, 0.1), state=state)
+    state = after(Tick(0.1), answer(state.revision, 7, 0.85), state=state)
+    assert (state.shown.word, state.shown.rival) == ("1", "7")
+    state = after(Tick(0.05 + verdict.PATIENCE), state=state)
+    assert state.shown.word == "1"
+    state = after(Tick(0.11 + verdict.PATIENCE), state=state)
+    assert (state.shown.word, state.shown.second, state.shown.rival) == ("7", "", "")
+    assert state.shown.provisional and state.pen_down
+
+
 def test_an_eraser_that_touches_nothing_leaves_what_can_be_redone():
     drawn = after(PenDown(100, 100, 0.0), PenMove(100, 300, 0.1), PenUp(0.2))
     undone = update(drawn, KeyPress("z"))
