@@ -11,7 +11,7 @@ from play.events import Focus, Hover, Press
 from play.layout import Rect, arrange, from_canvas
 from play.state import PlayState
 from play.update import update
-from play.verdict import Shown
+from play.verdict import NOT_A_DIGIT, Shown
 from play.view import layers as layers_view
 from play.view import why as why_view
 from play.view.theme import PALETTES
@@ -78,6 +78,12 @@ def test_a_network_that_can_refuse_nothing_says_so_under_its_answer():
     cannot = state._replace(answers=(one._replace(is_digit=None), other))
     assert "this network takes all ink for a digit" in texts_on(cannot)
     assert not any("for a digit" in text for text in texts_on(cannot._replace(shown=Shown("4", "9"))))
+
+
+def test_beneath_what_is_no_digit_stands_what_its_bars_are():
+    state = scene("draw", 1280, 800)
+    assert "the bars: if it were a digit" in texts_on(state._replace(shown=Shown(NOT_A_DIGIT)))
+    assert "the bars: if it were a digit" not in texts_on(state._replace(shown=Shown("4")))
 
 
 def test_the_explained_digit_is_not_doubted_with_itself():
