@@ -195,7 +195,7 @@ class TrainConfig:
     data: tuple[str, ...] = ()
     """Data specs, NAME[:PATH][@SPLIT][=WEIGHT]; none means MNIST, if to be had, and synthetic handwriting."""
     audited: bool = False
-    """Leave out of training what a reader doubts the label of: `digitjax/data/audits`, UNIPEN's so far."""
+    """Leave out of training what has a label that a reader doubts, by the lists in `digitjax/data/audits`."""
     seed: int = 0
     """Seed of params, batches and augmentation."""
     start: str = ""

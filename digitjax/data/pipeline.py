@@ -150,9 +150,10 @@ def choose_specs(texts: Sequence[str], *, rejects: bool = False) -> tuple[tuple[
 
 
 def _embedded(reason: str, rejects: bool) -> tuple[tuple[Spec, ...], tuple[str, ...]]:
+    others = ", and drawings that are no digit" if rejects else ""
     notice = (
-        f"no MNIST ({reason}): training on what comes with the program, synthetic handwriting and "
-        "the UCI digits; set DIGITJAX_MNIST_DIR to a folder with the four IDX files to train on MNIST"
+        f"no MNIST ({reason}): training on what comes with the program, synthetic handwriting, the UCI "
+        f"digits{others}; set DIGITJAX_MNIST_DIR to a folder with the four IDX files to train on MNIST"
     )
     return tuple(map(parse_spec, EMBEDDED[rejects])), (notice,)
 
