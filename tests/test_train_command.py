@@ -110,6 +110,16 @@ def test_the_preset_may_stand_among_the_specs(asked):
     base = preset("cnn-shipped")
     model = dataclasses.replace(base.model, channels=(8, 16))
     assert config == dataclasses.replace(base, data=("digits8x8", "synthetic=2"), epochs=3, model=model)
+
+
+@pytest.mark.parametrize("words", ["{} --data synthetic cnn-shipped", "cnn-shipped {} --data synthetic"])
+def test_a_field_is_judged_beside_its_own_preset_s_others(asked, words):
+    base = preset("cnn-shipped")
+    wider = tuple(2 * channels for channels in base.model.channels)
+    assert len(wider) > sum(preset("cnn").model.stages), "too many for the preset that is taken by default"
+    given = words.format(" ".join(["--model.channels", *map(str, wider)]))
+    assert cli.main(["train", *given.split()]) == 0
+    assert asked[0][0].model == dataclasses.replace(base.model, channels=wider)
     assert cli.main(["train", "cnn", "--data", "digits8x8", "cnn-shipped"]) == 2
 
 

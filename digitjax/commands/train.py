@@ -91,7 +91,7 @@ def run(argv: list[str]) -> int:
         DigitjaxError: one sentence, and the exit code.
     """
     argv = _join_lists(argv)
-    first = _parse(argv, TrainConfig())
+    first = _parse_first(argv)
     place = _find_place(first)
     if place is not None:
         _config_of(argv, first)  # what is wrong with the arguments is told before anything starts
@@ -121,7 +121,7 @@ def run_member(argv: list[str]) -> int:
         DigitjaxError: one sentence, and the exit code.
     """
     argv = _join_lists(argv)
-    first = _parse(argv, TrainConfig())
+    first = _parse_first(argv)
     place = _find_place(first)
     assert place is not None
     with contextlib.ExitStack() as stack:
@@ -184,7 +184,7 @@ def config_of(argv: list[str]) -> TrainConfig:
         if (name := word.partition("=")[0]) in _OF_A_RUN:
             raise InputError(f"{name} is for one run: leave it out")
     argv = _join_lists(argv)
-    return _config_of(argv, _parse(argv, TrainConfig()))
+    return _config_of(argv, _parse_first(argv))
 
 
 def field_names() -> list[str]:
@@ -264,6 +264,16 @@ def _resumed_config(argv: list[str], folder: Path) -> TrainConfig:
             f"leave it out, or leave --resume out to train anew"
         )
     return config
+
+
+def _parse_first(argv: list[str]) -> _Arguments:
+    """The arguments before it is known whose fields they override.
+
+    A field may be right beside its own preset's others alone, as five channels are beside the two stages of
+    `cnn-shipped`: so the first word that names a preset is taken for one.
+    """
+    named = next((word for word in argv if word in PRESETS), TrainConfig().preset)
+    return _parse(argv, dataclasses.replace(preset(named), preset=TrainConfig().preset))
 
 
 def _parse(argv: list[str], default: TrainConfig) -> _Arguments:
