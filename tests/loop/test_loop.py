@@ -5,6 +5,7 @@ import json
 import shutil
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,11 +15,13 @@ from digitjax.checkpoint import load_model, load_state
 from digitjax.config import TrainConfig
 from digitjax.data import DataUnavailable
 from digitjax.data import pipeline as data_pipeline
+from digitjax.data.labels import DIGITS, NOT_A_DIGIT
+from digitjax.data.pipeline import Examples
 from digitjax.evaluate import answer_digits, loss_and_accuracy
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.train import init_state, make_train_step
-from digitjax.types import Metrics
+from digitjax.types import Logits, Metrics
 from digitjax.validation import Validated
 from tests.loop.small import ARGUMENTS, CONFIG
 
@@ -218,3 +221,28 @@ def test_the_test_sets_go_through_the_network_once(finished, monkeypatch):
     assert seen == [359] == [measured.evaluation.n_digits]
     right = measured.log_p.argmax(axis=1) == measured.examples.labels
     assert measured.evaluation.accuracy == pytest.approx(right.mean())
+
+
+@pytest.mark.parametrize("rejects", [True, False])
+def test_the_end_says_how_often_not_a_digit_is_said(finished, tmp_path, monkeypatch, rejects):
+    def apply(params, images, key=None):  # dark pictures are no digit
+        score = images.mean(axis=(1, 2, 3)) - 0.5
+        return Logits(jnp.zeros((len(images), 10)), score if rejects else None)
+
+    def pictures(name, lightness, words):
+        images = np.stack([np.full((8, 8, 1), one, np.uint8) for one in lightness])
+        labels = np.array([DIGITS.index(word) if word in DIGITS else NOT_A_DIGIT for word in words], np.int8)
+        return Examples(name, images, labels, tuple(words))
+
+    sets = {
+        "synthetic@test": pictures("synthetic@test", [200, 200, 200, 10], "0123"),
+        "nondigits@test": pictures("nondigits@test", [200, 10, 10, 10], "AX#O"),  # the letter O is neither
+    }
+    monkeypatch.setattr(finish, "whole_test_split", lambda spec, *_, **__: sets[str(spec)])
+    monkeypatch.setattr(finish, "write_report", lambda *_: None)
+    loaded = load_model(finished)
+    loaded = loaded._replace(model=loaded.model._replace(apply=apply), run=tmp_path)
+    monkeypatch.setattr(finish, "load_model", lambda _: loaded)
+    said = finish.finish(dataclasses.replace(CONFIG, preset="mlp-tiny"), tmp_path, list(sets), 1.0)
+    line = "not a digit    said of 66.67% of 3 test drawings that are none, of 25.00% of the digits"
+    assert (line in said.splitlines()) is rejects and ("not a digit" in said) is rejects
