@@ -270,10 +270,15 @@ def _parse_first(argv: list[str]) -> _Arguments:
     """The arguments before it is known whose fields they override.
 
     A field may be right beside its own preset's others alone, as five channels are beside the two stages of
-    `cnn-shipped`: so the first word that names a preset is taken for one.
+    `cnn-shipped`: where they are refused, the first word that names a preset is taken for one.
     """
-    named = next((word for word in argv if word in PRESETS), TrainConfig().preset)
-    return _parse(argv, dataclasses.replace(preset(named), preset=TrainConfig().preset))
+    try:
+        return _parse(argv, TrainConfig())
+    except InputError:
+        named = next((word for word in argv if word in PRESETS), None)
+        if named is None:
+            raise
+        return _parse(argv, dataclasses.replace(preset(named), preset=TrainConfig().preset))
 
 
 def _parse(argv: list[str], default: TrainConfig) -> _Arguments:
