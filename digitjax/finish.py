@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from jaxtyping import Bool
 
 from digitjax import manifest, runs
 from digitjax.checkpoint import LoadedModel, load_model
@@ -16,6 +15,7 @@ from digitjax.data.pipeline import Examples, whole_test_split
 from digitjax.errors import InputError
 from digitjax.evaluate import Evaluation, apply_in_batches, look_alikes, score
 from digitjax.metrics import read_metrics
+from digitjax.odds import THRESHOLD, sigmoid
 from digitjax.paths import quoted
 from digitjax.progress import duration, say, this_python
 from digitjax.report import Measured, write_report
@@ -40,8 +40,9 @@ def finish(
         The summary for people, several lines.
     """
     loaded = load_model(run)
-    sets = _test_splits(data, loaded.model.geometry, stream=stream)
-    measured = measure(loaded, [examples for examples in sets if _has_digits(examples)])
+    everything = measure(loaded, _test_splits(data, loaded.model.geometry, stream=stream))
+    refusals = _refusals(everything)
+    measured = [one for one in everything if one.evaluation.n_digits]
     write_report(run / runs.REPORT, loaded, read_metrics(run / runs.METRICS), measured, seconds)
     evaluations = [m.evaluation for m in measured]
     write_summary(run, loaded, evaluations, seconds)
@@ -53,7 +54,7 @@ def finish(
         )
     if config.preset.startswith("cnn"):
         runs.set_latest(run)
-    return _summary(loaded, evaluations, seconds, _called_none(loaded, sets))
+    return _summary(loaded, evaluations, seconds, refusals)
 
 
 def write_summary(run: Path, loaded: LoadedModel, evaluations: Sequence[Evaluation], seconds: float) -> None:
@@ -80,21 +81,22 @@ def write_summary(run: Path, loaded: LoadedModel, evaluations: Sequence[Evaluati
 
 def test_sets(data: Sequence[str], geometry: str, *, stream: bool = False) -> list[Examples]:
     """The test splits of a mix, each source once, those without a digit left out; MNIST comes first."""
-    return [one for one in _test_splits(data, geometry, stream=stream) if _has_digits(one)]
-
-
-def _has_digits(examples: Examples) -> bool:
-    return bool((np.asarray(examples.labels) < 10).any())
+    sets = _test_splits(data, geometry, stream=stream)
+    return [examples for examples in sets if (np.asarray(examples.labels) < 10).any()]
 
 
 def _test_splits(data: Sequence[str], geometry: str, *, stream: bool) -> list[Examples]:
+    """The same with those that have no digit but something else that is measured."""
     specs = dict.fromkeys(str(parse_spec(text)._replace(split="test", weight=1.0)) for text in data)
     found = []
     for spec in sorted(specs, key=lambda text: not text.startswith("mnist")):
         try:
-            found.append(whole_test_split(parse_spec(spec), geometry, stream=stream))
+            examples = whole_test_split(parse_spec(spec), geometry, stream=stream)
         except InputError as error:
             say(f"not measured: {error}")
+            continue
+        if not look_alikes(examples).all():
+            found.append(examples)
     return found
 
 
@@ -103,40 +105,39 @@ def measure(loaded: LoadedModel, sets: Sequence[Examples]) -> list[Measured]:
     results = []
     for examples in sets:
         answers = apply_in_batches(loaded.model, loaded.params, np.asarray(examples.images))
-        results.append(Measured(examples, score(examples, answers), answers.log_p))
+        results.append(Measured(examples, score(examples, answers), *answers))
     return results
 
 
-def _called_none(loaded: LoadedModel, sets: Sequence[Examples]) -> Bool[np.ndarray, " others"] | None:
-    """Of each drawing that is no digit, whether the network says so; None for one that never does."""
-    found = [np.zeros(0, bool)]
-    for examples in sets:
-        others = (np.asarray(examples.labels) >= 10) & ~look_alikes(examples)
-        if not others.any():
-            continue
-        scores = apply_in_batches(loaded.model, loaded.params, np.asarray(examples.images)[others]).is_digit
-        if scores is None:
-            return None
-        found.append(scores < 0)  # the threshold is in the params
-    return np.concatenate(found)
+def _refusals(measured: Sequence[Measured]) -> str:
+    """Of how many test drawings, others and digits, a network says that they are none; "" where it cannot."""
+    refused, others, digits = ([np.zeros(0, bool)] for _ in range(3))
+    for one in measured:
+        if one.is_digit is None:
+            return ""
+        labels = np.asarray(one.examples.labels)
+        refused.append(sigmoid(one.is_digit) < THRESHOLD)
+        others.append((labels >= 10) & ~look_alikes(one.examples))
+        digits.append(labels < 10)
+    called_none, other, digit = map(np.concatenate, (refused, others, digits))
+    if not other.any():
+        return ""
+    text = f"said of {called_none[other].mean():.2%} of {other.sum():,} test drawings that are none"
+    return f"{text} and of {called_none[digit].mean():.2%} of the test digits" if digit.any() else text
 
 
 def _summary(
     loaded: LoadedModel,
     evaluations: Sequence[Evaluation],
     seconds: float,
-    called_none: Bool[np.ndarray, " others"] | None,
+    refusals: str,
 ) -> str:
     rows = [
         ("test accuracy", f"{e.accuracy:.2%} of {e.data} ({_wrong(e):,} of {e.n_digits:,} wrong)")
         for e in evaluations
         if e.accuracy is not None
     ]
-    if called_none is not None and len(called_none):
-        digits = sum(e.n_digits for e in evaluations)
-        refused = sum(round(e.n_digits * (1 - e.answered)) for e in evaluations if e.answered is not None)
-        text = f"said of {called_none.mean():.2%} of {len(called_none):,} test drawings that are none"
-        rows.append(("not a digit", text + (f", of {refused / digits:.2%} of the digits" if digits else "")))
+    rows += [("not a digit", refusals)] if refusals else []
     known = runs.validation_text(loaded.record)
     best = known and f": {known}"
     rows += [

@@ -38,11 +38,13 @@ class Measured(NamedTuple):
         examples: the set.
         evaluation: the measures.
         log_p: log-probabilities of the ten, float64 [n, 10].
+        is_digit: log-odds of being a digit, float64 [n]; None for a network that takes all for one.
     """
 
     examples: Examples
     evaluation: Evaluation
     log_p: np.ndarray
+    is_digit: np.ndarray | None = None
 
 
 def write_report(

@@ -123,6 +123,13 @@ def test_a_field_is_judged_beside_its_own_preset_s_others(asked, words):
     assert asked[0][0].model == dataclasses.replace(base.model, channels=wider)
 
 
+def test_a_folder_that_is_named_as_a_preset_is_not_taken_for_it(asked, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = "--out cnn-shipped cnn --model.stages 1 1 1"  # too few for the channels of cnn-shipped
+    assert cli.main(["train", *words.split()]) == 0
+    assert asked[0][0].preset == "cnn" and asked[0][0].model.stages == (1, 1, 1)
+
+
 @pytest.mark.parametrize("words", ["--data mnist -h", "--data -h", "--data --help", "--data mnist cnn -h"])
 def test_a_question_for_help_is_no_spec(asked, capfd, words):
     assert cli.main(["train", *words.split()]) == 0
@@ -258,7 +265,7 @@ def test_a_batch_that_the_devices_do_not_divide_names_both(checkpoints, capfd):
 @pytest.mark.parametrize("words", [[], ["--model.no-rejects"]])
 def test_what_one_process_chooses_for_all_heeds_that_others_are_to_be_refused(checkpoints, words):
     with contextlib.ExitStack() as stack:
-        chosen = command._choose(words, command._parse(words, TrainConfig()), stack)
+        chosen = command._choose(words, command._parse_first(words), stack)
     assert any(text.startswith("nondigits") for text in chosen["data"]) is (not words)
     assert not any(text.startswith("nondigits") for text in chosen["data"][:2])
 

@@ -126,12 +126,11 @@ def spec(data: bytes, folder: Path) -> None:
 def train_arguments(data: bytes, folder: Path) -> None:
     """`digitjax train` up to its configuration."""
     from digitjax.commands import train
-    from digitjax.config import TrainConfig
     from digitjax.presets.registry import preset
 
     argv = train._join_lists(_argv(data))
     with contextlib.suppress(SystemExit), open(os.devnull, "w") as quiet, contextlib.redirect_stdout(quiet):
-        first = train._parse(argv, TrainConfig())
+        first = train._parse_first(argv)
         train._config(train._parse(argv, preset(first.config.preset)))
 
 

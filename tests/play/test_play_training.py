@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from digitjax import manifest, metrics, runs, steering
-from digitjax.config import TrainConfig
+from digitjax.commands.train import config_of
 from digitjax.presets.registry import PRESETS, preset
 from play import effects, studio, trace, watching
 from play.answers import ModelInfo, ModelReady, ModelsListed
@@ -34,7 +34,6 @@ def test_the_recipe_of_a_preset_is_the_preset(name):
 
 
 def test_every_row_turns_both_ways_and_the_trainer_takes_what_comes_of_it():
-    from digitjax.commands.train import _config_of, _join_lists, _parse
 
     recipe = Recipe()
     for row in studio.ROWS:
@@ -44,8 +43,7 @@ def test_every_row_turns_both_ways_and_the_trainer_takes_what_comes_of_it():
     for row, by in (("kind", 1), ("widths", 1), ("widths", 1), ("sees", 1), ("epochs", -1), ("rate", 1)):
         recipe = studio.turn(recipe, row, by)
     recipe = recipe._replace(data="all three")
-    argv = _join_lists(studio.arguments(recipe, "/home/ada/my drawings.ndjson"))
-    config = _config_of(argv, _parse(argv, TrainConfig()))
+    config = config_of(studio.arguments(recipe, "/home/ada/my drawings.ndjson"))
     assert (config.model.kind, config.model.hidden, config.model.geometry) == ("mlp", recipe.hidden, "uci8")
     assert (config.epochs, config.optim.learning_rate) == (recipe.epochs, recipe.rate)
     assert config.data == ("strokes:/home/ada/my drawings.ndjson=2", "mnist=7", "synthetic=1")
