@@ -1,5 +1,6 @@
 """What a training begins with: its data, its compiled steps, its state."""
 
+import dataclasses
 import functools
 import os
 from typing import NamedTuple
@@ -130,7 +131,8 @@ def first_state(config: TrainConfig) -> TrainState:
 def _params_to_start_with(config: TrainConfig) -> Params:
     """The params of `config.start`, calibrated as it was: the run begins where that network ended."""
     loaded = load_model(config.start)
-    if loaded.config.model != config.model:
+    of_same_dropout = dataclasses.replace(loaded.config.model, dropout=config.model.dropout)
+    if of_same_dropout != config.model:
         raise InputError(
             f"--start {config.start} is another network ({loaded.run / runs.CONFIG}): give one of the same "
             f"preset, or the --model options that it was trained with"

@@ -40,20 +40,20 @@ def test_all_trainings_are_commands_that_train_takes(corpora, tmp_path, monkeypa
     assert (first.preset, first.seed, first.start, first.distil) == ("cnn-shipped", 3, "", ())
     assert (second.seed, second.start, second.distil) == (3, "", ())
     assert (last.seed, last.start, last.distil) == (3, before[0], before)
-    assert first.model == second.model == last.model == preset("cnn-shipped").model
+    assert first.model == second.model == preset("cnn-shipped").model
+    assert last.model == dataclasses.replace(first.model, dropout=0.0)
     assert first.model.rejects and last.optim.learning_rate == pytest.approx(3e-3)
     assert {parse_spec(text).weight for text in first.data} == {54, 14, 22, 16, 10, 12}
     assert "unipen" not in " ".join(second.data)
 
 
 def test_what_comes_along_was_made_by_the_last_of_them(corpora, tmp_path, monkeypatch):
-    """But for the doubted labels, which it still learnt from: checkpoints/README.md says why it stays."""
     monkeypatch.setattr(runs, "resolve", Path)
     *_, last = map(asked, rebuild.commands(corpora, tmp_path / "net"))
     folder = runs.shipped()
     assert folder is not None
     own = runs.read_config(folder)
-    same = {"start": "", "distil": (), "data": (), "audited": True}
+    same = {"start": "", "distil": (), "data": ()}
     assert dataclasses.replace(own, **same) == dataclasses.replace(last, **same)
     kept = [(parse_spec(text).name, parse_spec(text).weight) for text in own.data]
     assert kept == [(parse_spec(text).name, parse_spec(text).weight) for text in last.data]

@@ -149,6 +149,12 @@ def test_a_run_cannot_start_with_another_network(finished, checkpoints, capsys):
     assert list(checkpoints.iterdir()) == []
 
 
+def test_a_run_may_start_with_another_dropout(finished):
+    model = dataclasses.replace(CONFIG.model, dropout=0.5)
+    state = prepare.first_state(dataclasses.replace(CONFIG, model=model, start=str(finished)))
+    jax.tree.map(np.testing.assert_array_equal, state.params, load_model(finished).params)
+
+
 def test_a_teacher_is_the_mean_of_its_networks_odds(finished):
     config = dataclasses.replace(CONFIG, distil=(str(finished), str(finished / "history" / "0")))
     teacher, images = prepare.teacher_of(config), jax.random.uniform(jax.random.key(3), (5, 8, 8, 1))
