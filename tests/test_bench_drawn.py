@@ -225,6 +225,12 @@ def test_the_sheet_shows_each_mistake_and_says_what_it_is():
     assert all((a == m.image).all() for a, m in zip(shown, mistakes, strict=True))
     FigureCanvasAgg(figure).draw()
     assert [axes.get_xlabel() for axes in figure.axes[1:]] == ["how sure", "answered, the surest first"]
+    long = mistakes[0]._replace(word="light\nning$", image=mistakes[1].image)
+    more = draw_sheet(mistakes, digits, "title", "caption", [long])
+    assert "light… → 3" in [text.get_text() for text in more.axes[0].texts]
+    assert (np.asarray(more.axes[0].images[-1].get_array()) == long.image).all()
+    assert more.get_figheight() > figure.get_figheight()
+    FigureCanvasAgg(more).draw()
     empty = draw_sheet([], digits, "title", "caption")
     assert "no answer is wrong" in [text.get_text() for text in empty.axes[0].texts]
 
@@ -337,6 +343,10 @@ def test_doubted_labels_and_other_drawings_have_figures_of_their_own(data, tmp_p
         and "(2; look-alikes left out)" in out
         and "(3; look-alikes too)" in out
     )
+    passing = other["passing"]
+    assert passing and all(set(one) == MISTAKE | {"lacking"} for one in passing)
+    assert {one["word"] for one in passing} <= {"W", "M"}, "an O looks like a 0"
+    assert f"with their part of what that lacks of 1: {passing[0]['word']} for" in " ".join(out.split())
     assert "6 digits cut off" in out and max(map(len, out.splitlines())) <= 80
 
 

@@ -1,6 +1,7 @@
 """The README's table of figures: the same lines for every network, each with the figure that was measured."""
 
 import numpy as np
+import pytest
 
 from digitjax.bench import drawn
 from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection
@@ -50,5 +51,24 @@ def test_rejection_is_against_the_digits_of_all_sets():
             read([], [], others=2)._replace(is_digit=np.array([1.0, 3.0])),
         ]
     )
-    assert letters == Rejection("made", 2, 2, 0.75, 0.5, 2, 0.75, 0.5)
+    assert letters._replace(passing=()) == Rejection("made", 2, 2, 0.75, 0.5, 2, 0.75, 0.5, ())
     assert measure_rejection([read([1], [1])]) == []
+
+
+def test_drawings_that_pass_for_digits_are_named_with_their_part_of_the_missing_area():
+    digits, others = np.array([0.5, 2.0, 4.0, 1.0]), np.array([1.0, 3.0, 0.0, 0.75])
+    (letters,) = measure_rejection(
+        [
+            read([1, 2, 3, 4], [1, 2, 3, 4])._replace(is_digit=digits),
+            read([], [], others=4, name="letters")._replace(is_digit=others),
+        ]
+    )
+    assert [one.drawing.place for one in letters.passing] == [1, 0, 3], "the third scores below all digits"
+    pairs = [((digits < score).sum() + 0.5 * (digits == score).sum()) / 16 for score in (3.0, 1.0, 0.75)]
+    assert letters.auroc is not None
+    np.testing.assert_allclose(
+        [one.lacking for one in letters.passing], np.array(pairs) / (1 - letters.auroc)
+    )
+    best = letters.passing[0].to_json()
+    assert (best["data"], best["word"], best["answer"], best["writer"]) == ("letters", "10", "0", None)
+    assert best["probability"] == pytest.approx(1 / (1 + np.exp(-3.0))) and "image" not in best

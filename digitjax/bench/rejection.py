@@ -5,19 +5,37 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from digitjax.bench.drawn import Read
+from digitjax.bench.drawn import Mistake, Read
 from digitjax.checkpoint import LoadedModel
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import Source
 from digitjax.errors import InputError
-from digitjax.evaluate import apply_in_batches, auroc, look_alikes, refused
+from digitjax.evaluate import apply_in_batches, auroc, look_alikes, refused, sigmoid
 from digitjax.ink import cut_off
 from digitjax.types import Segments
 
 CUTS = (0.6, 0.7, 0.8, 0.9, 0.99)
 """Parts of the ink after which a digit is cut off."""
+NAMED = 8
+"""Drawings of a data set that are named, those that pass best for digits."""
+
+
+class Passing(NamedTuple):
+    """A drawing that is no digit and scores above some digits as one.
+
+    Attributes:
+        drawing: with the digit that it would be, and the probability that it is one at all.
+        lacking: its part of what the area under the curve lacks of 1.
+    """
+
+    drawing: Mistake
+    lacking: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON values, without the image."""
+        return self.drawing.to_json() | {"lacking": self.lacking}
 
 
 class Rejection(NamedTuple):
@@ -32,6 +50,7 @@ class Rejection(NamedTuple):
         n_all: the same drawings and the look-alikes (`labels.AMBIGUOUS`) together.
         auroc_all: `auroc` with the look-alikes.
         refused_all: `refused` with the look-alikes.
+        passing: of the clear ones those that pass best for digits, the best first, `NAMED` at most.
     """
 
     data: str
@@ -42,10 +61,11 @@ class Rejection(NamedTuple):
     n_all: int
     auroc_all: float
     refused_all: float
+    passing: tuple[Passing, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON values."""
-        return self._asdict()
+        return self._asdict() | {"passing": [one.to_json() for one in self.passing]}
 
 
 class Unfinished(NamedTuple):
@@ -89,6 +109,7 @@ def measure_rejection(reads: Sequence[Read]) -> list[Rejection]:
                     n_all=int(others.sum()),
                     auroc_all=auroc(digits, score[others]),
                     refused_all=refused(digits, score[others]),
+                    passing=_passing(read, score, np.flatnonzero(clear), np.sort(digits)),
                 )
             )
     return found
@@ -110,6 +131,32 @@ def cut_all(ink: Segments, kept: float) -> Segments:
     """Every drawing as it was when the fraction `kept` of its ink had been drawn."""
     ends, mask = jax.device_get(jax.jit(jax.vmap(cut_off, (0, None)))(ink, kept))
     return Segments(ends, mask)
+
+
+def _passing(
+    read: Read,
+    score: Float[np.ndarray, " n"],
+    clear: Int[np.ndarray, " c"],
+    digits: Float[np.ndarray, " d"],
+) -> tuple[Passing, ...]:
+    """Those of the places `clear` that score above some of the sorted `digits`, or the same."""
+    probability = sigmoid(score)
+    below = np.searchsorted(digits, score[clear], "left") + np.searchsorted(digits, score[clear], "right")
+    examples, found = read.examples, []
+    for rank in np.argsort(-score[clear], kind="stable")[:NAMED]:
+        i = clear[rank]
+        if below[rank]:
+            drawing = Mistake(
+                data=examples.name,
+                place=int(i),
+                word=examples.words[i],
+                answer=str(read.log_p[i].argmax()),
+                probability=float(probability[i]),
+                writer=examples.writers[i] if examples.writers else None,
+                image=np.asarray(examples.images[i])[..., 0],
+            )
+            found.append(Passing(drawing, float(below[rank] / below.sum())))
+    return tuple(found)
 
 
 def _unfinished(loaded: LoadedModel, source: Source) -> Unfinished:

@@ -33,14 +33,14 @@ from digitjax.data import load, parse_spec
 from digitjax.data.audit import read_audit, shipped
 from digitjax.data.registry import kind
 from digitjax.data.spec import Spec
-from digitjax.errors import InputError
+from digitjax.errors import InputError, one_line
 
 DESCRIPTION = """\
 Accuracy by source, writer and digit, each with a 95 % bootstrap interval (2,000 resamples, of writers
 where they are known), the mean over the writers, the mean of the worst tenth of them, the risk when the
 surest 99 % are answered, and the wrong answers of which the network is surest. Drawings that are no digits
-are measured against all digits together. Where a reader has doubted labels, figures without those digits
-stand beside.
+are measured against all digits together, and those that pass best for digits are named. Where a reader has
+doubted labels, figures without those digits stand beside.
 
   digitjax bench drawn --data strokes:mine.ndjson pendigits:FILE@validation
   digitjax bench drawn --data unipen:FOLDER --json
@@ -52,6 +52,8 @@ WORST = 48
 MAX_WORST = 2000
 SHOWN_WRITERS = 5
 """Writers that the table names, the worst first."""
+SHOWN_PASSING = 5
+"""Drawings that are no digits that are named, of each data set."""
 
 
 class Measured(NamedTuple):
@@ -166,7 +168,9 @@ def _parser() -> Parser:
     add_data(parser)
     add_checkpoint(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--out", metavar="FILE.png", help="draw the surest mistakes, truth and answer")
+    parser.add_argument(
+        "--out", metavar="FILE.png", help="draw the surest mistakes, and what passes for digits"
+    )
     parser.add_argument(
         "--audit", metavar="FILE.csv", help="doubted labels, instead of the lists that come with digitjax"
     )
@@ -178,14 +182,15 @@ def _parser() -> Parser:
 
 
 def _draw(out: Path, loaded: LoadedModel, measured: Measured, digits: Digits) -> None:
-    from digitjax.bench.sheet import write_sheet
+    from digitjax.bench.sheet import draw_sheet, write_sheet
 
     result, mistakes = measured.pooled or measured.sets[0], measured.worst
     wrong = result.n - round(result.accuracy.value * result.n)
     title = f"{_cells(result.accuracy)[0]} right of {result.n:,} digits, {wrong:,} wrong"
     about = f"the {len(mistakes)} surest mistakes of {loaded.run.name} on {short_name(result.data)}"
     caption = f"{about}: truth → answer, how sure, who drew it and which it is"
-    write_sheet(out, mistakes, digits, title, caption)
+    passing = [one.drawing for found in measured.rejection for one in found.passing]
+    write_sheet(out, draw_sheet(mistakes, digits, title, caption, passing))
 
 
 def _add_figures(table: Table, row: Drawn | Audited, resampled: str, writers: int) -> None:
@@ -210,6 +215,12 @@ def _print_refused(measured: Measured, console: Console) -> None:
         for name, (n, area, part) in look_alikes.items():
             if area is not None and part is not None:
                 console.print(f"  AUROC {area:.4f}, {percent(part)} refused at 99 % answered ({n:,}; {name})")
+        if best := one.passing[:SHOWN_PASSING]:
+            shown = [(one_line(p.drawing.word)[:16], p.drawing.answer, p.lacking) for p in best]
+            text = ", ".join(f"{word} for {answer} ({part:.0%})" for word, answer, part in shown)
+            console.print(
+                f"  pass best for digits, with their part of what that lacks of 1: {text}", markup=False
+            )
     for one in measured.unfinished:
         cuts = ", ".join(f"{float(kept):.0%} {100 * part:.1f}" for kept, part in one.by_cut.items())
         console.print(f"\n{short_name(one.data)}: {one.n:,} digits cut off, taken for no digit", markup=False)

@@ -14,7 +14,7 @@ from digitjax.data.records import can_stream
 from digitjax.data.sources import open_records
 from digitjax.data.spec import SPLITS, EmptySplit, Kind, Spec
 from digitjax.data.streamed import sources
-from digitjax.errors import InputError
+from digitjax.errors import InputError, one_line
 from digitjax.normalize import GEOMETRIES
 
 DESCRIPTION = """\
@@ -217,4 +217,4 @@ def describe(name: str, counts: Counter[str], skipped: int) -> str:
 
 
 def _caption(word: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in word[:8])
+    return one_line(word)[:8]
