@@ -43,7 +43,7 @@ options:
 
 Start with:
   digitjax train                      train on MNIST, or on what is at hand
-  digitjax evaluate --data mnist      accuracy of the last network trained
+  digitjax evaluate --data mnist      accuracy of the last cnn run that finished
   digitjax predict photo.png          what the network reads in a picture
   python -m play                      draw, and watch it read
 
@@ -70,6 +70,7 @@ def guarded(command: Callable[[], int]) -> int:
     Raises:
         Exception: a bug. What a user can cause is never raised.
     """
+    _replace_closed()
     try:
         if isinstance(
             sys.stdout, io.TextIOWrapper
@@ -133,6 +134,13 @@ def _versions() -> str:
         jax = "is not installed"
     python = ".".join(map(str, sys.version_info[:3]))
     return f"digitjax {digitjax.__version__}, Python {python}, jax {jax}"
+
+
+def _replace_closed() -> None:
+    """A standard stream that was closed before the start is None: what is written to it goes nowhere then."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -85,18 +85,21 @@ def _run(options: argparse.Namespace) -> int:
 
         if options.screen not in SCREENS:
             raise InputError(f"--screen {options.screen} is unknown: give one of {', '.join(SCREENS)}")
+    if options.replay and not Path(options.replay).is_file():
+        raise InputError(
+            f"--replay {options.replay} does not exist or is no file: give an .ndjson or .ndjson.gz file"
+        )
     if options.bench:
+        from digitjax import runs
         from play import bench
+
+        runs.resolve(options.checkpoint)  # told now, and not by each of the processes that are measured
 
         return bench.run(checkpoint=options.checkpoint, as_json=options.json, replay=options.replay)
     if options.headless and not (options.replay or options.frames or options.screenshot):
         raise InputError("--headless alone never ends: add --replay FILE, --frames N or --screenshot FILE")
     if options.screenshot and not Path(options.screenshot).absolute().parent.is_dir():
         raise InputError(f"--screenshot {options.screenshot}: the folder does not exist; make it first")
-    if options.replay and not Path(options.replay).is_file():
-        raise InputError(
-            f"--replay {options.replay} does not exist or is no file: give an .ndjson or .ndjson.gz file"
-        )
     from digitjax import compiled
     from play import launch, paths
 

@@ -246,7 +246,8 @@ def _choose_model(state: PlayState, name: str, slot: int) -> PlayState:
     if slot == 1 and now is not None and now.path == chosen.path:
         state = set_slot(state, 1, None)._replace(answers=(state.answers[0], None))
         return with_effect(state, UnloadModel(1))
-    if state.awaited[slot] == chosen.path or (now is not None and now.path == chosen.path):
+    awaited = state.awaited[slot]
+    if awaited == chosen.path or (not awaited and now is not None and now.path == chosen.path):
         return state
     return with_effect(await_run(state, slot, chosen.path), LoadModel(chosen.path, slot))
 

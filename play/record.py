@@ -146,7 +146,7 @@ class Recorder:
                 lines = self.path.read_bytes().split(b"\n")[:-1]
             for number, line in enumerate(lines):
                 record = parsed(line)
-                if record is None or _key(record, line) != key:
+                if found or record is None or _key(record, line) != key:  # of equal lines only one is meant
                     lines[number] = line + b"\n"
                     continue
                 found = True

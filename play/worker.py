@@ -26,6 +26,8 @@ from play.launch import Options
 from play.loading import Slot
 from play.outbox import outbox
 
+TRIES = 5
+"""How often a newer step is loaded that cannot be, before it is left until another one is there."""
 WATCH_SECONDS = 0.2
 """How often a run is looked at for a newer step."""
 IDLE_SECONDS = 0.05
@@ -400,10 +402,13 @@ class Worker:
                 finished = runs.is_finished(run)
                 published = frozenset(run.glob(f"*/{manifest.NAME}"))
                 published |= frozenset(run.glob(f"{runs.HISTORY}/*/{manifest.NAME}"))
-                if seen.get(number) == (run, finished, published):
+                look = (run, finished, published)
+                before, tries = seen.get(number, (None, 0))
+                if before == look and not tries:
                     continue
                 newest = runs.best_step(run) if finished else runs.history(run)[-1]
-                seen[number] = (run, finished, published)
+                seen[number] = (look, tries - 1 if before == look else TRIES - 1)  # lest it fails
                 if int(newest.name) != slot.loaded.step:
                     found = self._load(str(newest), True)
                     self._results.put(functools.partial(self._take_newer, number, found))
+                seen[number] = (look, 0)

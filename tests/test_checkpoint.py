@@ -394,3 +394,6 @@ def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path):
     with pytest.raises(InputError, match="something else"):
         ship.run([str(run), "--out", str(run)])
     assert checkpoint.load_model(run).step == 2
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is no folder"):
+        ship.run([str(run), "--out", str(tmp_path / "file")])

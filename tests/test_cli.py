@@ -164,6 +164,15 @@ def test_a_full_disk_under_standard_output_is_a_sentence():
     assert done.stderr.startswith("digitjax: No space left") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="closes a descriptor in a shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_is_closed_costs_no_exit_code(closed):
+    for words, code in (("--version", 0), ("predcit", 2)):
+        command = f'"{sys.executable}" -m digitjax {words} {closed}'
+        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code and "Traceback" not in done.stderr
+
+
 def test_a_reader_that_leaves_early_gets_no_complaint():
     code = (
         "import os, sys; from digitjax import cli; read, write = os.pipe(); os.close(read);"

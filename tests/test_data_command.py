@@ -122,6 +122,14 @@ def test_wrong_use_is_one_sentence_and_writes_nothing(arguments, says, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made_is_the_user_s_mistake(drawn, tmp_path, capfd):
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        (tmp_path / "file").write_text("mine")
+        assert cli.main(["data", "split", drawn, "--out", str(out), "--sizes", "7", "3"]) == 2
+        assert f"--out {out} cannot be made" in capfd.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_split_writes_two_files_and_names_them(drawn, tmp_path, capfd):
     out = tmp_path / "held"
     assert cli.main(["data", "split", drawn, "--out", str(out), "--sizes", "7", "3"]) == 0

@@ -269,8 +269,12 @@ def test_a_request_is_refused_before_it_is_made(tmp_path, monkeypatch, capsys):
         assert cli.main(["steer", "--pause", "--resume"]) == 2
         asked = [json.loads(path.read_text()) for path in sorted((run / steering.REQUESTS).iterdir())]
         assert [one.get("learning_rate") for one in asked] == [0.02, None] and asked[1]["stop"] is True
+        assert cli.main(["steer", "--weight-decay", "0"]) == 0
+        assert cli.main(["steer", "--learning-rate", "0"]) == 2 and "above 0" in capsys.readouterr().err
+        last = max((run / steering.REQUESTS).iterdir())
+        assert json.loads(last.read_text())["weight_decay"] == 0.0
         steering.forget_commands(run)
-        assert len(list((run / steering.REQUESTS).iterdir())) == 1
+        assert len(list((run / steering.REQUESTS).iterdir())) == 2, "what is set stays"
 
 
 def test_requests_are_taken_in_their_order_though_the_clock_was_turned_back(tmp_path, monkeypatch):

@@ -57,8 +57,8 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint",
         metavar="C",
-        help="a run (its best step), a sweep (its ensemble), RUN/STEP, or `newest`; by default the last run "
-        "that finished, else the network that comes with digitjax",
+        help="a run (its best step), a sweep (its ensemble), RUN/STEP, or `newest`; by default the last "
+        "cnn run that finished, else the network that comes with digitjax",
     )
 
 

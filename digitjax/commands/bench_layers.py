@@ -30,8 +30,9 @@ def run(argv: list[str]) -> int:
     arguments = parser.parse(argv)
     config = preset(arguments.preset)
     batch = config.batch_size if arguments.batch_size is None else arguments.batch_size
-    if not 1 <= batch <= 65536 or not 1 <= arguments.rounds <= 10_000:
-        raise InputError("--batch-size or --rounds is out of range: give 1 to 65536, and 1 to 10000 rounds")
+    for name, value, most in (("batch-size", batch, 65536), ("rounds", arguments.rounds, 10_000)):
+        if not 1 <= value <= most:
+            raise InputError(f"--{name} {value} is out of range: give 1 to {most}")
     if config.model.kind != "cnn":
         raise InputError(f"{arguments.preset} has no convolution: give speedrun or cnn")
     costs = [measure(layer, batch, arguments.rounds) for layer in layers_of(config)]

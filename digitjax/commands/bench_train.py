@@ -58,8 +58,9 @@ def run(argv: list[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output")
     arguments = parser.parse(argv)
-    if not 1 <= arguments.rounds <= 1000 or not 0 <= arguments.epochs <= 1000:
-        raise InputError("--rounds and --epochs are out of range: give 1 to 1000 rounds, 0 to 1000 epochs")
+    for name, least in (("rounds", 1), ("epochs", 0)):
+        if not least <= getattr(arguments, name) <= 1000:
+            raise InputError(f"--{name} {getattr(arguments, name)} is out of range: give {least} to 1000")
     config = with_channels(preset(arguments.preset), arguments.channels)
     if not have_peers(config):
         raise InputError(

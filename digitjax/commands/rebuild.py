@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from digitjax import paths, runs
+from digitjax import cli, paths, runs
 from digitjax.commands import train
-from digitjax.errors import DigitjaxError, InputError
+from digitjax.errors import InputError
 from digitjax.progress import say
 
 PEN_DIGITS, DIGITS, OTHERS = (
@@ -154,10 +154,4 @@ def run(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(run(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except DigitjaxError as error:
-        print(f"digitjax: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    sys.exit(cli.guarded(lambda: run(sys.argv[1:])))

@@ -8,9 +8,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from digitjax import runs
+from digitjax import cli, runs
 from digitjax.checkpoint import load_model
-from digitjax.errors import DigitjaxError, InputError
+from digitjax.errors import InputError
 from digitjax.shipping import export
 
 
@@ -25,6 +25,8 @@ def run(argv: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("checkpoints") / runs.DEFAULT, metavar="DIR")
     arguments = parser.parse_args(argv)
     out: Path = arguments.out
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is no folder: give another --out")
     if out.exists() and any(out.iterdir()) and ((out / runs.METRICS).exists() or not runs.is_run(out)):
         raise InputError(f"{out} holds something else than a shipped checkpoint: give another --out")
     part = out.with_name(out.name + ".part")
@@ -39,8 +41,4 @@ def run(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(run(sys.argv[1:]))
-    except DigitjaxError as error:
-        print(f"digitjax: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    sys.exit(cli.guarded(lambda: run(sys.argv[1:])))

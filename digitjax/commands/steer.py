@@ -29,7 +29,9 @@ def run(argv: list[str]) -> int:
         what.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X")
     given = vars(parser.parse(argv))
     folder = _folder(given.pop("run"))
-    name, value = next((name, value) for name, value in given.items() if value not in (None, False))
+    name, value = next(
+        (name, value) for name, value in given.items() if value is not None and value is not False
+    )
     steering.ask(folder, name, None if value is True else value)
     print(
         f"asked {folder}: {name.replace('_', ' ')}{'' if value is True else f' {value:g}'}", file=sys.stderr

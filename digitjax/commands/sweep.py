@@ -13,6 +13,7 @@ from digitjax.commands.arguments import Parser
 from digitjax.commands.train import config_of, field_names, field_of
 from digitjax.config import TrainConfig
 from digitjax.errors import InputError
+from digitjax.presets.registry import PRESETS
 from digitjax.progress import say
 
 DESCRIPTION = """\
@@ -61,13 +62,15 @@ def run(argv: list[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     arguments, rest = parser.parse_known_args(argv)
-    rest = [word for word in arguments.over if "=" not in word] + rest  # the preset after --over
+    rest = [word for word in arguments.over if word in PRESETS] + rest  # the preset after --over
     if arguments.seeds < 1:
         raise InputError(f"--seeds {arguments.seeds} is out of range: give 1 or more")
     base = config_of(rest)
     from digitjax import sweep  # JAX, which bad usage need not wait for
 
-    fields = dict(_over(word) for word in arguments.over if "=" in word)
+    fields: dict[str, list[str]] = {}
+    for name, values in map(_over, (word for word in arguments.over if word not in PRESETS)):
+        fields.setdefault(name, []).extend(values)
     settings: dict[str, Any] = {}
     for values in sweep.combine(fields):
         config = config_of([*rest, *(word for name, text in values.items() for word in _option(name, text))])

@@ -227,7 +227,7 @@ def _refuses(config: TrainConfig) -> bool:
     """
     if config.model.rejects or not config.start:
         return config.model.rejects or not config.data
-    return runs.read_config(runs.run_of(runs.resolve(config.start))).model.rejects
+    return runs.read_config(runs.run_of(_resolved("--start", config.start))).model.rejects
 
 
 def _train(config: TrainConfig, folder: Path, *, resume: bool, stream: bool) -> int:
@@ -257,6 +257,14 @@ def _finish(config: TrainConfig, folder: Path, trained: "loop.Trained", stream: 
 def _resumed_config(argv: list[str], folder: Path) -> TrainConfig:
     """The run's own configuration; a field on the command line may repeat it, not change it."""
     config = runs.read_config(folder)
+    for name in config.distil:
+        try:
+            runs.resolve(name)
+        except InputError as error:
+            raise InputError(
+                f"{folder} learns from {name}, which is not there any more: put it back, or train anew "
+                f"with --start {folder}"
+            ) from error
     asked = _config(_parse(argv, config))
     for name, (wanted, is_now) in _differences(asked, config).items():
         raise InputError(
@@ -310,8 +318,15 @@ def _config(arguments: _Arguments) -> TrainConfig:
 
 def _pinned(name: str) -> str:
     """The step that a checkpoint is now: a run that goes on learns from what it began to learn from."""
-    step = runs.resolve(name)
+    step = _resolved("--distil", name)
     return str(runs.run_of(step).absolute() / step.name)
+
+
+def _resolved(option: str, name: str) -> Path:
+    try:
+        return runs.resolve(name)
+    except InputError as error:
+        raise InputError(f"{option} {name}: {error}") from error
 
 
 def _refuse_unknown_options(argv: list[str]) -> None:

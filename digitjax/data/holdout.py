@@ -65,7 +65,12 @@ def hold_out(
             f"{path} has {len(drawings)} labelled drawings{f' of {source}' if source else ''}, "
             f"--sizes {sizes[0]} {sizes[1]} asks for {sum(sizes)}: give smaller ones"
         )
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--out {out} cannot be made ({error.strerror}): give a folder that can be written to"
+        ) from error
     for target, part in zip(targets, deal(len(drawings), sizes, seed), strict=True):
         write_drawings(target, (drawings[index] for index in part))
     return targets

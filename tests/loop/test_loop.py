@@ -186,12 +186,20 @@ def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished
 
 def test_who_cannot_be_learnt_from_is_said_before_anything_is_written(finished, checkpoints, capsys):
     for words, said in (
-        ([*ARGUMENTS, "--distil", "nowhere"], "nowhere"),
+        ([*ARGUMENTS, "--distil", "nowhere"], "--distil nowhere: checkpoint 'nowhere' does not exist"),
         (["--data", "synthetic", "--distil", str(finished)], "reads uci8 and this network mnist28"),
     ):
         assert cli.main(["train", *words]) == 2
         assert said in (printed := capsys.readouterr().err) and "Traceback" not in printed
     assert list(checkpoints.iterdir()) == []
+
+
+def test_a_run_whose_teacher_is_gone_says_which(checkpoints, capsys):
+    run = checkpoints / "pupil"
+    run.mkdir()
+    runs.write_config(run, dataclasses.replace(CONFIG, distil=("/gone/cnn-0/64",)), data=["digits8x8"])
+    assert cli.main(["train", "--resume", "--out", str(run)]) == 2
+    assert f"{run} learns from /gone/cnn-0/64, which is not there any more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rejects", [False, True])

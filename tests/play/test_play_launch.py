@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from play.__main__ import main
+
 REPO = Path(__file__).resolve().parents[2]
 HEAVY = ["jax", "jaxlib", "flax", "orbax", "optax", "tensorstore", "digitjax.types", "digitjax.checkpoint"]
 
@@ -54,6 +56,16 @@ def test_a_device_that_is_not_there_is_named_not_the_checkpoint(tmp_path):
     assert (done.returncode, done.stdout) == (2, b"")
     last = done.stderr.decode().splitlines()[-1]
     assert last == "digitjax-play: no GPU is usable here: leave out --device gpu"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("--replay none.ndjson", "--replay none.ndjson does not exist"), ("--checkpoint none-9", "'none-9'")],
+)
+def test_a_measurement_of_what_is_not_there_is_not_begun(words, said, capfd):
+    assert main(["--bench", *words.split()]) == 2
+    printed = capfd.readouterr()
+    assert said in printed.err and printed.out == ""
 
 
 def test_a_network_that_was_named_and_is_none_ends_the_headless_program(tmp_path):

@@ -115,6 +115,16 @@ def test_a_run_that_was_chosen_says_that_it_loads_until_it_is_there():
         assert other.awaited[slot] == run.path
 
 
+def test_who_chooses_the_network_in_use_again_keeps_it():
+    state = scene("models")._replace(effects=())
+    now = state.models[0]
+    assert now is not None
+    run = next(info for info in state.listed if not info.error and info != now)
+    both = update(update(state, Press(f"model:{run.name}")), Press(f"model:{now.name}"))
+    assert both.effects == (LoadModel(run.path, 0), LoadModel(now.path, 0)), "the last one stays"
+    assert update(state, Press(f"model:{now.name}")).effects == ()
+
+
 def test_a_second_network_that_fails_to_load_leaves_the_one_beside_that_reads():
     state = update(update(scene("models"), ModelReady(SMALL, 1)), Press(f"second:{CNN.name}"))
     failed = update(state, ModelFailed("it is damaged", slot=1, path=CNN.path))

@@ -242,6 +242,14 @@ def test_lines_without_a_key_are_relabelled_and_deleted_too(tmp_path):
     assert recorder.path.read_bytes() == b""
 
 
+def test_of_equal_lines_one_is_deleted(tmp_path):
+    recorder = Recorder(tmp_path)
+    recorder.path.write_text('{"word": "1", "drawing": [[[0], [0]]]}\n' * 3)
+    recorder.delete(recorder.entries()[-1].key)
+    recorder.relabel(recorder.entries()[0].key, "7")
+    assert sorted(entry.word for entry in recorder.entries()) == ["1", "7"]
+
+
 def test_an_unreadable_file_is_not_told_as_unwritable(tmp_path):
     recorder = Recorder(tmp_path)
     recorder.path.mkdir()

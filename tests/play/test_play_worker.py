@@ -193,6 +193,28 @@ def test_a_step_whose_manifest_comes_after_its_folder_was_seen_is_taken(checkpoi
     assert asked == [str(newer)]
 
 
+@pytest.mark.parametrize(("fails", "tried", "taken"), [(2, 3, 1), (99, worker.TRIES, 0)])
+def test_a_step_that_could_not_be_loaded_is_tried_again_but_not_for_ever(
+    checkpoints, monkeypatch, fails, tried, taken
+):
+    run = copy_run(checkpoints / "cnn-1")
+    process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
+    process._slots = {0: loading.Slot(types.SimpleNamespace(run=run, step=-1), None, True)}
+    asked = []
+
+    def load(path, follow):
+        asked.append(path)
+        if len(asked) <= fails:
+            raise OSError(24, "Too many open files")
+        return path
+
+    monkeypatch.setattr(process, "_load", load)
+    seen = {}
+    for _ in range(2 * worker.TRIES):
+        process._watch(seen)
+    assert (len(asked), process._results.qsize()) == (tried, taken)
+
+
 def test_newer_steps_wait_while_they_are_held_also_one_that_is_on_its_way(checkpoints, monkeypatch):
     run = copy_run(checkpoints / "cnn-1")
     process = worker.Worker(*multiprocessing.Pipe(), launch.Options())
