@@ -175,15 +175,17 @@ class AugmentConfig:
     """How far a smooth random field bends people's ink, in units of its longest side."""
     resample: float = 0.0
     """Fraction of people's drawings, 0 to 1, that are sampled half as often, as by a slow tablet."""
-    unfinished: float = 0.0
-    """Fraction of the drawings, 0 to 1, that are cut off where 60 to 100 % of their ink was written."""
+    unfinished: float | None = None
+    """Fraction of the drawings, 0 to 1, that are cut off where 60 to 100 % of their ink was written; by
+    default 0.1 where nothing is learnt but what comes with the program, else 0."""
 
     def __post_init__(self) -> None:
         for name in ("rotate", "scale", "shear", "shift", "elastic", "pen", "bend"):
             value = getattr(self, name)
             _require(0 <= value <= 90, f"augment.{name}", value, "0 to 90")
         for name in ("pens", "resample", "unfinished"):
-            _require(0 <= getattr(self, name) <= 1, f"augment.{name}", getattr(self, name), "0 to 1")
+            value = getattr(self, name)
+            _require(value is None or 0 <= value <= 1, f"augment.{name}", value, "0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)

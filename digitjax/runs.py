@@ -360,6 +360,8 @@ def _value(hint: typing.Any, value: object, name: str) -> object:
     if dataclasses.is_dataclass(hint):
         return _build(typing.cast(type, hint), value, name + ".")
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if type(None) in arguments:
+        return None if value is None else _value(arguments[0], value, name)
     if origin is typing.Literal and value in arguments:
         return value
     if origin is tuple and isinstance(value, list) and len(value) <= 1000:

@@ -273,6 +273,27 @@ def test_about_a_tenth_of_what_is_learnt_by_default_is_no_digit_where_that_is_to
     assert [spec.name for spec in choose_specs(("digits8x8",), rejects=True)[0]] == ["digits8x8"]
 
 
+def test_a_tenth_is_unfinished_where_what_comes_with_the_program_is_all_that_is_learnt(monkeypatch):
+    asked = []
+    monkeypatch.setattr(pipeline, "unavailable", lambda _: "no network")
+    monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
+    monkeypatch.setattr(pipeline, "make_assemble", lambda parts, config, *_: asked.append(config))
+    monkeypatch.setattr(pipeline, "make_batches", lambda *_, **__: lambda step: None)
+    monkeypatch.setattr(pipeline, "make_on_device", lambda *_: None)
+    kept = pipeline.EMBEDDED[True]
+    for data, rejects, unfinished, used in (
+        ((), True, None, 0.1),
+        (kept, True, None, 0.1),  # as a run that goes on names them
+        ((), True, 0.0, 0.0),
+        ((), True, 0.3, 0.3),
+        ((), False, None, None),
+        (("synthetic", "nondigits=2"), True, None, None),
+    ):
+        augment, model = AugmentConfig(unfinished=unfinished), ModelConfig(rejects=rejects)
+        make_pipeline(TrainConfig(data=data, augment=augment, model=model), "mnist28")
+        assert asked.pop().augment.unfinished == used, (data, rejects, unfinished)
+
+
 def test_trimming_keeps_every_segment():
     ink = pack_all([Drawing((np.array([[0, 0], [1, 2], [3, 1.0]]),)) for _ in range(3)])
     small = trim(ink)

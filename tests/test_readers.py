@@ -198,7 +198,7 @@ models = st.fixed_dictionaries(
     }
 )
 optims = st.fixed_dictionaries({"learning_rate": st.floats(1e-9, 9), "weight_decay": st.floats(0, 9)})
-augments = st.fixed_dictionaries({"rotate": st.floats(0, 90), "unfinished": st.floats(0, 1)})
+augments = st.fixed_dictionaries({"rotate": st.floats(0, 90), "unfinished": st.none() | st.floats(0, 1)})
 about = st.fixed_dictionaries(
     {"data": st.lists(st.text(max_size=9)).map(tuple), "epochs": st.integers(1, 999)}
 )

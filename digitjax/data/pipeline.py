@@ -6,6 +6,7 @@ the device, or is streamed from prepared records; synthetic handwriting is made 
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -44,6 +45,9 @@ WITH_MNIST = {False: ("mnist=9", "synthetic=1"), True: ("mnist=8", "synthetic=1"
 what is no digit (`--model.rejects`)."""
 EMBEDDED = {False: ("synthetic=15", "digits8x8=1"), True: ("synthetic=15", "digits8x8=1", "nondigits=2")}
 """The same where MNIST cannot be had."""
+UNFINISHED = 0.1
+"""Fraction of the drawings that are cut off where exactly that is learnt, with what is no digit, and the
+configuration does not say: half as many unfinished digits are called none (README)."""
 RENDER_AT_ONCE = 512
 """Drawings rendered in one call where a whole data set is."""
 VALIDATION_EXAMPLES = 5000
@@ -182,6 +186,8 @@ def make_pipeline(
             raise
         specs, notices = _embedded(str(error), config.model.rejects)
         held = [_open(spec, "train", stream) for spec in specs]
+    if config.augment.unfinished is None and specs == tuple(map(parse_spec, EMBEDDED[True])):
+        config = replace(config, augment=replace(config.augment, unfinished=UNFINISHED))
     counts = share([spec.weight for spec in specs], config.batch_size)
     parts, more = [], []
     for spec, one, count in zip(specs, held, counts, strict=True):
