@@ -70,7 +70,7 @@ def guarded(command: Callable[[], int]) -> int:
     Raises:
         Exception: a bug. What a user can cause is never raised.
     """
-    _replace_closed()
+    replace_closed_streams()
     try:
         if isinstance(
             sys.stdout, io.TextIOWrapper
@@ -136,8 +136,11 @@ def _versions() -> str:
     return f"digitjax {digitjax.__version__}, Python {python}, jax {jax}"
 
 
-def _replace_closed() -> None:
-    """A standard stream that was closed before the start is None: what is written to it goes nowhere then."""
+def replace_closed_streams() -> None:
+    """A standard stream that was closed before the start is None: what is written to it goes nowhere then.
+
+    Its number is taken as well, so that no pipe gets it, which a process begun here would lose.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115

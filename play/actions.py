@@ -242,12 +242,12 @@ def _choose_model(state: PlayState, name: str, slot: int) -> PlayState:
         return state
     if chosen.error:
         return say(state, chosen.error)
-    now = state.models[slot]
-    if slot == 1 and now is not None and now.path == chosen.path:
+    now, awaited = state.models[slot], state.awaited[slot]
+    in_use = not awaited and now is not None and now.path == chosen.path
+    if slot == 1 and in_use:
         state = set_slot(state, 1, None)._replace(answers=(state.answers[0], None))
         return with_effect(state, UnloadModel(1))
-    awaited = state.awaited[slot]
-    if awaited == chosen.path or (not awaited and now is not None and now.path == chosen.path):
+    if awaited == chosen.path or in_use:
         return state
     return with_effect(await_run(state, slot, chosen.path), LoadModel(chosen.path, slot))
 

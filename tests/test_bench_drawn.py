@@ -13,7 +13,7 @@ from scipy import stats
 
 from digitjax import cli
 from digitjax.bench import bootstrap, drawn
-from digitjax.bench.sheet import draw_sheet
+from digitjax.bench.sheet import draw_sheet, write_sheet
 from digitjax.checkpoint import LoadedModel
 from digitjax.commands import bench_drawn as command
 from digitjax.config import TrainConfig
@@ -227,12 +227,24 @@ def test_the_sheet_shows_each_mistake_and_says_what_it_is():
     assert [axes.get_xlabel() for axes in figure.axes[1:]] == ["how sure", "answered, the surest first"]
     long = mistakes[0]._replace(word="light\nning$", image=mistakes[1].image)
     more = draw_sheet(mistakes, digits, "title", "caption", [long])
-    assert "light… → 3" in [text.get_text() for text in more.axes[0].texts]
+    assert "ligh… → 3" in [text.get_text() for text in more.axes[0].texts]
     assert (np.asarray(more.axes[0].images[-1].get_array()) == long.image).all()
     assert more.get_figheight() > figure.get_figheight()
     FigureCanvasAgg(more).draw()
-    empty = draw_sheet([], digits, "title", "caption")
-    assert "no answer is wrong" in [text.get_text() for text in empty.axes[0].texts]
+    nameless = draw_sheet([], digits, "title", "", [long._replace(word=" ")])
+    assert "? → 3" in [text.get_text() for text in nameless.axes[0].texts]
+
+
+@pytest.mark.parametrize("word", ["umbrella", "flower", "heart", "MM", "\U0001d518"])
+def test_what_it_is_stands_beside_how_likely(word, tmp_path, recwarn):
+    (mistake,) = drawn.worst([read([1], [7])], 1)
+    sheet = draw_sheet(
+        [mistake._replace(word=word, probability=0.9999)], drawn.digits_of([read([1], [7])], {}), "", ""
+    )
+    write_sheet(tmp_path / "sheet.png", sheet)
+    boxes = {text.get_text(): text.get_window_extent() for text in sheet.axes[0].texts}
+    (words,) = (box for text, box in boxes.items() if "→" in text)
+    assert words.x1 < boxes[">99.9 %"].x0 and not recwarn.list
 
 
 # The command

@@ -235,6 +235,8 @@ def test_an_ensemble_of_one_network_is_that_network():
         ("--seeds 20000", "1 to 10000"),
         ("--over optim.lr=", "lacks a value"),
         ("cnn --over optim.lr", "--over optim.lr lacks a value"),
+        ("--over optim.lr cnn", "--over optim.lr lacks a value"),
+        ("--over optim.lr=1e-3 cnnn", "did you mean 'cnn'?"),
         ("--over optim.lr=1e-3,2e-3 optim.learning-rate=3e-3 --seeds 10001", "with 3 settings"),
         ("--over optim.learning-rat=1", "did you mean optim.learning-rate?"),
         ("--over seed=1,2", "give --seeds"),

@@ -94,7 +94,7 @@ class Drawn(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """A drawing that is read wrongly.
+    """A drawing that is taken for what it is not.
 
     Attributes:
         data: canonical name of its data set.
@@ -136,6 +136,19 @@ class Read(NamedTuple):
     def places(self) -> Int[np.ndarray, " d"]:
         """Where the digits are among all examples."""
         return np.flatnonzero(np.asarray(self.examples.labels) < 10)
+
+    def drawing(self, i: int, probability: float) -> Mistake:
+        """One of them, as what it is and what it is taken for with that probability."""
+        label, writers = int(self.examples.labels[i]), self.examples.writers
+        return Mistake(
+            data=self.examples.name,
+            place=i,
+            word=str(label) if label < 10 else self.examples.words[i],
+            answer=str(self.log_p[i].argmax()),
+            probability=probability,
+            writer=writers[i] if writers else None,
+            image=np.asarray(self.examples.images[i])[..., 0],
+        )
 
 
 class Digits(NamedTuple):
@@ -237,21 +250,10 @@ def worst(reads: Sequence[Read], count: int) -> list[Mistake]:
     """The wrong answers of which the network is surest, the surest first."""
     found = []
     for read in reads:
-        labels, writers = np.asarray(read.examples.labels), read.examples.writers
-        answers, sure = read.log_p.argmax(axis=1), np.exp(read.log_p.max(axis=1))
-        wrong = np.flatnonzero((labels < 10) & (answers != labels))
-        for i in wrong[np.argsort(-sure[wrong], kind="stable")][:count]:
-            found.append(
-                Mistake(
-                    data=read.examples.name,
-                    place=int(i),
-                    word=str(labels[i]),
-                    answer=str(answers[i]),
-                    probability=float(sure[i]),
-                    writer=writers[i] if writers else None,
-                    image=np.asarray(read.examples.images[i])[..., 0],
-                )
-            )
+        labels, sure = np.asarray(read.examples.labels), np.exp(read.log_p.max(axis=1))
+        wrong = np.flatnonzero((labels < 10) & (read.log_p.argmax(axis=1) != labels))
+        surest = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
+        found.extend(read.drawing(int(i), float(sure[i])) for i in surest)
     return sorted(found, key=lambda mistake: -mistake.probability)[:count]
 
 

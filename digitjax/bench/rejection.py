@@ -140,23 +140,13 @@ def _passing(
     digits: Float[np.ndarray, " d"],
 ) -> tuple[Passing, ...]:
     """Those of the places `clear` that score above some of the sorted `digits`, or the same."""
-    probability = sigmoid(score)
-    below = np.searchsorted(digits, score[clear], "left") + np.searchsorted(digits, score[clear], "right")
-    examples, found = read.examples, []
-    for rank in np.argsort(-score[clear], kind="stable")[:NAMED]:
-        i = clear[rank]
-        if below[rank]:
-            drawing = Mistake(
-                data=examples.name,
-                place=int(i),
-                word=examples.words[i],
-                answer=str(read.log_p[i].argmax()),
-                probability=float(probability[i]),
-                writer=examples.writers[i] if examples.writers else None,
-                image=np.asarray(examples.images[i])[..., 0],
-            )
-            found.append(Passing(drawing, float(below[rank] / below.sum())))
-    return tuple(found)
+    scores, probability = score[clear], sigmoid(score)
+    below = np.searchsorted(digits, scores, "left") + np.searchsorted(digits, scores, "right")
+    best = [rank for rank in np.argsort(-scores, kind="stable")[:NAMED] if below[rank]]
+    return tuple(
+        Passing(read.drawing(int(i), float(probability[i])), float(below[rank] / below.sum()))
+        for rank, i in zip(best, clear[best], strict=True)
+    )
 
 
 def _unfinished(loaded: LoadedModel, source: Source) -> Unfinished:

@@ -1,6 +1,7 @@
 """A picture of the drawings that a network is surest about and wrong, and of how honest its odds are."""
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def write_sheet(path: Path, sheet: Figure) -> None:
     """Writes what `draw_sheet` drew as a PNG, in one move."""
     part = path.with_name(path.name + ".part")
     try:
-        FigureCanvasAgg(sheet).print_png(str(part))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # a word may be in any script
+            FigureCanvasAgg(sheet).print_png(str(part))
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -58,7 +61,7 @@ def draw_sheet(
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
     axes.text(_GAP, 0.34, title, size=15, weight="bold", color=INK, va="center")
-    axes.text(_GAP, 0.66, caption if mistakes else "no answer is wrong", size=9, color=QUIET, va="center")
+    axes.text(_GAP, 0.66, caption, size=9, color=QUIET, va="center")
     if passing:
         axes.text(_GAP, others - 0.12, _PASSING, size=9, color=QUIET, va="center")
     for top, shown in ((_HEAD, mistakes), (others, passing)):
@@ -76,9 +79,9 @@ def draw_sheet(
 
 def _draw_tile(axes: Axes, left: float, top: float, mistake: Mistake) -> None:
     right, bottom = left + _TILE, top + 0.2 + _TILE
-    word = one_line(mistake.word)
-    size = 10 if len(word) == 1 else 7  # beside the odds
-    words = f"{word if len(word) < 7 else word[:5] + '…'} → {mistake.answer}"
+    word = one_line(mistake.word) or "?"
+    size = 10 if len(word) == 1 else 6  # beside the odds
+    words = f"{word if len(word) < 6 else word[:4] + '…'} → {mistake.answer}"
     axes.text(left, top + 0.08, words, size=size, weight="bold", color=INK, va="center", parse_math=False)
     sure = _percent(mistake.probability)
     axes.text(right, top + 0.08, sure, size=8, color=WRONG, va="center", ha="right")

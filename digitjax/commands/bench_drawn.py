@@ -189,6 +189,8 @@ def _draw(out: Path, loaded: LoadedModel, measured: Measured, digits: Digits) ->
     title = f"{_cells(result.accuracy)[0]} right of {result.n:,} digits, {wrong:,} wrong"
     about = f"the {len(mistakes)} surest mistakes of {loaded.run.name} on {short_name(result.data)}"
     caption = f"{about}: truth → answer, how sure, who drew it and which it is"
+    if not mistakes:
+        caption = "" if wrong else "no answer is wrong"
     passing = [one.drawing for found in measured.rejection for one in found.passing]
     write_sheet(out, draw_sheet(mistakes, digits, title, caption, passing))
 
@@ -216,7 +218,7 @@ def _print_refused(measured: Measured, console: Console) -> None:
             if area is not None and part is not None:
                 console.print(f"  AUROC {area:.4f}, {percent(part)} refused at 99 % answered ({n:,}; {name})")
         if best := one.passing[:SHOWN_PASSING]:
-            shown = [(one_line(p.drawing.word)[:16], p.drawing.answer, p.lacking) for p in best]
+            shown = [(one_line(p.drawing.word)[:16] or "?", p.drawing.answer, p.lacking) for p in best]
             text = ", ".join(f"{word} for {answer} ({part:.0%})" for word, answer, part in shown)
             console.print(
                 f"  pass best for digits, with their part of what that lacks of 1: {text}", markup=False

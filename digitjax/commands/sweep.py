@@ -13,7 +13,6 @@ from digitjax.commands.arguments import Parser
 from digitjax.commands.train import config_of, field_names, field_of
 from digitjax.config import TrainConfig
 from digitjax.errors import InputError
-from digitjax.presets.registry import PRESETS
 from digitjax.progress import say
 
 DESCRIPTION = """\
@@ -62,14 +61,15 @@ def run(argv: list[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
     arguments, rest = parser.parse_known_args(argv)
-    rest = [word for word in arguments.over if word in PRESETS] + rest  # the preset after --over
+    over = [word for word in arguments.over if "=" in word or _field(word) in field_names()]
+    rest = [word for word in arguments.over if word not in over] + rest  # the preset after --over
     if arguments.seeds < 1:
         raise InputError(f"--seeds {arguments.seeds} is out of range: give 1 or more")
     base = config_of(rest)
     from digitjax import sweep  # JAX, which bad usage need not wait for
 
     fields: dict[str, list[str]] = {}
-    for name, values in map(_over, (word for word in arguments.over if word not in PRESETS)):
+    for name, values in map(_over, over):
         fields.setdefault(name, []).extend(values)
     settings: dict[str, Any] = {}
     for values in sweep.combine(fields):
@@ -120,7 +120,7 @@ def _over(word: str) -> tuple[str, list[str]]:
         InputError: no such field, one that cannot be varied, or no value.
     """
     name, _, text = word.partition("=")
-    name = SHORT.get(name, name).replace("_", "-")
+    name = _field(name)
     if name in NOT_VARIED:
         raise InputError(f"--over {name} cannot be varied: {NOT_VARIED[name]}")
     known = field_names()
@@ -132,6 +132,11 @@ def _over(word: str) -> tuple[str, list[str]]:
     if not all(value.strip() for value in values):
         raise InputError(f"--over {word} lacks a value: write {name}=VALUE,VALUE")
     return name, values
+
+
+def _field(name: str) -> str:
+    """The field that a name means."""
+    return SHORT.get(name, name).replace("_", "-")
 
 
 def _option(name: str, text: str) -> list[str]:

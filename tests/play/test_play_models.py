@@ -123,6 +123,9 @@ def test_who_chooses_the_network_in_use_again_keeps_it():
     both = update(update(state, Press(f"model:{run.name}")), Press(f"model:{now.name}"))
     assert both.effects == (LoadModel(run.path, 0), LoadModel(now.path, 0)), "the last one stays"
     assert update(state, Press(f"model:{now.name}")).effects == ()
+    beside = update(state, ModelReady(now, 1))
+    back = update(update(beside, Press(f"second:{run.name}")), Press(f"second:{now.name}"))
+    assert back.effects[-1] == LoadModel(now.path, 1) and back.awaited[1] == now.path
 
 
 def test_a_second_network_that_fails_to_load_leaves_the_one_beside_that_reads():
