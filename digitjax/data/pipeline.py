@@ -186,7 +186,8 @@ def make_pipeline(
             raise
         specs, notices = _embedded(str(error), config.model.rejects)
         held = [_open(spec, "train", stream) for spec in specs]
-    if config.augment.unfinished is None and specs == tuple(map(parse_spec, EMBEDDED[True])):
+    rejects = config.model.rejects
+    if config.augment.unfinished is None and rejects and specs == tuple(map(parse_spec, EMBEDDED[rejects])):
         config = replace(config, augment=replace(config.augment, unfinished=UNFINISHED))
     counts = share([spec.weight for spec in specs], config.batch_size)
     parts, more = [], []
