@@ -1,6 +1,6 @@
 """The one path from pictures to what the network sees: `normalize.py`'s twin for pixels.
 
-    grey -> ink on paper -> box -> pen width -> 20 px by area -> shifted to the mass -> 28 x 28
+    grey -> evenly lit -> ink on paper -> box -> pen width -> 20 px by area -> shifted to the mass -> 28 x 28
 
 NumPy and SciPy, outside jit, since pictures come in all sizes. A picture that already is as MNIST's are
 passes untouched, so doing it twice is doing it once.
@@ -18,6 +18,12 @@ SMALL = 48
 """A longest side up to which a picture is taken to be as fine as its author could: every grey is ink."""
 FAINT = 0.2
 """Part of full ink below which a larger picture's pixel is paper: blur, compression, smudges."""
+LIGHT_GRID = 96
+"""Pixels of the longest side on which a larger picture's light is measured."""
+STROKE = 0.2
+"""Part of the longest side up to which what differs from its surroundings is ink, and not light or shadow."""
+UNEVEN = 0.04
+"""Difference in lightness, of 1, along the border from which a larger picture is lit unevenly."""
 WIDTHS = (1.8, 4.0)
 """Stroke widths, in pixels of 28, that are left as they are: MNIST's 5th to 95th percentile."""
 DOUBT = 1.1
@@ -42,8 +48,9 @@ Picture = UInt8[np.ndarray, "height width"] | UInt8[np.ndarray, "height width ch
 def to_ink(picture: Picture) -> Float[np.ndarray, "height width"]:
     """Any picture as ink, 0 (paper) to 1, dark on light or light on dark.
 
-    What the border mostly shows is paper. Transparent pixels are paper too: light beneath dark ink, dark
-    beneath light ink.
+    What the border mostly shows is paper; where it is dark, a larger picture's ink is dark, too, if that is
+    what differs most from it: a photo of paper can be dim. Transparent pixels are paper too: light beneath
+    dark ink, dark beneath light ink. The light of a larger picture is evened first.
     """
     values = picture.astype(np.float64) / 255
     if values.ndim == 3 and values.shape[2] in (2, 4):
@@ -54,14 +61,15 @@ def to_ink(picture: Picture) -> Float[np.ndarray, "height width"]:
         values = colours * alpha + (1.0 - alpha) * (1.0 if ink_is_dark else 0.0)
     elif values.ndim == 3:
         values = _grey(values)
-    height, width = values.shape
-    rim = max(1, min(height, width) // 28)
-    border = np.concatenate(
-        [values[:rim].ravel(), values[-rim:].ravel(), values[:, :rim].ravel(), values[:, -rim:].ravel()]
-    )
+    large = max(values.shape) > SMALL
+    border = _border(values)
     paper = float(np.median(border))
-    ink = paper - values if paper > 0.5 else values - paper
-    ink = np.clip(ink, 0.0, None)
+    dark_ink = paper > 0.5 or (large and bool(paper - values.min() > values.max() - paper))
+    if large:
+        values = _evenly_lit(values, dark_ink)
+        border = _border(values)
+        paper = float(np.median(border))
+    ink = np.clip(paper - values if dark_ink else values - paper, 0.0, None)
     # Compression and paper's grain spread around paper's own value; clean pictures have none.
     noise = 4.0 * 1.4826 * float(np.median(np.abs(border - paper)))
     ink = np.where(ink > noise, ink, 0.0)
@@ -69,9 +77,56 @@ def to_ink(picture: Picture) -> Float[np.ndarray, "height width"]:
     if peak < 0.08:
         return np.zeros_like(ink)
     ink = np.clip(ink / peak, 0.0, 1.0)
-    if max(height, width) > SMALL:
+    if large:
         ink = np.clip((ink - FAINT) / (1 - 2 * FAINT), 0.0, 1.0)
     return ink
+
+
+def _border(values: Float[np.ndarray, "height width"], width: int | None = None) -> Float[np.ndarray, " n"]:
+    """The pixels near the four sides, those of the corners twice."""
+    rim = max(1, min(values.shape) // 28) if width is None else width
+    sides = (values[:rim], values[-rim:], values[:, :rim], values[:, -rim:])
+    return np.concatenate([side.ravel() for side in sides])
+
+
+def _evenly_lit(
+    values: Float[np.ndarray, "height width"], dark_ink: bool
+) -> Float[np.ndarray, "height width"]:
+    """A picture whose paper is as light everywhere as it is on the median of its border.
+
+    The paper's lightness is what is left when everything dark (or light) that is narrower than a stroke can
+    be is closed (or opened: Gonzalez and Woods, Digital Image Processing, 4th ed., 9.8). Dark ink takes away
+    a part of the light, so paper's is divided by; around chalk, a board's is taken away. A picture that is
+    lit evenly is returned as it is.
+    """
+    from scipy import ndimage  # as below
+
+    def closed(lightness: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+        fill = ndimage.grey_closing if dark_ink else ndimage.grey_opening
+        return np.asarray(fill(lightness, window, mode="nearest"))
+
+    window = round(STROKE * LIGHT_GRID) | 1
+    scale = LIGHT_GRID / max(values.shape)
+    rows, columns = (max(1, round(side * scale)) for side in values.shape)
+    small = area_resize(values, rows, columns)
+    first = closed(small)
+    if np.ptp(_border(first, 1)) < UNEVEN:
+        return values
+    # At the sides closing takes a slope for a step, so what a lamp gives is taken away before it.
+    lamp = _paraboloid(first, min(window // 2, (min(rows, columns) - 1) // 2))
+    smooth = lamp + ndimage.uniform_filter(closed(small - lamp), window // 2 | 1, mode="nearest")
+    light, level = area_resize(smooth, *values.shape), np.median(_border(smooth, 1))
+    return values * level / np.maximum(light, 1 / 255) if dark_ink else values - light + level
+
+
+def _paraboloid(values: Float[np.ndarray, "rows columns"], margin: int) -> Float[np.ndarray, "rows columns"]:
+    """The surface of second degree that is nearest to the values farther than `margin` from a side."""
+    y, x = (np.linspace(-1, 1, size) for size in values.shape)
+    y, x = np.broadcast_arrays(y[:, None], x[None])
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    inside = (slice(margin, -margin or None),) * 2
+    factors = np.linalg.lstsq(terms[inside].reshape(-1, 6), values[inside].ravel())[0]
+    return terms @ factors
 
 
 def _grey(colours: Float[np.ndarray, "height width channels"]) -> Float[np.ndarray, "height width"]:

@@ -174,6 +174,52 @@ def test_polarity_colour_and_transparency_do_not_matter(bridger):
         assert np.abs(picture_to_image(ink) - expected).mean() <= 3 / 255
 
 
+def lit(kind: str, shape: tuple[int, int]) -> np.ndarray:
+    """Light on paper, 0 to 1, as a lamp or a window gives it."""
+    y, x = (np.arange(n)[:, None] / n for n in shape)
+    x = x.T
+    return {
+        "from one side": 0.25 + 0.65 * x + 0 * y,
+        "from a corner": 0.95 - 0.25 * x - 0.35 * y,
+        "in the middle": 0.9 - 0.8 * ((x - 0.4) ** 2 + (y - 0.6) ** 2),
+        "a shadow across": 0.9 - 0.35 / (1 + np.exp((x + 0.4 * y - 0.6) / 0.05)),
+        "dim": 0.42 + 0 * x * y,
+        "hardly any": 0.15 + 0.1 * x + 0 * y,
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind", ["from one side", "from a corner", "in the middle", "a shadow across", "dim", "hardly any"]
+)
+@pytest.mark.parametrize("ink", [0.1, 0.4])
+def test_a_photo_is_read_as_if_its_paper_were_evenly_lit(kind, ink):
+    two = np.array([[0, 25], [12, 2], [40, 0], [58, 20], [45, 50], [0, 100], [30, 96], [62, 100]], float)
+    for strokes in ((two,), (np.array([[30, 0], [31, 100.0]]), np.array([[0, 80], [62, 78.0]]))):
+        paper = np.pad(draw(strokes, 300) / 255, ((20, 90), (150, 40)), constant_values=1.0)
+        grain = np.random.default_rng(0).normal(0, 0.006, paper.shape)
+        photo = np.clip((ink + (1 - ink) * paper) * lit(kind, paper.shape) + grain, 0, 1)
+        expected = picture_to_image((paper * 255).astype(np.uint8))
+        difference = np.abs(picture_to_image((photo * 255).astype(np.uint8)) - expected)
+        assert difference.mean() <= 3 / 255, kind
+
+
+def test_chalk_on_an_unevenly_lit_board_is_read_as_on_an_even_one():
+    chalk = 1 - draw((np.array([[0, 0], [60, 5], [20, 100.0]]),), 300) / 255
+    photo = np.clip(0.1 + 0.3 * lit("from one side", chalk.shape) + 0.5 * chalk, 0, 1)
+    difference = np.abs(
+        picture_to_image((photo * 255).astype(np.uint8)) - picture_to_image((chalk * 255).astype(np.uint8))
+    )
+    assert difference.mean() <= 3 / 255
+
+
+@pytest.mark.parametrize("paper", [255, 200, 90, 0])
+def test_an_evenly_lit_picture_keeps_even_its_thickest_stroke(paper):
+    picture = np.full((300, 260), paper, np.uint8)
+    ink = 0 if paper > 80 else 255
+    picture[30:270, 60:200] = ink  # wider than any stroke
+    np.testing.assert_array_equal(to_ink(picture), picture == ink)
+
+
 @pytest.mark.parametrize("kind", ["noise", "specks", "blobs", "line", "corner"])
 def test_doing_it_twice_is_doing_it_once(kind):
     rng = np.random.default_rng(0)
