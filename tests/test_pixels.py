@@ -183,13 +183,23 @@ def lit(kind: str, shape: tuple[int, int]) -> np.ndarray:
         "from a corner": 0.95 - 0.25 * x - 0.35 * y,
         "in the middle": 0.9 - 0.8 * ((x - 0.4) ** 2 + (y - 0.6) ** 2),
         "a shadow across": 0.9 - 0.35 / (1 + np.exp((x + 0.4 * y - 0.6) / 0.05)),
+        "half in shadow": np.where(x + 0 * y < 0.7, 0.3, 0.85),
         "dim": 0.42 + 0 * x * y,
         "hardly any": 0.15 + 0.1 * x + 0 * y,
     }[kind]
 
 
 @pytest.mark.parametrize(
-    "kind", ["from one side", "from a corner", "in the middle", "a shadow across", "dim", "hardly any"]
+    "kind",
+    [
+        "from one side",
+        "from a corner",
+        "in the middle",
+        "a shadow across",
+        "half in shadow",
+        "dim",
+        "hardly any",
+    ],
 )
 @pytest.mark.parametrize("ink", [0.1, 0.4])
 def test_a_photo_is_read_as_if_its_paper_were_evenly_lit(kind, ink):
