@@ -183,7 +183,7 @@ def lit(kind: str, shape: tuple[int, int]) -> np.ndarray:
         "from a corner": 0.95 - 0.25 * x - 0.35 * y,
         "in the middle": 0.9 - 0.8 * ((x - 0.4) ** 2 + (y - 0.6) ** 2),
         "a shadow across": 0.9 - 0.35 / (1 + np.exp((x + 0.4 * y - 0.6) / 0.05)),
-        "half in shadow": np.where(x + 0 * y < 0.7, 0.3, 0.85),
+        "half in shadow": 0.85 - 0.45 / (1 + np.exp((x - 0.7) / 0.005)) + 0 * y,
         "dim": 0.42 + 0 * x * y,
         "hardly any": 0.15 + 0.1 * x + 0 * y,
     }[kind]
