@@ -159,7 +159,7 @@ def replace_closed_streams() -> None:
 
 
 def _lacks_device() -> bool:
-    """Whether the device that JAX_PLATFORMS asks for cannot be had; where JAX is in use, JAX is asked again."""
+    """Whether the device that JAX_PLATFORMS asks for cannot be had; JAX, if in use, is asked again."""
     jax = sys.modules.get("jax")
     if jax is None or not os.environ.get("JAX_PLATFORMS"):
         return False

@@ -13,7 +13,7 @@ from digitjax.config import TrainConfig
 from digitjax.data import parse_spec
 from digitjax.data.pipeline import Examples, whole_test_split
 from digitjax.errors import InputError
-from digitjax.evaluate import Evaluation, apply_in_batches, look_alikes, score
+from digitjax.evaluate import Evaluation, look_alikes, read_all, score
 from digitjax.metrics import read_metrics
 from digitjax.odds import THRESHOLD, sigmoid
 from digitjax.paths import quoted
@@ -104,7 +104,7 @@ def measure(loaded: LoadedModel, sets: Sequence[Examples]) -> list[Measured]:
     """Evaluates a network on each set."""
     results = []
     for examples in sets:
-        answers = apply_in_batches(loaded.model, loaded.params, np.asarray(examples.images))
+        answers = read_all(loaded.model, loaded.params, np.asarray(examples.images))
         results.append(Measured(examples, score(examples, answers), *answers))
     return results
 
@@ -133,7 +133,7 @@ def _summary(
     refusals: str,
 ) -> str:
     rows = [
-        ("test accuracy", f"{e.accuracy:.2%} of {e.data} ({_wrong(e):,} of {e.n_digits:,} wrong)")
+        ("test accuracy", f"{e.accuracy:.2%} of {e.data} ({e.n_wrong:,} of {e.n_digits:,} wrong)")
         for e in evaluations
         if e.accuracy is not None
     ]
@@ -148,7 +148,3 @@ def _summary(
         ("draw with it", f"{this_python()} -m play --checkpoint {quoted(loaded.run)}"),
     ]
     return "\n".join(f"{name:<15}{text}" for name, text in rows)
-
-
-def _wrong(evaluation: Evaluation) -> int:
-    return int(evaluation.confusion.sum() - np.trace(evaluation.confusion))

@@ -143,7 +143,9 @@ def _remarks(e: Evaluation) -> Iterator[str]:
     worst = [divmod(int(i), 10) for i in np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]]
     worst = [f"{truth} read as {answer} ({n})" for truth, answer in worst if (n := wrong[truth, answer])]
     if worst:
-        yield f"{wrong.sum():,} wrong, most often {', '.join(worst)}"
+        yield f"{e.n_wrong:,} wrong, most often {', '.join(worst)}"
+    if e.n_blank:
+        yield f"{e.n_blank:,} without any ink: nothing is read there, which is wrong"
     if worst and e.risk_at_99 is not None:
         yield f"{percent(e.risk_at_99)} wrong when the surest 99 % are answered"
     if e.doubts is not None:
