@@ -11,7 +11,7 @@ from digitjax import manifest, runs
 from digitjax.checkpoint import LoadedModel, load_model
 from digitjax.config import TrainConfig
 from digitjax.data import parse_spec
-from digitjax.data.pipeline import Examples, whole_test_split
+from digitjax.data.pipeline import Examples, is_learnt_from, whole_test_split
 from digitjax.errors import InputError
 from digitjax.evaluate import Evaluation, look_alikes, read_all, score
 from digitjax.metrics import read_metrics
@@ -87,9 +87,13 @@ def test_sets(data: Sequence[str], geometry: str, *, stream: bool = False) -> li
 
 def _test_splits(data: Sequence[str], geometry: str, *, stream: bool) -> list[Examples]:
     """The same with those that have no digit but something else that is measured."""
-    specs = dict.fromkeys(str(parse_spec(text)._replace(split="test", weight=1.0)) for text in data)
+    learnt = [parse_spec(text) for text in data]
+    specs = dict.fromkeys(str(spec._replace(split="test", weight=1.0)) for spec in learnt)
     found = []
     for spec in sorted(specs, key=lambda text: not text.startswith("mnist")):
+        if is_learnt_from(parse_spec(spec), "test", learnt):
+            say(f"not measured: {spec}, it was learnt from")
+            continue
         try:
             examples = whole_test_split(parse_spec(spec), geometry, stream=stream)
         except InputError as error:
