@@ -10,7 +10,7 @@ from pathlib import Path
 
 from digitjax import cli, runs
 from digitjax.checkpoint import load_model
-from digitjax.errors import InputError
+from digitjax.errors import InputError, one_line
 from digitjax.shipping import export
 
 
@@ -36,7 +36,7 @@ def run(argv: list[str]) -> int:
         shutil.rmtree(out)
     part.rename(out)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(f"shipped: {load_model(out)}, {size / 1e6:.2f} MB", file=sys.stderr)
+    print(one_line(f"shipped: {load_model(out)}, {size / 1e6:.2f} MB"), file=sys.stderr)
     return 0
 
 
