@@ -29,6 +29,7 @@ def run(argv: list[str]) -> int:
         raise InputError(f"--out {out} is no folder: give another --out")
     if out.exists() and any(out.iterdir()) and ((out / runs.METRICS).exists() or not runs.is_run(out)):
         raise InputError(f"{out} holds something else than a shipped checkpoint: give another --out")
+    out = out.resolve()  # also the folder that one is in has a name
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     export(runs.resolve(arguments.checkpoint), part)
