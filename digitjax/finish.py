@@ -12,7 +12,7 @@ from digitjax.checkpoint import LoadedModel, load_model
 from digitjax.config import TrainConfig
 from digitjax.data import parse_spec
 from digitjax.data.pipeline import Examples, is_learnt_from, whole_test_split
-from digitjax.errors import InputError
+from digitjax.errors import InputError, counted
 from digitjax.evaluate import Evaluation, look_alikes, read_all, score
 from digitjax.metrics import read_metrics
 from digitjax.odds import THRESHOLD, sigmoid
@@ -126,7 +126,8 @@ def _refusals(measured: Sequence[Measured]) -> str:
     called_none, other, digit = map(np.concatenate, (refused, others, digits))
     if not other.any():
         return ""
-    text = f"said of {called_none[other].mean():.2%} of {other.sum():,} test drawings that are none"
+    others = f"{counted(int(other.sum()), 'test drawing')} that {'is' if other.sum() == 1 else 'are'} none"
+    text = f"said of {called_none[other].mean():.2%} of {others}"
     return f"{text} and of {called_none[digit].mean():.2%} of the test digits" if digit.any() else text
 
 

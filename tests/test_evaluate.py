@@ -256,6 +256,14 @@ def test_the_table_fits_80_columns_and_names_the_commonest_mistake(measured, cap
 
 
 @pytest.mark.parametrize(
+    ("n", "said"), [(1, "1 drawing that is no digit"), (2, "2 drawings that are no digits")]
+)
+def test_one_is_said_as_one(measured, n, said):
+    for e in (measured[1]._replace(n_other=n), measured[1]._replace(n_other=n, refused=None)):
+        assert any(said in remark for remark in command._remarks(e))
+
+
+@pytest.mark.parametrize(
     ("argv", "said"),
     [
         ([], "--data"),

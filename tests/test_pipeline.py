@@ -183,7 +183,9 @@ def test_doubted_labels_are_left_out_of_training_alone_and_where_that_is_asked_f
     assert before[7] and not after[7] and after[np.arange(10) != 7].all()
     labels = load(files[0], "train").labels
     left_out = (labels == 7).sum() + (source.ids == three)[source.labels == 3].sum()
-    assert any(f"{left_out} drawings whose labels a reader doubts" in notice for notice in audited.notices)
+    assert any(
+        f"{left_out} examples with a label that a reader doubts" in notice for notice in audited.notices
+    )
     np.testing.assert_array_equal(audited.validation[0].labels, as_labelled.validation[0].labels)
 
 

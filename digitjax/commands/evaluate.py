@@ -17,7 +17,7 @@ from digitjax.data.labels import DIGITS
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import Spec, parse_spec
 from digitjax.data.splits import in_split
-from digitjax.errors import InputError
+from digitjax.errors import InputError, counted
 from digitjax.evaluate import KEPT, Evaluation, evaluate
 from digitjax.numbers import Score, make_reader, outcome, read_number, total
 from digitjax.progress import say
@@ -156,13 +156,11 @@ def _remarks(e: Evaluation) -> Iterator[str]:
         )
     if e.answered is not None and e.answered < 1:
         yield f"answers {percent(e.answered)} of the digits, {percent(e.accuracy_answered)} of those right"
+    others = f"{counted(e.n_other, 'drawing')} that {'is no digit' if e.n_other == 1 else 'are no digits'}"
     if e.n_other and e.refused is None:
-        yield f"{e.n_other:,} are no digits: measured only beside digits, and for a network that may refuse"
+        yield f"{others} left out: measured only beside digits, and for a network that may refuse"
     if e.refused is not None:
-        yield (
-            f"refuses {percent(e.refused)} of {e.n_other:,} drawings that are no digits, "
-            f"when {KEPT:.0%} of the digits are answered"
-        )
+        yield (f"refuses {percent(e.refused)} of {others}, when {KEPT:.0%} of the digits are answered")
     if len(e.writers) > 1:
         ranked = sorted(e.writers.values())
         tenth = ranked[: -(-len(ranked) // 10)]

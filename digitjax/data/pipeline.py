@@ -33,10 +33,10 @@ from digitjax.data.batches import (
 )
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.records import UNLABELLED, Records, require_stream
-from digitjax.data.sources import open_records
+from digitjax.data.sources import open_records, why_empty
 from digitjax.data.spec import Source, Spec
 from digitjax.data.streamed import read_ahead, sources, store
-from digitjax.errors import InputError
+from digitjax.errors import InputError, counted
 from digitjax.normalize import geometry_shape, inks_to_images
 from digitjax.pixels import pictures_to_images
 from digitjax.types import Batch, Segments
@@ -270,7 +270,7 @@ def _load_validation(
             assert held is not None
             found.append(_all_examples(held, geometry, VALIDATION_EXAMPLES))
         except EmptySplit:
-            notices.append(f"{wanted} is empty, as where few writers drew it: it is not validated on")
+            notices.append(f"{wanted} is empty, {why_empty(wanted)}: it is not validated on")
     if not any((np.asarray(examples.labels) < NOT_A_DIGIT).any() for examples in found):
         spare = "digits8x8" if is_learnt_from(Spec("synthetic"), "validation", specs) else "synthetic"
         notices.append(f"no source has a digit to validate on: validating on {spare}@validation")
@@ -320,19 +320,21 @@ def _make_part(
     doubted = _doubted(spec, held) if config.audited else np.zeros(len(labels), bool)
     notices = []
     if doubted.any():
-        notices.append(f"{spec}: {doubted.sum()} drawings whose labels a reader doubts are left out")
+        notices.append(f"{spec}: left out {_examples(doubted)} with a label that a reader doubts")
     if keep_others and neither.any():
-        notices.append(f"{spec}: {neither.sum()} letters that look like digits, or fragments, are left out")
+        notices.append(f"{spec}: left out {_examples(neither)} that may be taken for a digit or a fragment")
     elif not keep.all():
-        notices.append(
-            f"{spec}: {(~keep).sum()} drawings are no digits and left out: the network has no head for them"
-        )
+        notices.append(f"{spec}: left out {_examples(~keep)} of no digit: the network has no head for such")
     keep &= ~doubted
     if not keep.any():
         what = "digit whose label nobody doubts" if doubted.any() else "digit"
         raise InputError(f"{spec} holds no {what} to train on: choose other data")
     examples = store(held, keep, geometry) if isinstance(held, Records) else _resident(held, keep, geometry)
     return Part(spec.name, count, examples), notices
+
+
+def _examples(chosen: Bool[np.ndarray, " n"]) -> str:
+    return counted(int(chosen.sum()), "example")
 
 
 def _doubted(spec: Spec, held: Source | Records) -> Bool[np.ndarray, " n"]:
