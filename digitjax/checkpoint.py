@@ -252,6 +252,8 @@ def clear_unfinished(run: Path, *, after: int | None = None) -> None:
                 shutil.rmtree(step)
         for part in folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(part)
+        for part in folder.glob(".*.part"):
+            part.unlink()
 
 
 def write_params(run: Path, step: int, params: Params, record: Mapping[str, Any]) -> None:
@@ -328,6 +330,10 @@ def _restore_params(step: Path, expected: PyTree, checked: manifest.Manifest) ->
 def _restore(step: Path, item: str, expected: PyTree, checked: manifest.Manifest) -> Any:
     """Arrays of one item as NumPy, after its tree, shapes and dtypes have been compared with `expected`."""
     if item not in checked.contents:
+        if PARAMS not in checked.contents:
+            raise InputError(
+                f"{step} is damaged, its {manifest.NAME} names no {PARAMS}: take another step of this run"
+            )
         raise InputError(f"{step} holds params alone: training cannot go on from it, take another step")
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(expected))
     if size > MAX_BYTES:

@@ -61,11 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         Exception: a bug. What a user can cause is never raised.
     """
-    return guarded(lambda: _dispatch(list(sys.argv[1:] if argv is None else argv)))
+    words = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _dispatch(words), trains=words[:1] in (["train"], ["sweep"]))
 
 
-def guarded(command: Callable[[], int]) -> int:
+def guarded(command: Callable[[], int], *, trains: bool = False) -> int:
     """Runs a command and returns its exit code; prints one sentence where it fails.
+
+    Args:
+        command: what is run.
+        trains: whether it takes the options of a training.
 
     Raises:
         Exception: a bug. What a user can cause is never raised.
@@ -90,10 +95,17 @@ def guarded(command: Callable[[], int]) -> int:
         return 1
     except MemoryError:
         return _fail("the memory of this machine does not suffice: give fewer or smaller files", 1)
-    except RuntimeError as error:  # jax.errors.JaxRuntimeError, without importing jax
-        if "RESOURCE_EXHAUSTED" not in str(error):
+    except (RuntimeError, AssertionError) as error:  # jax.errors.JaxRuntimeError, without importing jax
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" in str(error):
+            remedy = "give a lower --batch-size" if trains else "end what else uses it, or give less data"
+            return _fail(f"the memory of the device does not suffice: {remedy}", 1)
+        if not _lacks_device():
             raise
-        return _fail("the memory of the device does not suffice: give a lower --batch-size", 1)
+        return _fail(
+            f"JAX_PLATFORMS is {os.environ['JAX_PLATFORMS']!r}, and JAX finds no such device here: unset it, "
+            f"or set it to cpu",
+            2,
+        )
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             return _fail("a path in the arguments is longer than this system allows: give a shorter one", 2)
@@ -144,6 +156,18 @@ def replace_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _lacks_device() -> bool:
+    """Whether the device that JAX_PLATFORMS asks for cannot be had; JAX, if in use, is asked again."""
+    jax = sys.modules.get("jax")
+    if jax is None or not os.environ.get("JAX_PLATFORMS"):
+        return False
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError):  # the latter without the plug-in
+        return True
+    return False
 
 
 def _fail(sentence: str, code: int) -> int:

@@ -28,6 +28,11 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things: "1 drawing", "1,200 drawings"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def near_files(path: Path) -> str:
     """What may have been meant by a path that does not exist, as the middle of a sentence."""
     import difflib

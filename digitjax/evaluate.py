@@ -43,7 +43,8 @@ class Evaluation(NamedTuple):
 
     Digits are the examples labelled 0 to 9, others those labelled as not a digit. An example whose word is in
     `digitjax.data.labels.AMBIGUOUS` (a letter O, a bar) and no digit is neither: it is counted in `n_skipped`
-    together with the examples that have no label, and in nothing else.
+    together with the examples that have no label, and in nothing else. In an image without ink nothing is
+    read: such a digit is wrong and not answered, and in no column of `confusion`.
 
     Attributes:
         data: canonical name of the data.
@@ -57,7 +58,7 @@ class Evaluation(NamedTuple):
         accuracy_answered: accuracy over those.
         auroc: probability that a digit scores above another drawing as a digit, ties counted half.
         refused: fraction of the others refused at the highest threshold that answers `KEPT` of the digits.
-        confusion: counts, row = truth, column = answer.
+        confusion: counts of the digits that have ink, row = truth, column = answer.
         writers: accuracy by writer where known, over each writer's digits.
         risk_at_99: part of the answers that is wrong when the surest 99 % are given; not in `to_json`.
         doubts: where two digits are both likely; not in `to_json`, whose keys are fixed.
@@ -79,6 +80,16 @@ class Evaluation(NamedTuple):
     risk_at_99: float | None = None
     doubts: Doubts | None = None
 
+    @property
+    def n_wrong(self) -> int:
+        """Digits that are not read as what they are."""
+        return int(self.n_digits - np.trace(self.confusion))
+
+    @property
+    def n_blank(self) -> int:
+        """Digits without ink."""
+        return int(self.n_digits - self.confusion.sum())
+
     def to_json(self) -> dict:
         """The same as plain JSON values."""
         values = self._asdict() | {"confusion": self.confusion.tolist(), "writers": dict(self.writers)}
@@ -97,11 +108,35 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
         InputError: there is no labelled example.
         NoNumber: the network answers something that is none.
     """
-    return score(examples, apply_in_batches(model, params, examples.images))
+    return score(examples, read_all(model, params, examples.images))
+
+
+def has_ink(images: Shaped[np.ndarray, "n height width 1"]) -> Bool[np.ndarray, " n"]:
+    """Which images show anything at all; in one of zeros there is nothing to read."""
+    return images.any(axis=(1, 2, 3))
+
+
+def read_all(
+    model: Model,
+    params: Params,
+    images: UInt8[np.ndarray, "n height width 1"] | Float[np.ndarray, "n height width 1"],
+    batch: int = BATCH,
+) -> Answers:
+    """As `apply_in_batches`; where there is no ink all digits are equally likely, and it is none."""
+    found = apply_in_batches(model, params, images, batch)
+    blank = ~has_ink(images)
+    if not blank.any():
+        return found
+    is_digit = None if found.is_digit is None else np.where(blank, -np.inf, found.is_digit)
+    return Answers(np.where(blank[:, None], np.log(0.1), found.log_p), is_digit)
 
 
 def score(examples: Examples, answers: Answers) -> Evaluation:
     """Measures what a network has said about all examples, each counted once.
+
+    Args:
+        examples: the data set.
+        answers: of `read_all`.
 
     Raises:
         InputError: there is no labelled example.
@@ -114,15 +149,15 @@ def score(examples: Examples, answers: Answers) -> Evaluation:
             f"{examples.name} has no labelled digit or other drawing: there is nothing to evaluate"
         )
     log_p, truth = answers.log_p[digits], labels[digits].astype(np.int64)
-    answer = log_p.argmax(axis=1)
-    right = answer == truth
+    answer, inked = log_p.argmax(axis=1), has_ink(np.asarray(examples.images)[digits])
+    right = (answer == truth) & inked
     confusion = np.zeros((10, 10), np.int64)
-    np.add.at(confusion, (truth, answer), 1)
-    assert confusion.sum() == digits.sum(), "an example was lost or counted twice"
-    answered, scores = np.ones(len(truth), bool), None
+    np.add.at(confusion, (truth[inked], answer[inked]), 1)
+    assert confusion.sum() + (~inked).sum() == digits.sum(), "an example was lost or counted twice"
+    answered, scores = inked, None
     if answers.is_digit is not None:
         scores = answers.is_digit[digits], answers.is_digit[others]
-        answered = sigmoid(scores[0]) >= THRESHOLD
+        answered = inked & (sigmoid(scores[0]) >= THRESHOLD)
     return Evaluation(
         data=examples.name,
         n_digits=int(digits.sum()),

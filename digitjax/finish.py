@@ -11,9 +11,9 @@ from digitjax import manifest, runs
 from digitjax.checkpoint import LoadedModel, load_model
 from digitjax.config import TrainConfig
 from digitjax.data import parse_spec
-from digitjax.data.pipeline import Examples, whole_test_split
-from digitjax.errors import InputError
-from digitjax.evaluate import Evaluation, apply_in_batches, look_alikes, score
+from digitjax.data.pipeline import Examples, is_learnt_from, whole_test_split
+from digitjax.errors import InputError, counted
+from digitjax.evaluate import Evaluation, look_alikes, read_all, score
 from digitjax.metrics import read_metrics
 from digitjax.odds import THRESHOLD, sigmoid
 from digitjax.paths import quoted
@@ -87,9 +87,13 @@ def test_sets(data: Sequence[str], geometry: str, *, stream: bool = False) -> li
 
 def _test_splits(data: Sequence[str], geometry: str, *, stream: bool) -> list[Examples]:
     """The same with those that have no digit but something else that is measured."""
-    specs = dict.fromkeys(str(parse_spec(text)._replace(split="test", weight=1.0)) for text in data)
+    learnt = [parse_spec(text) for text in data]
+    specs = dict.fromkeys(str(spec._replace(split="test", weight=1.0)) for spec in learnt)
     found = []
     for spec in sorted(specs, key=lambda text: not text.startswith("mnist")):
+        if is_learnt_from(parse_spec(spec), "test", learnt):
+            say(f"not measured: {spec}, it was learnt from")
+            continue
         try:
             examples = whole_test_split(parse_spec(spec), geometry, stream=stream)
         except InputError as error:
@@ -104,7 +108,7 @@ def measure(loaded: LoadedModel, sets: Sequence[Examples]) -> list[Measured]:
     """Evaluates a network on each set."""
     results = []
     for examples in sets:
-        answers = apply_in_batches(loaded.model, loaded.params, np.asarray(examples.images))
+        answers = read_all(loaded.model, loaded.params, np.asarray(examples.images))
         results.append(Measured(examples, score(examples, answers), *answers))
     return results
 
@@ -122,7 +126,8 @@ def _refusals(measured: Sequence[Measured]) -> str:
     called_none, other, digit = map(np.concatenate, (refused, others, digits))
     if not other.any():
         return ""
-    text = f"said of {called_none[other].mean():.2%} of {other.sum():,} test drawings that are none"
+    others = f"{counted(int(other.sum()), 'test drawing')} that {'is' if other.sum() == 1 else 'are'} none"
+    text = f"said of {called_none[other].mean():.2%} of {others}"
     return f"{text} and of {called_none[digit].mean():.2%} of the test digits" if digit.any() else text
 
 
@@ -133,7 +138,7 @@ def _summary(
     refusals: str,
 ) -> str:
     rows = [
-        ("test accuracy", f"{e.accuracy:.2%} of {e.data} ({_wrong(e):,} of {e.n_digits:,} wrong)")
+        ("test accuracy", f"{e.accuracy:.2%} of {e.data} ({e.n_wrong:,} of {e.n_digits:,} wrong)")
         for e in evaluations
         if e.accuracy is not None
     ]
@@ -148,7 +153,3 @@ def _summary(
         ("draw with it", f"{this_python()} -m play --checkpoint {quoted(loaded.run)}"),
     ]
     return "\n".join(f"{name:<15}{text}" for name, text in rows)
-
-
-def _wrong(evaluation: Evaluation) -> int:
-    return int(evaluation.confusion.sum() - np.trace(evaluation.confusion))

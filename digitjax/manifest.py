@@ -7,8 +7,9 @@ import contextlib
 import hashlib
 import json
 import os
+import uuid
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from digitjax.errors import InputError
 
@@ -19,6 +20,9 @@ NAME = "manifest.json"
 MAX_JSON_BYTES = 8 << 20
 MAX_FILES = 100_000
 _DIGEST = "sha256"
+
+
+_Kind = TypeVar("_Kind")
 
 
 class ConfigChanged(InputError):
@@ -72,7 +76,7 @@ def read(folder: Path) -> Manifest:
         raise InputError(f"{folder} is unfinished: it has no {NAME}; take another step of this run")
     body = read_json(path)
     version = body.get("format")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise _damaged(folder, f"{NAME} has no format version")
     if version > FORMAT:
         raise InputError(
@@ -83,11 +87,11 @@ def read(folder: Path) -> Manifest:
         if seal != _seal(body):
             raise _damaged(folder, f"{NAME} was changed")
         return Manifest(
-            step=int(body["step"]),
-            contents=tuple(map(str, body["contents"])),
-            record=dict(body["record"]),
-            config_sha256=str(body["config_sha256"]),
-            files={str(n): (int(f["size"]), str(f[_DIGEST])) for n, f in body["files"].items()},
+            step=_is(int, body["step"]),
+            contents=tuple(_is(str, item) for item in _is(list, body["contents"])),
+            record=_is(dict, body["record"]),
+            config_sha256=_is(str, body["config_sha256"]),
+            files={n: (_is(int, f["size"]), _is(str, f[_DIGEST])) for n, f in body["files"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise _damaged(folder, f"{NAME} lacks what it must hold") from error
@@ -174,9 +178,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file in one move; a failure leaves what was there."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".{uuid.uuid4().hex}.part")  # nobody has a file of that name
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -185,6 +189,17 @@ def write_bytes(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+def _is(kind: type[_Kind], value: object) -> _Kind:
+    """The value, where it is of exactly that type.
+
+    Raises:
+        TypeError: it is not: nothing is taken for what it is not.
+    """
+    if type(value) is not kind:
+        raise TypeError(f"{type(value).__name__} is no {kind.__name__}")
+    return value
 
 
 def _files(folder: Path) -> dict[str, Path]:

@@ -7,4 +7,4 @@ from digitjax.commands import train
 
 if __name__ == "__main__":
     processes.end_with_parent()
-    processes.leave(cli.guarded(lambda: train.run_member(sys.argv[1:])))
+    processes.leave(cli.guarded(lambda: train.run_member(sys.argv[1:]), trains=True))

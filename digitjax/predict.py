@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from digitjax.errors import DigitjaxError
-from digitjax.evaluate import apply_in_batches
+from digitjax.evaluate import has_ink, read_all
 from digitjax.normalize import geometry_shape, inks_to_images
 from digitjax.odds import REFUSED, SURE, THRESHOLD, sigmoid
 from digitjax.segments import MAX_SEGMENTS, pack_all
@@ -63,16 +63,14 @@ def predict(model: Model, params: Params, images: Float[np.ndarray, "n height wi
     Raises:
         DigitjaxError: the network answers something that is no number.
     """
-    found = apply_in_batches(model, params, images, BATCH)
+    found = read_all(model, params, images, BATCH)
     probabilities = np.exp(found.log_p)
     scores: Sequence[float | None] = [None] * len(images)
     if found.is_digit is not None:
         scores = sigmoid(found.is_digit).tolist()
     return [
-        _prediction(p, score)
-        if image.any()
-        else Prediction("", np.full(10, 0.1), None if score is None else 0.0)
-        for image, p, score in zip(images, probabilities, scores, strict=True)
+        _prediction(p, score) if inked else Prediction("", p, score)
+        for inked, p, score in zip(has_ink(images), probabilities, scores, strict=True)
     ]
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from digitjax.checkpoint import LoadedModel
 from digitjax.data.pipeline import Examples
 from digitjax.diagrams import FAINT, INK, QUIET, RIGHT, WRONG, draw_reliability, draw_risk
-from digitjax.evaluate import Evaluation
+from digitjax.evaluate import Evaluation, has_ink
 from digitjax.progress import duration
 
 TRAIN = "#9ca3af"
@@ -96,8 +96,8 @@ def _headline(figure: Figure, loaded: LoadedModel, measured: Sequence[Measured],
         if m.evaluation.accuracy is not None
     ]
     if measured:
-        counts = measured[0].evaluation.confusion
-        figures.insert(1, (f"{_mistakes(counts).sum():,}", f"wrong of its {counts.sum():,}", WRONG))
+        first = measured[0].evaluation
+        figures.insert(1, (f"{first.n_wrong:,}", f"wrong of its {first.n_digits:,}", WRONG))
     if isinstance(parameters := loaded.record.get("parameters"), int):
         figures.append((f"{parameters:,}", "parameters", INK))
     figures.append((duration(seconds), "training", INK))
@@ -170,8 +170,8 @@ def _confusions(figure: Figure, measured: Measured) -> None:
 
 def _worst(figure: Figure, measured: Measured) -> None:
     labels = np.asarray(measured.examples.labels).astype(int)
-    answers = measured.log_p.argmax(axis=1)
-    wrong = np.flatnonzero((labels < 10) & (answers != labels))
+    answers, inked = measured.log_p.argmax(axis=1), has_ink(np.asarray(measured.examples.images))
+    wrong = np.flatnonzero((labels < 10) & (answers != labels) & inked)
     wrong = wrong[np.argsort(-measured.log_p[wrong].max(axis=1), kind="stable")][: ROWS * COLUMNS]
     caption = "truth → answer, and the probability that it gave" if wrong.size else "none"
     _title(figure, _WORST, "Worst errors", caption)
@@ -196,9 +196,10 @@ def _worst(figure: Figure, measured: Measured) -> None:
 
 def _odds(figure: Figure, measured: Measured) -> None:
     labels = np.asarray(measured.examples.labels)
-    digits = labels < 10
+    digits, inked = labels < 10, has_ink(np.asarray(measured.examples.images))
     log_p = measured.log_p[digits]
-    confidence, right = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == labels[digits]
+    confidence = np.exp(log_p.max(axis=1))
+    right = (log_p.argmax(axis=1) == labels[digits]) & inked[digits]
     _title(figure, _WORST, "Honest odds", "how sure it was, and how often right", _ODDS)
     for left, draw in ((_WORST + 0.03, draw_reliability), (_WORST + 0.17, draw_risk)):
         draw(figure.add_axes((left, _BOTTOM, 0.092, 0.185)), confidence, right)

@@ -64,7 +64,7 @@ def read_config(run: Path) -> TrainConfig:
         )
     body = manifest.read_json(path)
     version = body.get("format")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise InputError(f"{path} is damaged: it has no format version; give another checkpoint")
     if version > manifest.FORMAT:
         raise InputError(

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from digitjax import claim, manifest
+from digitjax import claim, manifest, paths, runs
 from digitjax.config import OptimConfig
 from digitjax.errors import InputError
 
@@ -76,7 +76,7 @@ def ask(run: Path, name: str, value: float | None = None) -> None:
     """
     require(name, value)
     if not claim.is_held(run):
-        raise InputError(f"nobody trains in {run}: start it with `digitjax train --out {run} --resume`")
+        raise InputError(f"nobody trains in {run}{_what_to_do(run)}")
     number = f"{_after_those_that_wait(run):020}-{uuid.uuid4().hex[:12]}"
     try:
         (run / REQUESTS).mkdir(exist_ok=True)
@@ -86,6 +86,17 @@ def ask(run: Path, name: str, value: float | None = None) -> None:
         raise InputError(
             f"{run / REQUESTS} cannot be written ({error.strerror}): make room or make it writable"
         ) from None
+
+
+def _what_to_do(run: Path) -> str:
+    """What may be done about a run that nobody trains, as the end of a sentence."""
+    if not runs.is_run(run):
+        near = runs.near_misses(run.name, run.parent)
+        return f", it is no training run: {f'did you mean {near[0]}?' if near else 'give the folder of one'}"
+    is_exported = bool(runs.step_folders(run)) and not (run / runs.METRICS).is_file()
+    if runs.is_finished(run) or is_exported:
+        return f", it is complete: train on from it with `digitjax train --start {paths.quoted(run)}`"
+    return f": go on with `digitjax train --out {paths.quoted(run)} --resume`"
 
 
 def _after_those_that_wait(run: Path) -> int:

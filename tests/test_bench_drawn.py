@@ -45,8 +45,19 @@ def read(labels, answers, sure=None, writers=None, name="made", others=0, ids=No
     images = np.arange(-others, n - others).astype(np.uint8)[:, None, None, None]
     every = np.array([10] * others + list(labels), np.int8)
     numbers = None if ids is None else np.array([0] * others + list(ids), np.uint64)
-    images = images + np.zeros((1, 8, 8, 1), np.uint8)
+    images = np.where(images == 0, 200, images).astype(np.uint8) + np.zeros((1, 8, 8, 1), np.uint8)
     return drawn.Read(Examples(name, images, every, tuple(map(str, every)), names, 2, numbers), np.log(p))
+
+
+def test_where_there_is_no_ink_nothing_is_read():
+    made = read([0, 1, 2, 0], [0, 3, 2, 0])
+    images = made.examples.images.copy()
+    images[[1, 3]] = 0
+    blank = [made._replace(examples=made.examples._replace(images=images))]
+    digits = drawn.digits_of(blank, {})
+    assert digits.right.tolist() == [True, False, True, False]
+    assert digits.only(np.array([False, True, True, True])).right.tolist() == [False, True, False]
+    assert drawn.measure(blank, {}).accuracy.value == 0.5 and drawn.worst(blank, 9) == []
 
 
 # Intervals

@@ -232,6 +232,31 @@ def test_a_step_without_manifest_is_unfinished_and_never_shown(run, state):
     assert left == {"config.json", "5", "history", *(f"history/{n}" for n in (0, 1, 3, 4, 5))}
 
 
+def test_a_step_that_names_no_contents_is_damaged(run):
+    reseal(run / "2", contents=[])
+    said = refused(run / "2", "is damaged, its manifest.json names no params")
+    assert "params alone" not in said
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"step": step} for step in (2.5, 2.0, "2", True)),
+        {"contents": "params"},
+        {"contents": [1]},
+        {"record": []},
+        {"config_sha256": 1},
+        {"files": {"a": {"size": 1.5, "sha256": ""}}},
+    ],
+    ids=str,
+)
+def test_what_a_manifest_says_is_taken_for_nothing_else(run, changes):
+    reseal(run / "2", **changes)
+    refused(run / "2", "manifest.json lacks what it must hold")
+    reseal(run / "2", format=True)
+    refused(run / "2", "has no format version")
+
+
 def test_absurd_sizes_are_refused_before_anything_is_read(run, monkeypatch):
     step = runs.best_step(run)
     huge = to_dict(TrainConfig(model=ModelConfig(channels=(4096, 4096, 4096), hidden=(65536,))))
@@ -277,6 +302,7 @@ def test_the_first_format_had_one_dense_layer_and_is_still_read(run):
         "[" * 100_000,
         '{"format": 1}',
         '{"format": "1", "config": {}}',
+        '{"format": true, "config": {}}',
         '{"format": 1, "config": {"sead": 3}}',
         '{"format": 1, "config": {"seed": true}}',
         '{"format": 1, "config": {"seed": NaN}}',
@@ -385,7 +411,7 @@ def test_a_write_that_fails_halfway_is_one_sentence_and_leaves_what_was_there(ru
     assert "7" not in {step.name for step in runs.history(run)}
 
 
-def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path):
+def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path, monkeypatch):
     out = tmp_path / "checkpoints" / "default"
     for words, step in (([str(run)], 2), ([str(run / "history" / "3")], 3)):
         assert ship.run([*words, "--out", str(out)]) == 0
@@ -397,3 +423,10 @@ def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is no folder"):
         ship.run([str(run), "--out", str(tmp_path / "file")])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="something else"):
+        ship.run([str(run), "--out", "."])
+    (tmp_path / "new").mkdir()
+    monkeypatch.chdir(tmp_path / "new")
+    assert ship.run([str(run), "--out", "."]) == 0
+    assert checkpoint.load_model(tmp_path / "new").step == 2

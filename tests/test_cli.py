@@ -2,6 +2,7 @@
 
 import errno
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def test_a_wrong_command_is_one_sentence_and_exit_code_2(argv, said, capsys):
         (OSError(errno.ENOSPC, "No space left on device", "/a/b"), 1, "No space left on device (/a/b)"),
         (PermissionError(errno.EACCES, "Permission denied", "/a"), 1, "Permission denied (/a)"),
         (MemoryError(), 1, "memory"),
-        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"), 1, "a lower --batch-size"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"), 1, "end what else uses it"),
         (OSError(errno.ENAMETOOLONG, "File name too long", "a" * 300), 2, "give a shorter one"),
         (KeyboardInterrupt(), 130, "stopped"),
         (BrokenPipeError(), 1, ""),
@@ -102,6 +103,38 @@ def test_exit_codes(raised, code, said, command, capsys):
     assert cli.main(["data", "list"]) == code
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("train", "give a lower --batch-size"), ("predict", "give less data")]
+)
+def test_a_full_device_recommends_only_options_that_the_command_has(name, remedy, monkeypatch, capsys):
+    def run(argv):
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")
+
+    module = types.ModuleType(name)
+    module.__dict__["run"] = run
+    monkeypatch.setitem(sys.modules, f"digitjax.commands.{name}", module)
+    assert cli.main([name]) == 1
+    assert capsys.readouterr().err.endswith(f"{remedy}\n")
+
+
+@pytest.mark.parametrize("platforms", ["foo", "cuda"])
+def test_a_platform_that_is_not_here_is_one_sentence_and_exit_code_2(platforms):
+    code = (
+        "import sys, jax\n"
+        "from jax._src import xla_bridge\n"
+        "xla_bridge._backend_factories.pop('cuda', None)\n"  # as on a machine without a GPU
+        "from digitjax import cli\n"
+        "sys.exit(cli.guarded(lambda: len(jax.numpy.zeros(1))))"
+    )
+    environment = os.environ | {"JAX_PLATFORMS": platforms}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"digitjax: JAX_PLATFORMS is '{platforms}', and") and "unset" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_command_gets_its_arguments_and_gives_the_exit_code(command):

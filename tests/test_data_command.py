@@ -91,7 +91,11 @@ def test_a_sheet_holds_the_images_themselves():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "digitjax data --help"),
+        ([], "are required: action: see `digitjax data --help`"),
+        (["list", "--out", "x.png", "--count", "3"], "--out belongs to `data show` and `data split`, not to"),
+        (["list", "--seed", "0"], "--seed belongs to `data split`, not to `data list`: leave it out"),
+        (["prepare", "digits8x8", "--geometry", "uci8"], "--geometry belongs to `data show`"),
+        (["show", "digits8x8", "--out", "a.png", "--sizes", "1", "1"], "--sizes belongs to `data split`"),
         (["lst"], "action 'lst' is unknown, did you mean list?"),
         (["xyz"], "give one of list, prepare, show, split"),
         (["list", "mnist"], "takes no spec"),
@@ -136,3 +140,5 @@ def test_split_writes_two_files_and_names_them(drawn, tmp_path, capfd):
     text = capfd.readouterr()
     assert text.out == "" and f"7 drawings: {out / 'train.ndjson.gz'}" in text.err
     assert len(list(read_drawings(out / "test.ndjson.gz"))) == 3
+    assert cli.main(["data", "split", drawn, "--out", str(tmp_path / "one"), "--sizes", "7", "1"]) == 0
+    assert "\n1 drawing: " in capfd.readouterr().err

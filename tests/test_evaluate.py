@@ -1,5 +1,6 @@
 """Every example counts exactly once, and every measure agrees with scikit-learn or with its definition."""
 
+import io
 import json
 
 import jax
@@ -14,6 +15,7 @@ from digitjax.commands import evaluate as command
 from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.pipeline import Examples
 from digitjax.errors import DigitjaxError, InputError
+from digitjax.predict import predict
 from digitjax.types import Logits, Model
 
 FIELDS = """
@@ -156,6 +158,26 @@ def test_params_replicated_over_two_devices_give_the_same(network, measured):
     )
 
 
+@pytest.mark.parametrize("rejects", [True, False])
+def test_a_digit_without_ink_is_not_answered_and_wrong(network, rejects):
+    model, params = linear(rejects)[0], {"w": network[1]["w"].at[:, 10].set(1.0)}
+    labels = np.array([0, 1, 2, 0], np.int8)
+    examples = some_examples(4)._replace(labels=labels, words=("0", "1", "2", "0"), writers=None)
+    images = np.zeros_like(examples.images)
+    images[np.arange(4), labels, labels] = 255
+    images[2:] = 0
+    e = evaluate.evaluate(model, params, examples._replace(images=images))
+    assert (e.n_digits, e.accuracy, e.answered, e.accuracy_answered) == (4, 0.5, 0.5, 1.0)
+    assert (e.n_wrong, e.n_blank, e.confusion.sum()) == (2, 2, 2)
+    found = predict(model, params, images / np.float32(255))
+    assert [one.answer for one in found] == ["0", "1", "", ""]
+    assert np.mean([one.answer != "" for one in found]) == e.answered
+    assert all(one.probabilities == pytest.approx(0.1) for one in found[2:])
+    console = Console(record=True, file=io.StringIO())
+    command.show([e], console)
+    assert "2 without any ink" in console.export_text()
+
+
 def test_what_cannot_be_measured_is_none(network):
     model, params, _ = network
     examples = some_examples(40)
@@ -231,6 +253,14 @@ def test_the_table_fits_80_columns_and_names_the_commonest_mistake(measured, cap
     assert e.doubts is not None and f"two named on {e.doubts.n:,} in doubt" in words
     assert f"{100 * e.risk_at_99:.2f} % wrong when the surest 99 % are answered" in words
     assert f"{100 * e.accuracy:.2f} %" in text and "…/a [file]" in text and e.data in words
+
+
+@pytest.mark.parametrize(
+    ("n", "said"), [(1, "1 drawing that is no digit"), (2, "2 drawings that are no digits")]
+)
+def test_one_is_said_as_one(measured, n, said):
+    for e in (measured[1]._replace(n_other=n), measured[1]._replace(n_other=n, refused=None)):
+        assert any(said in remark for remark in command._remarks(e))
 
 
 @pytest.mark.parametrize(

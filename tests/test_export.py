@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from digitjax import cli, convolution
+from digitjax import cli, convolution, manifest
 from digitjax.checkpoint import load_model
 from digitjax.config import ModelConfig, TrainConfig
 from digitjax.export import PLATFORMS
@@ -80,6 +80,20 @@ def test_a_place_that_cannot_be_is_named(tmp_path, monkeypatch, capfd, out):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["export", "--checkpoint", "default", "--out", out]) == 2
     assert f"--out {out}" in capfd.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe")
+def test_a_pipe_and_a_file_beside_it_stay(tmp_path, monkeypatch, capfd):
+    os.mkfifo(tmp_path / "pipe")
+    assert cli.main(["export", "--checkpoint", "default", "--out", str(tmp_path / "pipe")]) == 2
+    assert "is a device or a pipe" in capfd.readouterr().err and (tmp_path / "pipe").is_fifo()
+    (tmp_path / "net.part").write_text("mine")
+    manifest.write_bytes(tmp_path / "net", b"new")
+    assert (tmp_path / "net").read_bytes() == b"new" and (tmp_path / "net.part").read_text() == "mine"
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OSError, match="No space"):
+        manifest.write_bytes(tmp_path / "net", b"newer")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net", "net.part", "pipe"]
 
 
 @pytest.mark.parametrize("kind", ["cnn", "mlp"])

@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from digitjax import finish
 from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
 from digitjax.data import load, pipeline
 from digitjax.data.batches import _draw_ink, indices_at, make_targets, share
@@ -15,11 +17,12 @@ from digitjax.data.labels import NOT_A_DIGIT
 from digitjax.data.pipeline import (
     _spread,
     choose_specs,
+    is_learnt_from,
     make_pipeline,
     to_examples,
     trim,
 )
-from digitjax.data.spec import Source
+from digitjax.data.spec import Source, parse_spec
 from digitjax.errors import InputError
 from digitjax.normalize import inks_to_images
 from digitjax.pixels import picture_to_image
@@ -180,7 +183,9 @@ def test_doubted_labels_are_left_out_of_training_alone_and_where_that_is_asked_f
     assert before[7] and not after[7] and after[np.arange(10) != 7].all()
     labels = load(files[0], "train").labels
     left_out = (labels == 7).sum() + (source.ids == three)[source.labels == 3].sum()
-    assert any(f"{left_out} drawings whose labels a reader doubts" in notice for notice in audited.notices)
+    assert any(
+        f"{left_out} examples with a label that a reader doubts" in notice for notice in audited.notices
+    )
     np.testing.assert_array_equal(audited.validation[0].labels, as_labelled.validation[0].labels)
 
 
@@ -232,6 +237,38 @@ def test_validation_is_the_same_sources_other_split(files):
     assert [e.name.rpartition("@")[2] for e in pipe.validation] == ["validation"] * 2
     train = set(load(files[0], "train").writers or ())
     assert not train & set(pipe.validation[0].writers or ())
+
+
+def test_where_nothing_holds_a_digit_to_validate_on_it_is_validated_on_synthetic_ones(files, tmp_path):
+    held = load(files[0], "validation").writers or ()
+    rng = np.random.default_rng(2)
+    words = [("a" if f"w{i % 20}" in {str(w).rpartition("/")[2] for w in held} else "3") for i in range(40)]
+    drawings = [Drawing(lines(rng, 1), None, words[i], "tests", f"w{i % 20}") for i in range(40)]
+    write_drawings(tmp_path / "ink.ndjson", drawings)
+    pipe = make_pipeline(config(f"strokes:{tmp_path / 'ink.ndjson'}", rejects=True), "mnist28")
+    letters, synthetic = pipe.validation
+    assert (letters.labels == NOT_A_DIGIT).all() and synthetic.name == "synthetic@validation"
+    assert any("no source has a digit to validate on" in notice for notice in pipe.notices)
+    mixed = make_pipeline(config(files[0], "nondigits", rejects=True), "mnist28")
+    assert not any("validate on" in notice for notice in mixed.notices)
+
+
+def test_what_is_learnt_from_is_not_validated_on_and_no_test(files, capfd):
+    pixels = files[1]
+    specs = (f"{pixels}@validation=2", "digits8x8@test", "synthetic")
+    pipe = make_pipeline(config(*specs), "mnist28")
+    assert [e.name for e in pipe.validation] == ["digits8x8@validation", "synthetic@validation"]
+    said = " ".join(pipe.notices)
+    assert f"{pixels}@validation is learnt from: it is not validated on" in said
+    assert "digits8x8@test is learnt from: its accuracy is no test accuracy, and is not measured" in said
+    names = [one.name for one in finish.test_sets(specs, "uci8")]
+    assert names == [f"{pixels}@test", "synthetic@test"]
+    assert "not measured: digits8x8@test, it was learnt from" in capfd.readouterr().err
+    path = pixels.partition(":")[2]
+    there = Path(path).parent
+    other = parse_spec(f"images:{there}/../{there.name}/{Path(path).name}")
+    assert is_learnt_from(other, "validation", [parse_spec(specs[0])])
+    assert not is_learnt_from(other, "test", [parse_spec(specs[0])])
 
 
 @pytest.mark.parametrize("form", ["array", "list", "ink"])

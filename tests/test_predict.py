@@ -260,6 +260,23 @@ def test_bad_arguments_are_one_sentence(argv, said, capsys):
     assert out == "" and said in err and err.count("\n") == 1
 
 
+def test_after_two_hyphens_a_file_may_begin_with_one(loaded, tmp_path, monkeypatch, capsys):
+    Image.new("L", (40, 40), 255).save(tmp_path / "-x.png")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["predict", "--json", "--", "-x.png", "-y.png", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert [one["file"] for one in json.loads(out)] == ["-x.png", "-y.png", "--json"]
+    assert "answer" in json.loads(out)[0] and "\0" not in out + err
+    assert cli.main(["data", "--", "-list"]) == 2
+    assert "action '-list' is unknown" in capsys.readouterr().err
+
+
+def test_what_a_checkpoint_says_of_itself_moves_no_cursor(loaded, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Loaded, "__str__", lambda self: "cnn\x1b[2J\nrm")
+    assert cli.main(["predict", str(saved(picture_of_seven(), tmp_path / "a.png"))]) == 0
+    assert capsys.readouterr().err == "checkpoint: cnn?[2J rm\n"
+
+
 def test_a_picture_that_is_no_array_of_bytes_never_leaves_the_reader(tmp_path):
     for name, (image, file, options) in variants().items():
         found = pictures.read_picture(saved(image, tmp_path / file, **options))

@@ -259,8 +259,23 @@ def test_a_request_is_refused_before_it_is_made(tmp_path, monkeypatch, capsys):
     for name, value in (("learning_rate", 50.0), ("learning_rate", None), ("pause", 1.0), ("seed", 3.0)):
         with pytest.raises(InputError):
             steering.require(name, value)
-    with pytest.raises(InputError, match="nobody trains"):
+    with pytest.raises(InputError, match="nobody trains in .*none, it is no training run: give the folder"):
         steering.ask(tmp_path / "none", "pause")
+    idle = tmp_path / "y-0"
+    (idle / "3").mkdir(parents=True)
+    runs.write_config(idle, CONFIG)
+    with pytest.raises(InputError, match="it is complete: train on from it with `digitjax train --start"):
+        steering.ask(idle, "pause")
+    (idle / runs.METRICS).touch()
+    with pytest.raises(
+        InputError, match=r"nobody trains in \S+y-0: go on with `digitjax train --out \S+ --res"
+    ):
+        steering.ask(idle, "pause")
+    (idle / runs.SUMMARY).touch()
+    with pytest.raises(InputError, match="it is complete"):
+        steering.ask(idle, "pause")
+    with pytest.raises(InputError, match="did you mean y-0"):
+        steering.ask(tmp_path / "y-00", "pause")
     assert cli.main(["steer", "--pause"]) == 2 and "no run in" in capsys.readouterr().err
     with claim.new_run(dataclasses.replace(CONFIG, preset="x")) as run:
         runs.write_config(run, CONFIG)

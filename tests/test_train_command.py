@@ -2,8 +2,11 @@
 
 import contextlib
 import dataclasses
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -153,6 +156,9 @@ def test_a_question_for_help_is_no_spec(asked, capfd, words):
         ("--model.geometry mnist", ["mnist", "mnist28"]),
         ("--data", ["--data", "spec"]),
         ("cnn cnn", ["cnn"]),
+        ("--model.border maybe", ["--model.border takes no value", "'maybe'", "--model.no-border"]),
+        ("--no-audited=true", ["--no-audited takes no value", "or give --audited"]),
+        ("--resume yes", ["--resume takes no value, 'yes' was given: leave it out\n"]),
         ("cnn-drawn", ["drawn/train.ndjson.gz, which is not there", "data split", "--data strokes:FILE"]),
     ],
 )
@@ -162,6 +168,18 @@ def test_bad_usage_is_one_sentence_and_writes_nothing(checkpoints, capfd, words,
     assert printed.out == "" and printed.err.startswith("digitjax: ") and printed.err.count("\n") == 1
     assert all(text in printed.err for text in said), printed.err
     assert list(checkpoints.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", ["--epochs three", "cnn cnn", "--model.kind transformer"])
+def test_a_complaint_is_the_same_sentence_without_a_frame_in_any_encoding(words, checkpoints):
+    said = set()
+    for encoding in ("ascii", "utf-8"):
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        command = [sys.executable, "-m", "digitjax", "train", *words.split()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+        assert (done.returncode, done.stdout) == (2, "")
+        said.add(done.stderr)
+    assert len(said) == 1 and "---" not in said.pop()
 
 
 def test_help_names_presets_options_defaults_and_examples(capfd):

@@ -16,7 +16,7 @@ from digitjax.bench.bootstrap import Estimate
 from digitjax.data.audit import Audit, findings
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.spec import Source
-from digitjax.evaluate import apply_in_batches
+from digitjax.evaluate import has_ink, read_all
 from digitjax.odds import risk_at
 from digitjax.types import Model, Params
 
@@ -160,6 +160,7 @@ class Digits(NamedTuple):
         writers: number of each one's writer, -1 where it is not known.
         names: of the writers.
         findings: what a reader doubts about each label, None for nothing.
+        inked: which have ink: elsewhere nothing is read.
     """
 
     labels: Int[np.ndarray, " d"]
@@ -167,11 +168,12 @@ class Digits(NamedTuple):
     writers: Int[np.ndarray, " d"]
     names: list[str]
     findings: tuple[str | None, ...]
+    inked: Bool[np.ndarray, " d"]
 
     @property
     def right(self) -> Bool[np.ndarray, " d"]:
         """Which are read as what they are."""
-        return self.log_p.argmax(axis=1) == self.labels
+        return (self.log_p.argmax(axis=1) == self.labels) & self.inked
 
     @property
     def confidence(self) -> Float[np.ndarray, " d"]:
@@ -186,13 +188,14 @@ class Digits(NamedTuple):
     def only(self, kept: Bool[np.ndarray, " d"]) -> "Digits":
         """Some of them."""
         chosen = tuple(finding for finding, keep in zip(self.findings, kept, strict=True) if keep)
-        return Digits(self.labels[kept], self.log_p[kept], self.writers[kept], self.names, chosen)
+        labels, log_p, writers, inked = (a[kept] for a in (self.labels, self.log_p, self.writers, self.inked))
+        return Digits(labels, log_p, writers, self.names, chosen, inked)
 
 
 def read_source(model: Model, params: Params, source: Source) -> Read:
     """A data set as the network reads it."""
     examples = to_examples(source, model.geometry)
-    answers = apply_in_batches(model, params, examples.images)
+    answers = read_all(model, params, examples.images)
     return Read(examples, answers.log_p, answers.is_digit)
 
 
@@ -213,6 +216,7 @@ def digits_of(reads: Sequence[Read], audit: Audit) -> Digits:
         np.array([-1 if name is None else numbers[name] for name in names]),
         known,
         tuple(doubts),
+        np.concatenate([has_ink(read.examples.images[i]) for read, i in pairs]),
     )
 
 
@@ -251,7 +255,8 @@ def worst(reads: Sequence[Read], count: int) -> list[Mistake]:
     found = []
     for read in reads:
         labels, sure = np.asarray(read.examples.labels), np.exp(read.log_p.max(axis=1))
-        wrong = np.flatnonzero((labels < 10) & (read.log_p.argmax(axis=1) != labels))
+        answers, inked = read.log_p.argmax(axis=1), has_ink(read.examples.images)
+        wrong = np.flatnonzero((labels < 10) & (answers != labels) & inked)
         surest = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
         found.extend(read.drawing(int(i), float(sure[i])) for i in surest)
     return sorted(found, key=lambda mistake: -mistake.probability)[:count]

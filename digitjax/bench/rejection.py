@@ -12,7 +12,7 @@ from digitjax.checkpoint import LoadedModel
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import Source
 from digitjax.errors import InputError
-from digitjax.evaluate import apply_in_batches, auroc, look_alikes, refused, sigmoid
+from digitjax.evaluate import auroc, look_alikes, read_all, refused, sigmoid
 from digitjax.ink import cut_off
 from digitjax.types import Segments
 
@@ -163,7 +163,7 @@ def _unfinished(loaded: LoadedModel, source: Source) -> Unfinished:
 
 
 def _scores(loaded: LoadedModel, images: np.ndarray) -> Float[np.ndarray, " n"]:
-    scores = apply_in_batches(loaded.model, loaded.params, images).is_digit
+    scores = read_all(loaded.model, loaded.params, images).is_digit
     if scores is None:
         raise InputError(
             f"{loaded.run} never says that something is no digit: give a network that does, as cnn-shipped"

@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from digitjax.errors import InputError
+from digitjax.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from digitjax.checkpoint import LoadedModel
+
+
+_HIDDEN = "\0"
+"""Stands before a word that begins with a hyphen and is no option; no argument of a process can hold it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,16 +44,30 @@ class Parser(argparse.ArgumentParser):
             if name.startswith("--") and name not in known:
                 near = difflib.get_close_matches(name, known, 1)
                 self.error(f"unknown option {name}" + (f", did you mean {near[0]}?" if near else ""))
-        return self.parse_intermixed_args(argv)
+        # argparse forgets `--` where options may stand among words: it is not to see the hyphens after it.
+        end = list(argv).index("--") if "--" in argv else len(argv)
+        rest = [_HIDDEN + word if word.startswith("-") else word for word in argv[end + 1 :]]
+        found = self.parse_intermixed_args([*argv[:end], *rest])
+        for name, value in vars(found).items():
+            setattr(found, name, _shown(value))
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Raises the complaint as `InputError`, the near miss of a choice named."""
+        message = message.replace(repr(_HIDDEN)[1:-1], "").replace(_HIDDEN, "")
         if wrong := re.fullmatch(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message):
             choices = re.findall(r"[^\s',]+", wrong[3])
             near = difflib.get_close_matches(wrong[2], choices, 1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"give one of {', '.join(choices)}"
             message = f"{wrong[1]} {wrong[2]!r} is unknown, {hint}"
         raise InputError(f"{message}: see `{self.prog} --help`".replace("?:", "?"))
+
+
+def _shown(value: object) -> object:
+    """A value of an argument as it was given."""
+    if isinstance(value, list):
+        return [_shown(one) for one in value]
+    return value.removeprefix(_HIDDEN) if isinstance(value, str) else value
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +101,7 @@ def load_named(checkpoint: str | None) -> "LoadedModel":
     from digitjax.checkpoint import load_model
 
     loaded = load_model(checkpoint)
-    print(f"checkpoint: {loaded}", file=sys.stderr)
+    print(one_line(f"checkpoint: {loaded}"), file=sys.stderr)
     return loaded
 
 

@@ -14,7 +14,7 @@ from digitjax.data.records import can_stream
 from digitjax.data.sources import open_records
 from digitjax.data.spec import SPLITS, EmptySplit, Kind, Spec
 from digitjax.data.streamed import sources
-from digitjax.errors import InputError, one_line
+from digitjax.errors import InputError, counted, one_line
 from digitjax.normalize import GEOMETRIES
 
 DESCRIPTION = """\
@@ -27,6 +27,18 @@ DESCRIPTION = """\
   digitjax data split strokes:FILE --out DIR
                                             two files, one to train on and one held out, whoever drew them
 """
+_OPTIONS = {
+    "out": ("show", "split"),
+    "count": ("show",),
+    "geometry": ("show",),
+    "source": ("split",),
+    "sizes": ("split",),
+    "seed": ("split",),
+    "beam": ("prepare",),
+}
+"""Which actions take each option."""
+TILES, GEOMETRY = 200, "mnist28"
+"""What a sheet shows where nothing else is asked for."""
 MAX_TILES = 10_000
 """Tiles on a sheet at most."""
 TILE = 56
@@ -45,32 +57,33 @@ def run(argv: list[str]) -> int:
     """
     parser = Parser(prog="digitjax data", description=DESCRIPTION)
     parser.add_argument("action", choices=("list", "prepare", "show", "split"), help="what to do")
-    parser.add_argument("specs", nargs="*", metavar="SPEC", help="NAME[:PATH][@train|@validation|@test]")
+    parser.add_argument(
+        "specs", nargs="*", default=[], metavar="SPEC", help="NAME[:PATH][@train|@validation|@test]"
+    )
     parser.add_argument(
         "--out", metavar="PATH", help="show: FILE.png for the sheet; split: DIR for the files"
     )
     sheet = parser.add_argument_group("show")
-    sheet.add_argument("--count", type=int, default=200, metavar="N", help="tiles on the sheet (200)")
-    sheet.add_argument(
-        "--geometry", choices=tuple(GEOMETRIES), default="mnist28", help="input geometry (mnist28)"
-    )
+    sheet.add_argument("--count", type=int, metavar="N", help=f"tiles on the sheet ({TILES})")
+    sheet.add_argument("--geometry", choices=tuple(GEOMETRIES), help=f"input geometry ({GEOMETRY})")
     split = parser.add_argument_group("split")
     split.add_argument("--source", metavar="NAME", help="take only the drawings that name this source")
     split.add_argument(
         "--sizes",
         type=int,
         nargs=2,
-        default=holdout.SIZES,
         metavar="N",
         help=f"drawings to train on and held out ({' '.join(map(str, holdout.SIZES))})",
     )
-    split.add_argument("--seed", type=int, default=0, metavar="N", help="of the random choice (0)")
+    split.add_argument("--seed", type=int, metavar="N", help="of the random choice (0)")
     parser.add_argument(
         "--beam", nargs="?", const="", metavar="OPTIONS", help="`prepare` by Beam: --beam='--runner=...'"
     )
     arguments = parser.parse(argv)
-    if arguments.beam is not None and arguments.action != "prepare":
-        raise InputError(f"--beam belongs to `data prepare`, not to `data {arguments.action}`: leave it out")
+    for name, actions in _OPTIONS.items():
+        if getattr(arguments, name) is not None and arguments.action not in actions:
+            where = " and ".join(f"`data {action}`" for action in actions)
+            raise InputError(f"--{name} belongs to {where}, not to `data {arguments.action}`: leave it out")
     specs = [parse_spec(text) for text in arguments.specs]
     if arguments.action == "list":
         if specs:
@@ -84,11 +97,13 @@ def run(argv: list[str]) -> int:
     elif arguments.action == "split":
         if len(specs) > 1 or specs[0].name != "strokes" or specs[0].split or not arguments.out:
             raise InputError("`data split` takes one strokes:FILE without a split, and --out DIR: give both")
-        split_file(specs[0], Path(arguments.out), arguments.source, tuple(arguments.sizes), arguments.seed)
+        sizes = holdout.SIZES if arguments.sizes is None else tuple(arguments.sizes)
+        split_file(specs[0], Path(arguments.out), arguments.source, sizes, arguments.seed or 0)
     elif len(specs) > 1 or not arguments.out:
         raise InputError("`data show` takes one data spec and --out FILE.png: give both")
     else:
-        show(specs[0], Path(arguments.out), count=arguments.count, geometry=arguments.geometry)
+        count = TILES if arguments.count is None else arguments.count
+        show(specs[0], Path(arguments.out), count=count, geometry=arguments.geometry or GEOMETRY)
     return 0
 
 
@@ -158,7 +173,7 @@ def _count(spec: Spec, split: str | None) -> str:
     return describe(records.name, counts, skipped)
 
 
-def show(spec: Spec, out: Path, *, count: int = 200, geometry: str = "mnist28") -> None:
+def show(spec: Spec, out: Path, *, count: int = TILES, geometry: str = GEOMETRY) -> None:
     """Writes a sheet of what the network sees of a source, each tile labelled; counts go to standard error.
 
     Args:
@@ -187,7 +202,7 @@ def split_file(spec: Spec, out: Path, source: str | None, sizes: tuple[int, int]
     """
     files = holdout.hold_out(Path(spec.path or ""), out, source=source, sizes=sizes, seed=seed)
     for file, size in zip(files, sizes, strict=True):
-        print(f"{size} drawings: {file}", file=sys.stderr)
+        print(f"{counted(size, 'drawing')}: {file}", file=sys.stderr)
 
 
 def contact_sheet(examples: Examples, count: int) -> Image.Image:
@@ -213,7 +228,7 @@ def describe(name: str, counts: Counter[str], skipped: int) -> str:
     text = ", ".join(f"{word!r} {counts[word]}" for word in shown)
     more = f", {len(counts) - len(shown)} other words" if len(counts) > len(shown) else ""
     left_out = f"; {skipped} without a label left out" if skipped else ""
-    return f"{name}: {counts.total()} examples: {text}{more}{left_out}"
+    return f"{name}: {counted(counts.total(), 'example')}: {text}{more}{left_out}"
 
 
 def _caption(word: str) -> str:

@@ -17,7 +17,7 @@ from digitjax.data.labels import DIGITS
 from digitjax.data.pipeline import to_examples
 from digitjax.data.spec import Spec, parse_spec
 from digitjax.data.splits import in_split
-from digitjax.errors import InputError
+from digitjax.errors import InputError, counted
 from digitjax.evaluate import KEPT, Evaluation, evaluate
 from digitjax.numbers import Score, make_reader, outcome, read_number, total
 from digitjax.progress import say
@@ -143,7 +143,9 @@ def _remarks(e: Evaluation) -> Iterator[str]:
     worst = [divmod(int(i), 10) for i in np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]]
     worst = [f"{truth} read as {answer} ({n})" for truth, answer in worst if (n := wrong[truth, answer])]
     if worst:
-        yield f"{wrong.sum():,} wrong, most often {', '.join(worst)}"
+        yield f"{e.n_wrong:,} wrong, most often {', '.join(worst)}"
+    if e.n_blank:
+        yield f"{e.n_blank:,} without any ink: nothing is read there, which is wrong"
     if worst and e.risk_at_99 is not None:
         yield f"{percent(e.risk_at_99)} wrong when the surest 99 % are answered"
     if e.doubts is not None:
@@ -154,13 +156,11 @@ def _remarks(e: Evaluation) -> Iterator[str]:
         )
     if e.answered is not None and e.answered < 1:
         yield f"answers {percent(e.answered)} of the digits, {percent(e.accuracy_answered)} of those right"
+    others = f"{counted(e.n_other, 'drawing')} that {'is no digit' if e.n_other == 1 else 'are no digits'}"
     if e.n_other and e.refused is None:
-        yield f"{e.n_other:,} are no digits: measured only beside digits, and for a network that may refuse"
+        yield f"{others} left out: measured only beside digits, and for a network that may refuse"
     if e.refused is not None:
-        yield (
-            f"refuses {percent(e.refused)} of {e.n_other:,} drawings that are no digits, "
-            f"when {KEPT:.0%} of the digits are answered"
-        )
+        yield (f"refuses {percent(e.refused)} of {others}, when {KEPT:.0%} of the digits are answered")
     if len(e.writers) > 1:
         ranked = sorted(e.writers.values())
         tenth = ranked[: -(-len(ranked) // 10)]

@@ -40,6 +40,8 @@ def run(argv: list[str]) -> int:
     out: Path = arguments.out
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise InputError(f"--out {out} is no file in a folder that is there: give one")
+    if out.exists() and not out.is_file():
+        raise InputError(f"--out {out} is a device or a pipe, which a file would replace: give another place")
     loaded = load_named(arguments.checkpoint)
     program = export(loaded.model, loaded.params, arguments.source)
     try:

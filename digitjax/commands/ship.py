@@ -10,7 +10,7 @@ from pathlib import Path
 
 from digitjax import cli, runs
 from digitjax.checkpoint import load_model
-from digitjax.errors import InputError
+from digitjax.errors import InputError, one_line
 from digitjax.shipping import export
 
 
@@ -29,6 +29,7 @@ def run(argv: list[str]) -> int:
         raise InputError(f"--out {out} is no folder: give another --out")
     if out.exists() and any(out.iterdir()) and ((out / runs.METRICS).exists() or not runs.is_run(out)):
         raise InputError(f"{out} holds something else than a shipped checkpoint: give another --out")
+    out = out.resolve()  # also the folder that one is in has a name
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     export(runs.resolve(arguments.checkpoint), part)
@@ -36,7 +37,7 @@ def run(argv: list[str]) -> int:
         shutil.rmtree(out)
     part.rename(out)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    print(f"shipped: {load_model(out)}, {size / 1e6:.2f} MB", file=sys.stderr)
+    print(one_line(f"shipped: {load_model(out)}, {size / 1e6:.2f} MB"), file=sys.stderr)
     return 0
 
 

@@ -166,7 +166,7 @@ def _claim(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> t
         config = _config_of(argv, first)
         return config, stack.enter_context(claim.new_run(config, first.out, anew=first.anew))
     if first.out is None:
-        preset(first.config.preset)  # a wrong name is refused by its sentence
+        _named_preset(argv, first.config.preset)  # a wrong name is refused by its sentence
     folder = claim.run_to_resume(first.config.preset, first.config.seed, first.out)
     config = _resumed_config(argv, folder)
     stack.enter_context(claim.locked(folder))
@@ -202,7 +202,7 @@ def field_of(config: TrainConfig, name: str) -> Any:
 
 
 def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
-    default = preset(first.config.preset)
+    default = _named_preset(argv, first.config.preset)
     config = _config(_parse(argv, default))
     if _refuses(config):
         refusing = dataclasses.replace(default.model, rejects=True)
@@ -219,6 +219,33 @@ def _config_of(argv: list[str], first: _Arguments) -> TrainConfig:
                 f"make it with `digitjax data split`, or give --data strokes:FILE"
             )
     return config
+
+
+def _named_preset(argv: list[str], name: str) -> TrainConfig:
+    """The preset of that name.
+
+    Raises:
+        InputError: there is none, also where the name stands after an option that takes no value.
+    """
+    flags = {"--resume": "", "--anew": "", "--stream": ""} | _flags()
+    for word, after in zip(argv, [*argv[1:], ""], strict=False):
+        option, equals, value = word.partition("=")
+        plain = option.replace("_", "-")
+        if plain in flags and name not in PRESETS and name == (value if equals else after):
+            hint = f", or give {flags[plain]}" if flags[plain] else ""
+            raise InputError(f"{option} takes no value, {name!r} was given: leave it out{hint}")
+    return preset(name)
+
+
+def _flags() -> dict[str, str]:
+    """The options that take no value, and what each one's opposite is."""
+    names = _options(TrainConfig, "--")
+    flags = {}
+    for no in names:
+        yes = re.sub(r"(--|\.)no-", r"\1", no, count=1)
+        if yes != no and yes in names:
+            flags |= {yes: no, no: yes}
+    return flags
 
 
 def _refuses(config: TrainConfig) -> bool:
@@ -399,10 +426,11 @@ def _sentence(complaint: str) -> str:
     """tyro's framed complaint as one sentence."""
     lines = []
     for line in complaint.splitlines()[1:]:
-        text = line.strip("│ \t")
-        if not text or set(text) <= set("─╰╯╭╮"):
+        text = line.strip("│| \t")
+        if text and not set(text) <= set("─╰╯╭╮-+"):
+            lines.append(text)
+        elif lines:
             break
-        lines.append(text)
     text = " ".join(lines).rstrip(".") or "the arguments cannot be understood"
     if wrong := re.fullmatch(r"Error parsing (--\S+): .*?(\[.*\]|'[^']*')", text):
         text = f"{wrong[1]} cannot be {wrong[2].strip('[]')}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from digitjax.errors import InputError
+from digitjax.errors import InputError, counted
 from digitjax.strokes import read_drawings, write_drawings
 
 SIZES = (800, 200)
@@ -58,11 +58,12 @@ def hold_out(
         if drawing.word is not None and source in (None, drawing.source):
             drawings.append(drawing._replace(source=None, writer=None))
     if source is not None and source not in sources:
-        known = ", ".join(sorted(sources - {""})[:20]) or "none that is named"
-        raise InputError(f"{path} has no drawing of --source {source}: give one of {known}")
+        known = ", ".join(sorted(sources - {""})[:20])
+        hint = f"give one of {known}" if known else "none names its source, leave --source out"
+        raise InputError(f"{path} has no drawing of --source {source}: {hint}")
     if len(drawings) < sum(sizes):
         raise InputError(
-            f"{path} has {len(drawings)} labelled drawings{f' of {source}' if source else ''}, "
+            f"{path} has {counted(len(drawings), 'labelled drawing')}{f' of {source}' if source else ''}, "
             f"--sizes {sizes[0]} {sizes[1]} asks for {sum(sizes)}: give smaller ones"
         )
     try:

@@ -41,6 +41,8 @@ from digitjax.errors import InputError
 
 VALIDATION = 1 / 12
 """Part of the training images kept for validation: 5,000 of 60,000."""
+FEWEST = 7
+"""Training images of which that part is one at least."""
 
 
 class Images(NamedTuple):
@@ -162,6 +164,11 @@ def _read_files(files: Mapping[str, Path], table: Mapping[str, Known]) -> tuple[
         if len(images) != len(labels):
             path = files[f"{part}-labels-idx1-ubyte"]
             raise InputError(f"{path} has {len(labels)} labels for {len(images)} images: {REMEDY}")
+        if part == "train" and len(images) < FEWEST:
+            path = files[f"{part}-images-idx3-ubyte"]
+            raise InputError(
+                f"{path} has too few images to keep one for validation ({len(images)}): give {FEWEST} or more"
+            )
         pairs.append(Images(images, labels.astype(np.int8)))
         if len(images) != table[f"{part}-images-idx3-ubyte"].items:
             path = files[f"{part}-images-idx3-ubyte"]

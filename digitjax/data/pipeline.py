@@ -7,6 +7,7 @@ the device, or is streamed from prepared records; synthetic handwriting is made 
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from os.path import realpath
 from typing import NamedTuple
 
 import jax
@@ -32,10 +33,10 @@ from digitjax.data.batches import (
 )
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.records import UNLABELLED, Records, require_stream
-from digitjax.data.sources import open_records
+from digitjax.data.sources import open_records, why_empty
 from digitjax.data.spec import Source, Spec
 from digitjax.data.streamed import read_ahead, sources, store
-from digitjax.errors import InputError
+from digitjax.errors import InputError, counted
 from digitjax.normalize import geometry_shape, inks_to_images
 from digitjax.pixels import pictures_to_images
 from digitjax.types import Batch, Segments
@@ -201,6 +202,11 @@ def make_pipeline(
         more.append(
             "only digits are learnt from, so nothing is learnt of what to refuse: add nondigits to --data"
         )
+    more += [
+        f"{spec._replace(weight=1.0)} is learnt from: its accuracy is no test accuracy, and is not measured"
+        for spec in specs
+        if spec.split == "test"
+    ]
     validation, missing = _load_validation(specs, geometry, stream)
     more.extend(missing)
     ahead = (read_ahead,) if any(isinstance(one, Records) for one in held) else ()
@@ -212,6 +218,13 @@ def make_pipeline(
     here = make_on_device(parts, assemble) if rows in (None, slice(0, config.batch_size)) else None
     said = (*notices, *more)
     return Pipeline(reseeded(config), validation, tuple(map(str, specs)), said, reseeded, here)
+
+
+def is_learnt_from(source: Spec, split: str, specs: Sequence[Spec]) -> bool:
+    """Whether a split of a source is among what is trained on, by whatever path its file is named."""
+    return any(
+        one.split == split and one.name == source.name and _same_place(one.path, source.path) for one in specs
+    )
 
 
 def whole_test_split(spec: Spec, geometry: str, *, stream: bool = False) -> Examples:
@@ -238,23 +251,32 @@ def _open(spec: Spec, split: str, stream: bool) -> Source | Records | None:
     return (open_records(spec, split) if stream else None) or load(spec, split)
 
 
+def _same_place(one: str | None, other: str | None) -> bool:
+    return one == other or (one is not None and other is not None and realpath(one) == realpath(other))
+
+
 def _load_validation(
     specs: Sequence[Spec], geometry: str, stream: bool
 ) -> tuple[tuple[Examples, ...], list[str]]:
-    """The validation splits that are not empty; synthetic handwriting where all of them are."""
+    """The validation splits that are not empty; synthetic handwriting where no digit is in them."""
     found, notices = [], []
     for spec in specs:
         wanted = spec._replace(split="validation", weight=1.0)
+        if is_learnt_from(wanted, "validation", specs):
+            notices.append(f"{wanted} is learnt from: it is not validated on")
+            continue
         try:
             held = _open(wanted, "validation", stream)
             assert held is not None
             found.append(_all_examples(held, geometry, VALIDATION_EXAMPLES))
         except EmptySplit:
-            notices.append(f"{wanted} is empty, as where few writers drew it: it is not validated on")
-    if not found:
-        notices.append("no source has a validation split: validating on synthetic@validation")
-        found.append(to_examples(_spread(load("synthetic@validation"), VALIDATION_EXAMPLES), geometry))
-    return tuple(found), notices
+            notices.append(f"{wanted} is empty, {why_empty(wanted)}: it is not validated on")
+    if not any((np.asarray(examples.labels) < NOT_A_DIGIT).any() for examples in found):
+        spare = "digits8x8" if is_learnt_from(Spec("synthetic"), "validation", specs) else "synthetic"
+        notices.append(f"no source has a digit to validate on: validating on {spare}@validation")
+        source = load(f"{spare}@validation")
+        found.append(to_examples(_spread(source, VALIDATION_EXAMPLES), geometry))
+    return tuple(found), list(dict.fromkeys(notices))
 
 
 def _all_examples(held: Source | Records, geometry: str, most: int | None = None) -> Examples:
@@ -298,19 +320,21 @@ def _make_part(
     doubted = _doubted(spec, held) if config.audited else np.zeros(len(labels), bool)
     notices = []
     if doubted.any():
-        notices.append(f"{spec}: {doubted.sum()} drawings whose labels a reader doubts are left out")
+        notices.append(f"{spec}: left out {_examples(doubted)} with a label that a reader doubts")
     if keep_others and neither.any():
-        notices.append(f"{spec}: {neither.sum()} letters that look like digits, or fragments, are left out")
+        notices.append(f"{spec}: left out {_examples(neither)} that may be taken for a digit or a fragment")
     elif not keep.all():
-        notices.append(
-            f"{spec}: {(~keep).sum()} drawings are no digits and left out: the network has no head for them"
-        )
+        notices.append(f"{spec}: left out {_examples(~keep)} of no digit: the network has no head for such")
     keep &= ~doubted
     if not keep.any():
         what = "digit whose label nobody doubts" if doubted.any() else "digit"
         raise InputError(f"{spec} holds no {what} to train on: choose other data")
     examples = store(held, keep, geometry) if isinstance(held, Records) else _resident(held, keep, geometry)
     return Part(spec.name, count, examples), notices
+
+
+def _examples(chosen: Bool[np.ndarray, " n"]) -> str:
+    return counted(int(chosen.sum()), "example")
 
 
 def _doubted(spec: Spec, held: Source | Records) -> Bool[np.ndarray, " n"]:

@@ -22,7 +22,7 @@ def load(spec: Spec | str, default_split: str | None = None) -> Source:
     kind = registry.kind(spec.name)
     spec = spec._replace(split=spec.split or default_split or kind.evaluates, weight=1.0)
     source = kind.load(spec)._replace(name=str(spec))
-    _require_examples(spec, len(source.labels), source.skipped)
+    _require_examples(spec, len(source.labels), source.skipped, whole=default_split is None)
     return source
 
 
@@ -38,20 +38,31 @@ def open_records(spec: Spec, default_split: str | None = None) -> Records | None
     spec = spec._replace(split=spec.split or default_split, weight=1.0)
     records = kind.records(spec)
     unlabelled = int((records.entries["label"] == UNLABELLED).sum())
-    _require_examples(spec, len(records.entries) - unlabelled, unlabelled)
+    _require_examples(spec, len(records.entries) - unlabelled, unlabelled, whole=default_split is None)
     return records
 
 
-def _require_examples(spec: Spec, labelled: int, skipped: int) -> None:
-    """Raises: EmptySplit: the spec's split has no example with a label."""
+def why_empty(spec: Spec) -> str:
+    """How it may come that a split has no example, as the middle of a sentence."""
+    return "as where there are few pictures" if spec.name == "images" else "as where few writers drew it"
+
+
+def _require_examples(spec: Spec, labelled: int, skipped: int, *, whole: bool) -> None:
+    """Sees to it that a split has an example with a label; `whole`: a spec without a split means the whole.
+
+    Raises:
+        EmptySplit: it has none.
+    """
     if labelled:
         return
+    if skipped == 1:
+        raise EmptySplit(f"the only example of {spec} has no label: give it its word")
     if skipped:
-        raise EmptySplit(f"none of the {skipped} examples of {spec} has a label: give them their words")
-    raise EmptySplit(
-        f"{spec} is empty, as where few writers drew it: "
-        f"give {spec.name}:{spec.path}, the whole, or another split"
-    )
+        raise EmptySplit(f"none of the {skipped:,} examples of {spec} has a label: give them their words")
+    more = "more pictures" if spec.name == "images" else "drawings by more writers"
+    plain = spec._replace(split=None, weight=1.0)
+    remedy = f"give {plain}, the whole, or another split" if whole and spec.split else f"give {more}"
+    raise EmptySplit(f"{spec} is empty, {why_empty(spec)}: {remedy}")
 
 
 def unavailable(spec: Spec | str) -> str | None:

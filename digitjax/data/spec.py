@@ -158,8 +158,12 @@ def _unknown(text: str, body: str, name: str, split: str | None) -> NoReturn:
             continue
         if sign == "=" and split and _WEIGHT.fullmatch(tail):
             raise InputError(f"in {text!r} the weight stands before the split: give {head}@{split}={tail}")
+        if sign == "=" and _WEIGHT.fullmatch(tail):
+            raise InputError(f"{text!r} names two weights: give one")
         if sign == "=":
             raise InputError(f"{what} {tail!r} of {text!r} is no number: give one above 0")
+        if split and tail in SPLITS:
+            raise InputError(f"{text!r} names two splits, @{tail} and @{split}: give one")
         near = difflib.get_close_matches(tail.lower(), SPLITS, 1)
         hint = f"did you mean @{near[0]}?" if near else f"give @{', @'.join(SPLITS)}"
         raise InputError(f"{what} {tail!r} of {text!r} is unknown: {hint}")

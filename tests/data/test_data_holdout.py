@@ -74,6 +74,15 @@ def test_what_cannot_be_is_refused_and_nothing_written(drawn, tmp_path, options,
     assert not (tmp_path / "a").exists()
 
 
+def test_a_file_without_sources_and_a_single_drawing_have_their_sentences(tmp_path):
+    path = tmp_path / "one.ndjson"
+    write_drawings(path, [Drawing((np.zeros((2, 2)),), word="1")])
+    with pytest.raises(InputError, match="no drawing of --source a: none names its source, leave --source"):
+        hold_out(path, tmp_path / "a", source="a", sizes=(5, 5))
+    with pytest.raises(InputError, match="has 1 labelled drawing, "):
+        hold_out(path, tmp_path / "a", sizes=(5, 5))
+
+
 def test_no_file_is_overwritten(drawn, tmp_path):
     hold_out(drawn, tmp_path, sizes=(5, 5))
     with pytest.raises(InputError, match="already there"):

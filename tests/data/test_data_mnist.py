@@ -185,6 +185,18 @@ def test_a_set_of_another_size_is_taken_and_noted(given, capfd):
     assert "holds 240 images, so it is not MNIST itself" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(("count", "fits"), [(6, False), (7, True)])
+def test_a_set_that_leaves_nothing_for_validation_is_refused(given, tmp_path, count, fits):
+    write_idx(given / "train-images-idx3-ubyte", np.zeros((count, 28, 28), np.uint8))
+    write_idx(given / "train-labels-idx1-ubyte", np.arange(count, dtype=np.uint8))
+    if fits:
+        assert len(load("mnist@validation").labels) == 1
+        return
+    with pytest.raises(InputError, match=rf"train-images-idx3-ubyte .*\({count}\): give 7 or more"):
+        load("mnist@train")
+    assert prepared(tmp_path) == []
+
+
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("number", range(4))
 def test_a_damaged_or_cut_file_is_refused_by_name_and_leaves_nothing(given, table, tmp_path, number, packed):

@@ -89,11 +89,18 @@ def test_an_empty_split_is_named(tmp_path):
         try:
             found.append(len(load(f"strokes:{path}@{split}").labels))
         except EmptySplit as error:
-            assert f"@{split}" in str(error)
+            assert f"@{split} is empty, as where few writers drew it: give strokes:{path}," in str(error)
+            with pytest.raises(EmptySplit, match="few writers drew it: give drawings by more writers$"):
+                load(f"strokes:{path}", split)  # its plain name would mean the same again
     assert found == [5]
-    write_drawings(path, [drawing(None, 1)])
-    with pytest.raises(EmptySplit, match=r"1 examples of .* has a label"):
-        load(f"strokes:{path}")
+    np.savez(tmp_path / "x.npz", x=np.full((1, 8, 8), 9, np.uint8), y=[3])
+    with pytest.raises(EmptySplit, match="as where there are few pictures: give more pictures$"):
+        for split in SPLITS:
+            load(f"images:{tmp_path / 'x.npz'}", split)
+    for n, says in ((1, "the only example of .* has no label: give it"), (2, "none of the 2 examples of")):
+        write_drawings(path, [drawing(None, 1)] * n)
+        with pytest.raises(EmptySplit, match=says):
+            load(f"strokes:{path}")
 
 
 def test_a_bad_line_stops_the_loading_by_file_and_line(tmp_path):

@@ -78,6 +78,8 @@ def test_no_text_raises_anything_else(text):
         ("sythetic=2", "did you mean 'synthetic'"),
         ("quickdraw", "give one of .*mnist, synthetic"),
         ("mnist@tset", "did you mean @test"),
+        ("mnist@train@validation", "names two splits, @train and @validation: give one"),
+        ("mnist=3=4", "names two weights: give one"),
         ("mnist@all", "give @train, @validation, @test"),
         ("mnist=much", "weight 'much'"),
         ("mnist=2@test", "give mnist@test=2"),
