@@ -25,6 +25,7 @@ from play.outside import SETTINGS, load_settings, save_settings
 from play.replay import Replay, script
 from play.state import Settings
 from tests.play.fakes import MODEL, FakeClassifier, Script, make_loop, pixels
+from tests.play.pictures import paint
 
 DRAW = [PenDown(200, 200, 0.0), PenMove(500, 300, 0.1), PenUp(0.2)]
 
@@ -184,6 +185,19 @@ def test_a_resize_keeps_the_ink(tmp_path):
     assert (loop.state.width, loop.state.height) == (1000, 700) and len(loop.state.strokes) == 1
     x, y = (int(v) for v in from_canvas(arrange(loop.state), 350, 250))
     assert pixels(loop)[y, x].min() > 200
+
+
+def test_the_window_is_as_it_was_after_full_screen(tmp_path, recwarn):
+    loop = make_loop(tmp_path, Script(DRAW, [KeyPress("f11")], [], [KeyPress("f11")]), size=(800, 600))
+    loop.sources = [*loop.sources, WindowSource(loop.window)]
+    for _ in range(3):
+        loop.step()
+    assert loop.state.fullscreen and (loop.state.width, loop.state.height) != (800, 600)
+    for _ in range(60):
+        loop.step()
+    assert not loop.state.fullscreen and (loop.state.width, loop.state.height) == (800, 600)
+    anew = pygame.surfarray.array3d(paint(loop.state)).swapaxes(0, 1)
+    assert (pixels(loop) == anew).all() and not recwarn
 
 
 def test_replay_reports_every_drawing_in_order_once(tmp_path):
