@@ -177,6 +177,23 @@ def test_real_pygame_events_draw_on_the_window(tmp_path):
     assert loop.state.shown.word == "1"
 
 
+def test_strokes_of_one_frame_stay_strokes(tmp_path):
+    loop = make_loop(tmp_path, size=(800, 600))
+    loop.sources = [WindowSource(loop.window)]
+    loop.step()
+    canvas = arrange(loop.state).canvas
+    for i in range(100):
+        x, y = canvas.x + 10 + i % 10 * 20, canvas.y + 10 + i // 10 * 20
+        places = [(x + 5 * k, y + 5 * k) for k in range(3)]
+        pygame.event.post(pygame.Event(pygame.MOUSEBUTTONDOWN, pos=places[0], button=1, touch=False))
+        for place in places[1:]:
+            moved = {"pos": place, "rel": (5, 5), "buttons": (1, 0, 0), "touch": False}
+            pygame.event.post(pygame.Event(pygame.MOUSEMOTION, moved))
+        pygame.event.post(pygame.Event(pygame.MOUSEBUTTONUP, pos=places[-1], button=1, touch=False))
+    loop.step()
+    assert [len(stroke.points) for stroke in loop.state.strokes] == [3] * 100
+
+
 def test_a_resize_keeps_the_ink(tmp_path):
     loop = make_loop(tmp_path, Script(DRAW), size=(800, 600))
     loop.step()
