@@ -19,7 +19,7 @@ def answer_block(state: PlayState, rect: Rect) -> Block:
     never_refuses = answer is not None and answer.is_digit is None
     note = "this network takes all ink for a digit" if never_refuses else ""
     if shown.word == NOT_A_DIGIT:
-        note = "the bars: if it were a digit"
+        note = "several digits? Number reads them" if shown.several else "the bars: if it were a digit"
     return huge_block(state, rect, shown.word, empty="Draw a digit on the canvas", doubt=doubt, note=note)
 
 
