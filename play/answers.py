@@ -74,7 +74,7 @@ class NumberRead(NamedTuple):
 
 
 class ModelInfo(NamedTuple):
-    """What is known of one run; `error` says why it cannot be used."""
+    """What is known of one run; `error` says why it cannot be used, `held_out` what the accuracy is of."""
 
     name: str
     path: str
@@ -84,6 +84,7 @@ class ModelInfo(NamedTuple):
     parameters: int | None = None
     geometry: str = "mnist28"
     error: str = ""
+    held_out: str = ""
 
 
 class ModelReady(NamedTuple):

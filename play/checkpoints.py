@@ -88,4 +88,26 @@ def _info(run: Path, step: int, record: dict, geometry: str) -> ModelInfo:
         str(date)[:16].replace("T", " ") if date else "",
         int(parameters) if isinstance(parameters, int) else None,
         geometry,
+        held_out=held_out(record),
     )
+
+
+def held_out(record: dict) -> str:
+    """The digits of which a step's record says the accuracy: "mnist and 2 more (8,321 validation digits)"; ""
+    where it does not say.
+
+    As in training, they are those that people wrote; all where nobody did.
+    """
+    sets = record.get("validation")
+    counts = {
+        name: result["n"]
+        for name, result in (sets.items() if isinstance(sets, dict) else ())
+        if isinstance(result, dict) and isinstance(result.get("n"), int)
+    }
+    names = [name for name in counts if not name.startswith("synthetic")] or [*counts]
+    if not names:
+        return ""
+    first = names[0].removesuffix("@validation")
+    first = Path(first.partition(":")[2]).name.partition(".")[0] or first
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{first}{more} ({sum(counts[name] for name in names):,} validation digits)"

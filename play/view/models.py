@@ -276,13 +276,16 @@ def _facts(info: ModelInfo) -> tuple[str, ...]:
     size = "" if count is None else f"{count / 1000:.0f}k" if count >= 1000 else str(count)
     side = "8 × 8" if info.geometry == "uci8" else "28 × 28"
     day = info.date[:10]
-    long = [f"{accuracy} right" if accuracy else "", f"{size} parameters" if size else "", f"sees {side}"]
+    words = f"{size} parameters" if size else ""
+    long = [f"{accuracy} right" if accuracy else "", words, f"sees {side}"]
     whole = [*long, f"step {info.step}" if info.step is not None else "", info.date]
     return tuple(
         "  ·  ".join(part for part in some if part)
         for some in (
             whole,
             [*long, day],
+            [accuracy, words, side, day],
+            [accuracy, words, side],
             [accuracy, size, side, day],
             [accuracy, size, side],
             [accuracy, size],
