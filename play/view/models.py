@@ -165,7 +165,7 @@ def _both(state: PlayState, rect: Rect) -> Block:
 def _head_block(state: PlayState, rect: Rect, slot: int, *, with_image: bool) -> Block:
     """A network's name and answer, and what it sees."""
     info, answer = state.models[slot], state.answers[slot] if state.strokes else None
-    none = "No network" if state.problem else "The network is loading."
+    none = "No network" if state.problem else "Loading …"
     name = none if info is None else info.name
     said, sure, image, side = "…", "", b"", 28
     if answer is not None:

@@ -12,8 +12,10 @@ from play.events import KeyPress, Press, RecordsListed, Resize, Scroll
 from play.layout import arrange
 from play.state import PlayState
 from play.update import update
+from play.view import painter as painters
 from play.view.frame import controls_of
 from play.view.theme import PALETTES
+from tests.play import pictures
 from tests.play.fakes import make_loop
 from tests.play.looking import far, pixels, texts_on
 from tests.play.made_up import BROKEN, CNN, RUNS, SMALL, entries
@@ -167,3 +169,18 @@ def test_the_status_line_says_of_which_digits_its_figure_is(counts, text):
 
 def test_a_models_row_says_what_its_numbers_are():
     assert any("99k parameters" in text for text in texts_on(scene("models", 1280, 800)))
+
+
+def test_while_the_network_loads_the_heading_fits_the_smallest_window(monkeypatch):
+    cut: list[str] = []
+    fitting = painters._fitting
+
+    def watched(text, color, pixels, smallest, bold, width, height):
+        size = painters.fitting_pixels(text, pixels, smallest, bold, width, height)
+        cut.extend([text] if painters.text_width(text, size, bold) > width else [])
+        return fitting(text, color, pixels, smallest, bold, width, height)
+
+    monkeypatch.setattr(painters, "_fitting", watched)
+    state = update(PlayState(width=640, height=480), Press("screen:models"))
+    pictures.paint(state)
+    assert state.loading and cut == []
