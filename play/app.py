@@ -22,6 +22,7 @@ from play.state import PlayState
 from play.translate import Pointer, translate
 from play.update import update
 from play.view.frame import Frame, controls_of
+from play.view.icon import icon
 
 FRAME = 1 / 60
 """Seconds of a frame."""
@@ -166,6 +167,7 @@ class Window:
             os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
         pygame.font.init()
         pygame.display.set_caption(title)
+        pygame.display.set_icon(icon())  # else it is pygame's own
         self.exposed = self.changed = False
         self.surface = pygame.display.set_mode((width, height), pygame.RESIZABLE)
 

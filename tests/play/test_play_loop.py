@@ -24,6 +24,7 @@ from play.layout import arrange, from_canvas
 from play.outside import SETTINGS, load_settings, save_settings
 from play.replay import Replay, script
 from play.state import Settings
+from play.view.theme import PALETTES
 from tests.play.fakes import MODEL, FakeClassifier, Script, make_loop, pixels
 from tests.play.pictures import paint
 
@@ -202,6 +203,15 @@ def test_a_resize_keeps_the_ink(tmp_path):
     assert (loop.state.width, loop.state.height) == (1000, 700) and len(loop.state.strokes) == 1
     x, y = (int(v) for v in from_canvas(arrange(loop.state), 350, 250))
     assert pixels(loop)[y, x].min() > 200
+
+
+def test_the_window_has_an_icon_of_its_own(tmp_path, monkeypatch):
+    icons: list[pygame.Surface] = []
+    monkeypatch.setattr(pygame.display, "set_icon", icons.append)
+    make_loop(tmp_path)
+    colors = {tuple(icons[0].get_at((x, y))) for x in range(64) for y in range(64)}
+    palette = PALETTES["dark"]
+    assert {(*color, 255) for color in (palette.raised, palette.ink, palette.accent)} < colors
 
 
 def test_the_window_is_as_it_was_after_full_screen(tmp_path, recwarn):
