@@ -54,7 +54,8 @@ def huge_block(
         if text == NOT_A_DIGIT:
             painter.text(text, place, color, size=2.6, bold=True, align="centre", smallest=0.3)
         elif text:
-            painter.digit(text, place.inset(painter.px(6)), color)
+            unread = None if provisional else palette.second
+            painter.digit(text, place.inset(painter.px(6)), color, unread=unread)
         else:
             painter.text("…", place, palette.muted, size=4, align="centre")
         shade = palette.second if doubt else palette.muted
