@@ -126,7 +126,7 @@ class Painter:
     def digit(
         self, text: str, rect: Rect, color: Color, bold: bool = True, unread: Color | None = None
     ) -> None:
-        """Text as large as the rectangle takes, centred by its ink; question marks in a colour of their own."""
+        """Text as large as the rectangle takes, centred by its ink; question marks in the colour `unread`."""
         if not text or rect.w < 4 or rect.h < 4:
             return
         image = _huge(text, color, bold, rect.w, rect.h, unread)
