@@ -96,7 +96,11 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
     elif info is not None:
         text, *shorter = _network(info, dated=not state.numbers_shown)  # the numbers need the date's room
     elif state.problem:
-        text = "No network yet: train one on the Train screen" if state.missing else state.problem
+        text = state.problem
+        if state.missing:
+            text = "No network yet: train one on the Train screen"
+        elif _told(state):
+            text = "No network: choose one in Models"
     else:
         text = "Loading the network; you can draw already."
     numbers = ""
@@ -121,6 +125,13 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
             painter.text(numbers, place, palette.muted, size=0.9, align="right", smallest=0.7)
 
     return Block(layout.status, (options, numbers, bool(state.notice)), paint)
+
+
+def _told(state: PlayState) -> bool:
+    """Whether the panel says why there is no network."""
+    if state.screen == "why":
+        return bool(state.strokes)
+    return state.screen == "number" or (state.screen == "draw" and not state.saving)
 
 
 def _network(info: ModelInfo, *, dated: bool) -> tuple[str, ...]:
