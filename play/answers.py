@@ -74,7 +74,8 @@ class NumberRead(NamedTuple):
 
 
 class ModelInfo(NamedTuple):
-    """What is known of one run; `error` says why it cannot be used, `held_out` what the accuracy is of."""
+    """What is known of one run; `error` says why it cannot be used, `held_out` what the accuracy is of;
+    `rejects`: it says, too, whether ink is a digit at all."""
 
     name: str
     path: str
@@ -85,6 +86,7 @@ class ModelInfo(NamedTuple):
     geometry: str = "mnist28"
     error: str = ""
     held_out: str = ""
+    rejects: bool = False
 
 
 class ModelReady(NamedTuple):

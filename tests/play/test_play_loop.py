@@ -227,7 +227,8 @@ def test_the_window_is_as_it_was_after_full_screen(tmp_path, recwarn):
     assert (pixels(loop) == anew).all() and not recwarn
 
 
-def test_replay_reports_every_drawing_in_order_once(tmp_path):
+@pytest.mark.parametrize(("rejects", "empty"), [(False, None), (True, 0.0)])
+def test_replay_reports_every_drawing_in_order_once(rejects, empty, tmp_path):
     square = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]])
     drawings = [
         Drawing((square,), None, "7"),
@@ -237,7 +238,7 @@ def test_replay_reports_every_drawing_in_order_once(tmp_path):
     ]
     lines: list[dict] = []
     replay = Replay(drawings, lines.append)
-    loop = make_loop(tmp_path, replay)
+    loop = make_loop(tmp_path, replay, classifier=FakeClassifier(model=MODEL._replace(rejects=rejects)))
     loop.run(lambda state: replay.done)
     assert [(line["index"], line["word"], line["answer"]) for line in lines] == [
         (0, "7", "1"),
@@ -246,6 +247,7 @@ def test_replay_reports_every_drawing_in_order_once(tmp_path):
         (3, "1", "1"),
     ]
     assert set(lines[0]) == {"index", "word", "answer", "probabilities", "is_digit", "ms"}
+    assert [line["is_digit"] for line in lines] == [0.99, empty, 0.99, 0.99]
     assert len(lines[0]["probabilities"]) == 10 and set(lines[0]["ms"]) == {"ink_to_answer", "frame"}
 
 

@@ -436,7 +436,9 @@ def test_an_eraser_that_touches_nothing_leaves_what_can_be_redone():
 
 @pytest.mark.parametrize("screen", ["draw", "number", "why", "sees", "models"])
 def test_why_there_is_no_network_is_said_once(screen):
-    sentence = "nosuch does not exist."
+    sentence = (
+        "/home/ada/checkpoints/nosuch does not exist: " + "name a run that is there, or train one; " * 2
+    )
     state = after(*LINE, ModelFailed(sentence))._replace(screen=screen)
     assert texts_on(state).count(sentence) == 1
 
