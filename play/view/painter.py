@@ -233,8 +233,8 @@ def _huge(
     if part < 1:
         pixels = max(6, int(pixels * part))
         image = font(pixels, bold).render(text, True, color)
-    for i, sign in enumerate(text if unread is not None else ""):
-        if sign == "?":
+    for i, sign in enumerate(text):
+        if sign == "?" and unread is not None:
             place = font(pixels, bold).size(text[:i])[0], 0
             mark = font(pixels, bold).render(sign, True, unread)
             image.fill((0, 0, 0, 0), mark.get_rect(topleft=place))
