@@ -100,8 +100,13 @@ def _run(options: argparse.Namespace) -> int:
         return bench.run(checkpoint=options.checkpoint, as_json=options.json, replay=options.replay)
     if options.headless and not (options.replay or options.frames or options.screenshot):
         raise InputError("--headless alone never ends: add --replay FILE, --frames N or --screenshot FILE")
-    if options.screenshot and not Path(options.screenshot).absolute().parent.is_dir():
-        raise InputError(f"--screenshot {options.screenshot}: the folder does not exist; make it first")
+    if options.screenshot is not None:
+        if not options.screenshot or Path(options.screenshot).is_dir():
+            raise InputError(
+                f"--screenshot {options.screenshot or repr('')} is no file: name one for the PNG"
+            )
+        if not Path(options.screenshot).absolute().parent.is_dir():
+            raise InputError(f"--screenshot {options.screenshot}: the folder does not exist; make it first")
     from digitjax import compiled
     from play import launch, paths
 

@@ -125,13 +125,11 @@ def press(state: PlayState, action: str) -> PlayState:
             theme = THEMES[(THEMES.index(settings.theme) + 1) % len(THEMES)]
             return _with_settings(state, settings._replace(theme=theme))
         case "text-bigger" | "text-smaller":
-            size = TEXT_SIZES.index(settings.text_size) + (1 if name == "text-bigger" else -1)
-            return _with_settings(
-                state, settings._replace(text_size=TEXT_SIZES[min(max(size, 0), len(TEXT_SIZES) - 1)])
+            return _with_text(
+                state, TEXT_SIZES.index(settings.text_size) + (1 if name == "text-bigger" else -1)
             )
         case "text-cycle":
-            size = (TEXT_SIZES.index(settings.text_size) + 1) % len(TEXT_SIZES)
-            return _with_settings(state, settings._replace(text_size=TEXT_SIZES[size]))
+            return _with_text(state, (TEXT_SIZES.index(settings.text_size) + 1) % len(TEXT_SIZES))
         case "help":
             return pen_up(state)._replace(help=not state.help)
         case "numbers":
@@ -197,6 +195,14 @@ def _with_settings(state: PlayState, settings: Settings) -> PlayState:
     if settings == state.settings:
         return state
     return with_effect(state._replace(settings=settings), SaveSettings(settings._asdict()))
+
+
+def _with_text(state: PlayState, size: int) -> PlayState:
+    """Text of another size, as far as there is one; says how large it is, and where it goes no further."""
+    end = "" if 0 <= size < len(TEXT_SIZES) else ": the smallest" if size < 0 else ": the largest"
+    name = TEXT_SIZES[min(max(size, 0), len(TEXT_SIZES) - 1)]
+    state = _with_settings(state, state.settings._replace(text_size=name))
+    return say(state, f"Text {100 * layout.TEXT_SCALE[name]:.0f} %{end}")
 
 
 def _to_screen(state: PlayState, screen: str) -> PlayState:

@@ -74,7 +74,8 @@ class NumberRead(NamedTuple):
 
 
 class ModelInfo(NamedTuple):
-    """What is known of one run; `error` says why it cannot be used."""
+    """What is known of one run; `error` says why it cannot be used, `held_out` what the accuracy is of;
+    `rejects`: it says, too, whether ink is a digit at all."""
 
     name: str
     path: str
@@ -84,6 +85,8 @@ class ModelInfo(NamedTuple):
     parameters: int | None = None
     geometry: str = "mnist28"
     error: str = ""
+    held_out: str = ""
+    rejects: bool = False
 
 
 class ModelReady(NamedTuple):

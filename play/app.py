@@ -5,6 +5,7 @@ Headless, the same loop runs over SDL's dummy driver on a virtual clock.
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeGuard
 
@@ -21,6 +22,7 @@ from play.state import PlayState
 from play.translate import Pointer, translate
 from play.update import update
 from play.view.frame import Frame, controls_of
+from play.view.icon import icon
 
 FRAME = 1 / 60
 """Seconds of a frame."""
@@ -123,6 +125,8 @@ class WindowSource:
         for event in pygame.event.get():
             if event.type in (pygame.WINDOWEXPOSED, pygame.WINDOWRESTORED, pygame.WINDOWSHOWN):
                 self._window.exposed = True
+            elif event.type == pygame.WINDOWSIZECHANGED:
+                self._window.changed = True
             self._pointer, ours = translate(
                 event,
                 self._pointer,
@@ -146,7 +150,13 @@ class WindowSource:
 
 
 class Window:
-    """The display: a window that can be resized, or the whole screen."""
+    """The display: a window that can be resized, or the whole screen.
+
+    Attributes:
+        exposed: the system has lost the picture: all of it is to be made visible again.
+        changed: the surface may be another one: all of it is to be painted again.
+        surface: what is painted on.
+    """
 
     def __init__(self, width: int, height: int, title: str = NAME) -> None:
         pygame.display.init()
@@ -157,9 +167,9 @@ class Window:
             os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
         pygame.font.init()
         pygame.display.set_caption(title)
-        self.exposed = False
-        self._size = (width, height)
-        self.surface = pygame.display.set_mode(self._size, pygame.RESIZABLE)
+        pygame.display.set_icon(icon())  # else it is pygame's own
+        self.exposed = self.changed = False
+        self.surface = pygame.display.set_mode((width, height), pygame.RESIZABLE)
 
     @staticmethod
     def first_size() -> tuple[int, int]:
@@ -169,11 +179,14 @@ class Window:
 
     def fullscreen(self, on: bool) -> None:
         """Takes the whole screen, or goes back to the window as it was."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            window = pygame.Window.from_display_module()
         if on:
-            self._size = self.surface.get_size()
-            self.surface = pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
-        else:
-            self.surface = pygame.display.set_mode(self._size, pygame.RESIZABLE)
+            window.set_fullscreen(desktop=True)
+        else:  # `set_mode` would leave the window as large as the screen
+            window.set_windowed()
+        self.changed = True
 
     def current(self) -> pygame.Surface:
         """The surface as it is now; SDL makes another one when the window changes."""
@@ -263,7 +276,7 @@ class Loop:
         for event in self.outside.poll():
             self._apply(event)
         self._ask(begin)
-        rects = self.frame.draw(surface, self.state, self._layout())
+        rects = self._draw()
         answered = None
         for event in self.classifier.poll(self.patience if self._asked_at is not None else 0.0):
             self._apply(event)
@@ -273,7 +286,7 @@ class Loop:
         if answered is None:
             self._ask(begin)
         self._effects()
-        rects += self.frame.draw(self.window.current(), self.state, self._layout())
+        rects += self._draw()
         self.window.show(rects)
         self.window.name(self.state.models[0].name if self.state.models[0] is not None else "")
         whole = time.perf_counter() - begin
@@ -284,6 +297,11 @@ class Loop:
         for source in self.sources:
             source.frame_done(self.state, times)
         return times
+
+    def _draw(self) -> list[pygame.Rect]:
+        if self.window.changed:
+            self.window.changed, self.window.exposed, self.frame = False, True, Frame()
+        return self.frame.draw(self.window.current(), self.state, self._layout())
 
     def _apply(self, event: events.Event) -> None:
         self.state = update(self.state, event)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from digitjax import manifest, paths, runs
+from digitjax.config import ModelConfig
 from digitjax.errors import InputError
 from play.answers import ModelInfo
 
@@ -44,7 +45,7 @@ def first_steps(checkpoint: str | None) -> tuple[list[Path], list[str]]:
 
 def info_of(loaded: Any) -> ModelInfo:
     """What the screen says about a loaded network."""
-    return _info(loaded.run, loaded.step, loaded.record, loaded.model.geometry)
+    return _info(loaded.run, loaded.step, loaded.record, loaded.config.model)
 
 
 def list_models() -> tuple[ModelInfo, ...]:
@@ -67,7 +68,7 @@ def list_models() -> tuple[ModelInfo, ...]:
             if not runs.is_run(run):
                 runs.read_config(run)
             checked = manifest.verify(step, run / runs.CONFIG)
-            found.append(_info(run, checked.step, checked.record, runs.read_config(run).model.geometry))
+            found.append(_info(run, checked.step, checked.record, runs.read_config(run).model))
         except Exception as error:
             found.append(ModelInfo(run.name, str(run), error=" ".join(str(error).split())[:300]))
     return tuple(found)
@@ -78,7 +79,7 @@ def _refuse_link_outside(run: Path) -> None:
         raise InputError(f"{run} is a link to {run.resolve()}: name that folder with --checkpoint")
 
 
-def _info(run: Path, step: int, record: dict, geometry: str) -> ModelInfo:
+def _info(run: Path, step: int, record: dict, model: ModelConfig) -> ModelInfo:
     accuracy, date, parameters = record.get("accuracy"), record.get("date"), record.get("parameters")
     return ModelInfo(
         run.name,
@@ -87,5 +88,28 @@ def _info(run: Path, step: int, record: dict, geometry: str) -> ModelInfo:
         float(accuracy) if isinstance(accuracy, int | float) else None,
         str(date)[:16].replace("T", " ") if date else "",
         int(parameters) if isinstance(parameters, int) else None,
-        geometry,
+        model.geometry,
+        held_out=held_out(record),
+        rejects=model.rejects,
     )
+
+
+def held_out(record: dict) -> str:
+    """The digits of which a step's record says the accuracy: "mnist and 2 more (8,321 validation digits)"; ""
+    where it does not say.
+
+    As in training, they are those that people wrote; all where nobody did.
+    """
+    sets = record.get("validation")
+    counts = {
+        name: result["n"]
+        for name, result in (sets.items() if isinstance(sets, dict) else ())
+        if isinstance(result, dict) and isinstance(result.get("n"), int)
+    }
+    names = [name for name in counts if not name.startswith("synthetic")] or [*counts]
+    if not names:
+        return ""
+    first = names[0].removesuffix("@validation")
+    first = Path(first.partition(":")[2]).name.partition(".")[0] or first
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{first}{more} ({sum(counts[name] for name in names):,} validation digits)"

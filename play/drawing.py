@@ -107,6 +107,8 @@ def show(state: PlayState) -> PlayState:
         under_way=state.provisional,
         time=state.time,
     )
+    if shown.word == verdict.NOT_A_DIGIT and not shown.provisional:
+        shown = shown._replace(several=ink.side_by_side(state.strokes))
     return state._replace(shown=shown)
 
 

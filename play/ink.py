@@ -10,6 +10,9 @@ from play.track import Track
 MAX_POINTS = 100_000
 """Points of one drawing; what is drawn beyond is not taken (a file's line has a limit too)."""
 
+HIGH = 0.5
+"""Height that makes a group of strokes a digit beside another, in heights of the highest."""
+
 
 class Stroke(NamedTuple):
     """Pen down to pen up.
@@ -88,6 +91,27 @@ def fitted(ink: Ink) -> tuple[tuple[tuple[float, float], ...], ...]:
     extent = max(right - left, bottom - top) or 1.0
     x0, y0 = (left + right - extent) / 2, (top + bottom - extent) / 2
     return tuple(tuple(((x - x0) / extent, (y - y0) / extent) for x, y in line) for line, _ in ink)
+
+
+def side_by_side(ink: Ink) -> bool:
+    """Whether there are at least two groups of strokes beside each other, each high enough for a digit.
+
+    Strokes that share a part of their width are one group, as a 7 and its bar. Of a long stroke a part of the
+    points is looked at, so that it costs no frame.
+    """
+    boxes: list[tuple[float, float, float, float]] = []
+    for points, _ in ink:
+        seen = (*points[:: max(1, len(points) // 256)], points[-1])
+        xs, ys = [x for x, _ in seen], [y for _, y in seen]
+        boxes.append((min(xs), max(xs), min(ys), max(ys)))
+    groups: list[tuple[float, float, float]] = []  # right edge, top, bottom
+    for left, right, top, bottom in sorted(boxes):
+        if groups and left <= groups[-1][0]:
+            edge, above, under = groups.pop()
+            right, top, bottom = max(right, edge), min(top, above), max(bottom, under)
+        groups.append((right, top, bottom))
+    heights = [bottom - top for _, top, bottom in groups]
+    return sum(height > HIGH * max(heights) for height in heights) > 1
 
 
 def seconds(ink: Ink) -> float:

@@ -96,7 +96,13 @@ class Replay:
 def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) -> dict:
     """What `--headless` prints for a drawing."""
     answer = state.answers[0] if state.strokes else None
-    said, probabilities, is_digit = "", [0.1] * 10, None
+    model = state.models[0]
+    rejects = model is not None and model.rejects and not state.strokes
+    said, probabilities, is_digit = (
+        "",
+        [0.1] * 10,
+        0.0 if rejects else None,
+    )  # no ink, as in `digitjax predict`
     if answer is not None:
         said, probabilities, is_digit = answer.word, list(answer.probabilities), answer.is_digit
     found = {

@@ -69,7 +69,12 @@ SCREENS = {
     "teach": About(
         "Teach",
         "Draw what it misreads, press what it is, then teach it. One key keeps it, one rolls back.",
-        keys=(("0 … 9", "what it is: into the lesson"), ("K", "keep what it has learnt"), ("R", "roll back")),
+        keys=(
+            ("0 … 9", "what it is: saved, and taught"),
+            ("N", "no digit: saved, not taught"),
+            ("K", "keep what it has learnt"),
+            ("R", "roll back"),
+        ),
     ),
     "score": About(
         "Score my hand",

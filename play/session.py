@@ -203,7 +203,7 @@ def _settle(loop, stop: Stop) -> None:
 
 
 def _awaited(state) -> bool:
-    if state.screen == "why" and state.strokes and state.models[0] is not None:
+    if state.screen in ("why", "time") and state.strokes and state.models[0] is not None:
         return state.explained is None or state.explained.revision != state.revision
     return state.screen == "models" and not state.listed
 

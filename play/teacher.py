@@ -165,8 +165,10 @@ class _Lessons:
         state = fresh_state(config)._replace(
             params=lesson.params, step=jnp.asarray(loaded.step + STEPS, jnp.int32)
         )
-        held_out = next(score for name, score in lesson.after.items() if name not in ("taught", "mine"))
-        record = {"date": date, "accuracy": held_out.accuracy, "loss": None, "score": held_out.accuracy}
+        name, held_out = next(one for one in lesson.after.items() if one[0] not in ("taught", "mine"))
+        validation = {f"{name.lower()}@validation": {"accuracy": held_out.accuracy, "n": held_out.n}}
+        record = {"date": date, "accuracy": held_out.accuracy, "loss": None, "validation": validation}
+        record |= {"score": held_out.accuracy}
         with Saver(run) as saver:
             saver.save(state, record, full=False, keep_params=True)
 

@@ -49,11 +49,19 @@ def labelled(state: PlayState, word: str, ink: Ink) -> PlayState:
     lesson = state.lesson
     items = tuple(item for item in lesson.items if item[1] != ink)
     if word not in DIGITS:  # nor is it taught what it was said to be before
-        state = state._replace(lesson=lesson._replace(items=items))
-        return say(state, "Saved, but a lesson is of digits alone.")
+        return state._replace(lesson=lesson._replace(items=items))
     if len(items) >= MOST:
-        return say(state, f"A lesson has at most {MOST} drawings: teach these first.")
+        return state
     return state._replace(lesson=lesson._replace(items=(*items, (word, ink))))
+
+
+def recorded(state: PlayState, word: str) -> str:
+    """Why a drawing that was labelled and saved on this screen is not in the lesson; "" where it is."""
+    if word not in DIGITS:
+        return "A lesson is about digits: this is kept in the gallery as not a digit, and not taught."
+    if all(ink != state.strokes for _, ink in state.lesson.items) and len(state.lesson.items) >= MOST:
+        return f"Saved as {word}, but a lesson has at most {MOST} drawings: teach these first."
+    return ""
 
 
 def press(state: PlayState, what: str) -> PlayState:

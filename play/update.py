@@ -261,5 +261,7 @@ def _recorded(state: PlayState, word: str, total: int, error: str) -> PlayState:
     if error:
         return say(state, error)._replace(labelled=None if state.labelled == word else state.labelled)
     state = state._replace(recorded=total)
+    if state.screen == "teach" and (text := teaching.recorded(state, word)):
+        return say(state, text)
     name = "not a digit" if word == verdict.OTHER_WORD else word
     return say(state, f"Saved as {name}. {total} drawing{'' if total == 1 else 's'} on this machine.")

@@ -34,6 +34,7 @@ class Shown(NamedTuple):
         second: "4, or perhaps 9": the other, in doubt.
         provisional: a stroke is under way or an answer is awaited.
         rival: digit that leads now but is not shown yet, and since when.
+        several: there may be several digits beside each other, where together they are none.
     """
 
     word: str = ""
@@ -41,6 +42,7 @@ class Shown(NamedTuple):
     provisional: bool = False
     rival: str = ""
     since: float = 0.0
+    several: bool = False
 
 
 def is_due(shown: Shown, time: float) -> bool:

@@ -19,7 +19,7 @@ def answer_block(state: PlayState, rect: Rect) -> Block:
     never_refuses = answer is not None and answer.is_digit is None
     note = "this network takes all ink for a digit" if never_refuses else ""
     if shown.word == NOT_A_DIGIT:
-        note = "the bars: if it were a digit"
+        note = "several digits? Number reads them" if shown.several else "the bars: if it were a digit"
     return huge_block(state, rect, shown.word, empty="Draw a digit on the canvas", doubt=doubt, note=note)
 
 
@@ -54,7 +54,8 @@ def huge_block(
         if text == NOT_A_DIGIT:
             painter.text(text, place, color, size=2.6, bold=True, align="centre", smallest=0.3)
         elif text:
-            painter.digit(text, place.inset(painter.px(6)), color)
+            unread = None if provisional else palette.second
+            painter.digit(text, place.inset(painter.px(6)), color, unread=unread)
         else:
             painter.text("…", place, palette.muted, size=4, align="centre")
         shade = palette.second if doubt else palette.muted

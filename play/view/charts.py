@@ -77,10 +77,10 @@ def sparkline(painter: Painter, rect: Rect, values: Sequence[float], low: float,
     pygame.draw.aacircle(painter.surface, color, places[-1], painter.px(3))
 
 
-def confusion(painter: Painter, rect: Rect, table: Sequence[Sequence[int]]) -> None:
+def confusion(painter: Painter, rect: Rect, table: Sequence[Sequence[int]], *, counts: bool = False) -> None:
     """A confusion matrix, row = truth: what is right as a quiet diagonal, what is wrong by how often.
 
-    An eleventh column is for what was read as no digit.
+    An eleventh column is for what was read as no digit. With `counts`, small ones, the diagonal has its too.
     """
     palette = painter.palette
     down, across = len(table), max(map(len, table), default=0)
@@ -104,7 +104,9 @@ def confusion(painter: Painter, rect: Rect, table: Sequence[Sequence[int]]) -> N
             elif i != j and count and worst:
                 color = mix(palette.raised, palette.second, 0.25 + 0.75 * math.sqrt(count / worst))
             painter.fill(place, color)
-            if i != j and count and cell >= 1.1 * painter.text_size:
+            if i == j and count and counts and cell >= 0.8 * painter.text_size:
+                painter.text(str(count), place, palette.text, size=0.75, align="centre")
+            if i != j and count and cell >= (0.8 if counts else 1.1) * painter.text_size:
                 dark = count / worst > 0.12
                 painter.text(
                     str(count), place, palette.ground if dark else palette.text, size=0.75, align="centre"

@@ -2,10 +2,11 @@
 
 import functools
 
+from play.answers import ModelInfo
 from play.layout import Control, Layout, Rect
 from play.state import PlayState
 from play.view import parts
-from play.view.painter import Block, Painter
+from play.view.painter import Block, Painter, text_width
 from play.view.theme import Color
 
 FULL = "⛶"
@@ -87,19 +88,23 @@ def _corners(painter: Painter, rect: Rect, color: Color) -> None:
 def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
     """What is pointed at, a notice, or which network is used."""
     info = state.models[0]
+    shorter: list[str] = []
     if state.notice:
         text = state.notice
     elif tip:
         text = tip
     elif info is not None:
-        known = "" if info.accuracy is None else f" · reads {100 * info.accuracy:.2f} % of held-out digits"
-        date = "" if state.numbers_shown or not info.date else f" · {info.date}"  # the numbers need its room
-        text = f"{info.name} · step {info.step}{known}{date}"
+        text, *shorter = _network(info, dated=not state.numbers_shown)  # the numbers need the date's room
     elif state.problem:
-        text = "No network yet: train one on the Train screen" if state.missing else state.problem
+        text = state.problem
+        if state.missing:
+            text = "No network yet: train one on the Train screen"
+        elif _told(state):
+            text = "No network: choose one in Models"
     else:
         text = "Loading the network; you can draw already."
     numbers = ""
+    options = (text, *shorter)
     if state.numbers_shown:
         answer = state.numbers.ink_to_answer
         known = "no answer yet" if answer is None else f"ink to answer {answer:.1f} ms"
@@ -112,9 +117,29 @@ def status_block(state: PlayState, layout: Layout, tip: str = "") -> Block:
         right = round(rect.w * 0.45) if numbers else 0
         left = rect._replace(w=rect.w - right)
         color = palette.text if state.notice else palette.muted
+        size = round(0.9 * painter.text_size)
+        text = next((one for one in options if text_width(one, size) <= left.w), options[-1])
         painter.text(text, left, color, size=0.9, bold=bool(state.notice), smallest=0.7)
         if numbers:
             place = Rect(rect.right - right, rect.y, right, rect.h)
             painter.text(numbers, place, palette.muted, size=0.9, align="right", smallest=0.7)
 
-    return Block(layout.status, (text, numbers, bool(state.notice)), paint)
+    return Block(layout.status, (options, numbers, bool(state.notice)), paint)
+
+
+def _told(state: PlayState) -> bool:
+    """Whether the panel says why there is no network."""
+    if state.screen == "why":
+        return bool(state.strokes)
+    return state.screen == "number" or (state.screen == "draw" and not state.saving)
+
+
+def _network(info: ModelInfo, *, dated: bool) -> tuple[str, ...]:
+    """Which network is used and how well it reads which digits, the longest first."""
+    name = f"{info.name} · step {info.step}"
+    if info.accuracy is None:
+        return (f"{name} · {info.date}",) if dated and info.date else (name,)
+    reads = f"{name} · reads {100 * info.accuracy:.2f} % of"
+    whole = f"{reads} {info.held_out or 'held-out digits'}"
+    short = f"{reads} {info.held_out.partition(' (')[0]}, held out" if info.held_out else whole
+    return (f"{whole} · {info.date}", whole, short) if dated and info.date else (whole, short)

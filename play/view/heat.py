@@ -8,7 +8,7 @@ from play.answers import Explained
 from play.events import CANVAS
 from play.layout import Rect
 from play.state import PlayState
-from play.view.painter import Painter
+from play.view.painter import Block, Painter
 from play.view.theme import Color, Palette, mix
 
 GAIN = 0.6
@@ -26,6 +26,31 @@ def colors(values: np.ndarray, palette: Palette) -> np.ndarray:
 def neutral(palette: Palette) -> Color:
     """Ink that says little."""
     return mix(palette.paper, palette.ink, 0.6)
+
+
+def band(painter: Painter, rect: Rect) -> None:
+    """The colours from against to for."""
+    values = np.linspace(-1, 1, 64)[:, None]
+    small = pygame.surfarray.make_surface(colors(values, painter.palette))
+    painter.surface.blit(pygame.transform.smoothscale(small, (rect.w, rect.h)), rect)
+
+
+def legend_block(rect: Rect, digit: int | None) -> Block:
+    """What the ink's colours say, in one line."""
+    what = "it" if digit is None else str(digit)
+
+    def paint(painter: Painter, rect: Rect) -> None:
+        palette = painter.palette
+        painter.fill(rect, palette.ground)
+        painter.box(rect, palette.surface, 12)
+        inner = rect.inset(min(painter.px(10), rect.h // 5))
+        left, middle, right = inner.columns(3, painter.px(8))
+        painter.text(f"Ink: against {what}", left, palette.muted, size=0.85, smallest=0.5)
+        height = max(4, round(painter.text_size * 0.6))
+        band(painter, Rect(middle.x, middle.y + (middle.h - height) // 2, max(1, middle.w), height))
+        painter.text(f"for {what}", right, palette.muted, size=0.85, smallest=0.5)
+
+    return Block(rect, ("ink", what), paint)
 
 
 def paint_heat(painter: Painter, state: PlayState, canvas: Rect, why: Explained, place: stages.Map) -> None:

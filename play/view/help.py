@@ -38,7 +38,9 @@ def block(state: PlayState, layout: Layout) -> Block:
     """The card in the middle of the window."""
     window, text = layout.window, layout.text
     about = SCREENS[state.screen]
-    keys = (*about.keys, *(CANVAS_KEYS if about.has_canvas else ()), *KEYS)
+    named = {key for key, _ in about.keys}  # on this screen they do that too
+    common = [row for row in CANVAS_KEYS if row[0] not in named] if about.has_canvas else []
+    keys = (*about.keys, *common, *KEYS)
     width = min(window.w - 2 * layout.margin, round(text * 44))
     inner = width - 2 * max(1, round(22 * layout.unit))
     lines = len(wrap(about.help, text, False, inner))

@@ -165,7 +165,7 @@ def _both(state: PlayState, rect: Rect) -> Block:
 def _head_block(state: PlayState, rect: Rect, slot: int, *, with_image: bool) -> Block:
     """A network's name and answer, and what it sees."""
     info, answer = state.models[slot], state.answers[slot] if state.strokes else None
-    none = "No network" if state.problem else "The network is loading."
+    none = "No network" if state.problem else "Loading …"
     name = none if info is None else info.name
     said, sure, image, side = "…", "", b"", 28
     if answer is not None:
@@ -276,13 +276,16 @@ def _facts(info: ModelInfo) -> tuple[str, ...]:
     size = "" if count is None else f"{count / 1000:.0f}k" if count >= 1000 else str(count)
     side = "8 × 8" if info.geometry == "uci8" else "28 × 28"
     day = info.date[:10]
-    long = [f"{accuracy} right" if accuracy else "", f"{size} parameters" if size else "", f"sees {side}"]
+    words = f"{size} parameters" if size else ""
+    long = [f"{accuracy} right" if accuracy else "", words, f"sees {side}"]
     whole = [*long, f"step {info.step}" if info.step is not None else "", info.date]
     return tuple(
         "  ·  ".join(part for part in some if part)
         for some in (
             whole,
             [*long, day],
+            [accuracy, words, side, day],
+            [accuracy, words, side],
             [accuracy, size, side, day],
             [accuracy, size, side],
             [accuracy, size],

@@ -175,7 +175,11 @@ def _count(shown: tuple[tuple[str, float, str], ...]) -> str:
     refused = sum(answer == NOT_A_DIGIT for answer, _, _ in shown)
     count = len(shown) - refused
     text = f"{count} digit{'' if count == 1 else 's'}"
-    return f"{text}, {refused} not a digit" if refused else text
+    if not refused:
+        return text
+    if not count:
+        return "Not a digit" if refused == 1 else f"{refused} groups of strokes, none of them a digit"
+    return f"{text}, and {refused} that {'is' if refused == 1 else 'are'} none"
 
 
 SCREEN = Screen(blocks, overlay=overlay)

@@ -123,11 +123,13 @@ class Painter:
             self.text(line, Rect(rect.x, rect.y + i * height, rect.w, height), color, size=size, bold=bold)
         return height * len(lines)
 
-    def digit(self, text: str, rect: Rect, color: Color, bold: bool = True) -> None:
-        """Text as large as the rectangle takes, centred by its ink rather than by its line."""
+    def digit(
+        self, text: str, rect: Rect, color: Color, bold: bool = True, unread: Color | None = None
+    ) -> None:
+        """Text as large as the rectangle takes, centred by its ink; question marks in the colour `unread`."""
         if not text or rect.w < 4 or rect.h < 4:
             return
-        image = _huge(text, color, bold, rect.w, rect.h)
+        image = _huge(text, color, bold, rect.w, rect.h, unread)
         place = rect.x + (rect.w - image.get_width()) // 2, rect.y + (rect.h - image.get_height()) // 2
         self.surface.blit(image, place)
 
@@ -221,11 +223,20 @@ def _fitting(
 
 
 @functools.lru_cache(maxsize=128)
-def _huge(text: str, color: Color, bold: bool, width: int, height: int) -> pygame.Surface:
+def _huge(
+    text: str, color: Color, bold: bool, width: int, height: int, unread: Color | None
+) -> pygame.Surface:
     pixels = max(6, int(height * 1.3))
     image = font(pixels, bold).render(text, True, color)
     ink = image.get_bounding_rect()
     part = min(width / max(ink.w, 1), height / max(ink.h, 1))
     if part < 1:
-        image = font(max(6, int(pixels * part)), bold).render(text, True, color)
+        pixels = max(6, int(pixels * part))
+        image = font(pixels, bold).render(text, True, color)
+    for i, sign in enumerate(text):
+        if sign == "?" and unread is not None:
+            place = font(pixels, bold).size(text[:i])[0], 0
+            mark = font(pixels, bold).render(sign, True, unread)
+            image.fill((0, 0, 0, 0), mark.get_rect(topleft=place))
+            image.blit(mark, place)
     return image.subsurface(image.get_bounding_rect())

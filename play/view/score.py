@@ -11,7 +11,7 @@ from play.score import DIGITS, TIMES, Score
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT, with_article
 from play.view import charts, parts
-from play.view.painter import Block, Painter
+from play.view.painter import Block, Painter, text_width
 from play.view.screen import Screen
 
 SHOWN = 8
@@ -202,8 +202,22 @@ def _lines(painter: Painter, rect: Rect, card: Card, *, others: bool) -> int:
         if wrong
         else ("None taken for another",)
     ]
-    texts += [(f"Slowest: {card.slowest[1]}, {card.slowest[0]:.1f} s",)] if card.slowest[1] else []
-    texts += [(f"Least sure: {card.worst[1]}, {parts.percent(card.worst[0])}",)] if card.worst[1] else []
+    if card.slowest[1]:
+        seconds, slow = card.slowest
+        texts.append(
+            (
+                f"Slowest to write: {with_article(slow)}, in {seconds:.1f} s",
+                f"Slowest: {slow}, in {seconds:.1f} s",
+            )
+        )
+    if card.worst[1]:
+        odds, word = parts.percent(card.worst[0]), card.worst[1]
+        texts.append(
+            (
+                f"Least sure of {with_article(word)}: the network gave it {odds}",
+                f"Least sure: {odds} for {with_article(word)}",
+            )
+        )
     if others and card.date:
         texts.append((f"{card.date}, by {scores.by(card)}", f"By {scores.by(card)}", card.date))
     elif card.model:
@@ -220,7 +234,7 @@ def _confusion_block(score: Score, rect: Rect) -> Block:
     def paint(painter: Painter, rect: Rect) -> None:
         parts.card(painter, rect)
         inner = parts.heading(painter, "Written ↓ read →", rect.inset(painter.px(8)))
-        charts.confusion(painter, inner, table)
+        charts.confusion(painter, inner, table, counts=True)
 
     return Block(rect, ("confusion", table), paint)
 
@@ -230,18 +244,29 @@ def _worst_block(score: Score, rect: Rect) -> Block:
 
     def paint(painter: Painter, rect: Rect) -> None:
         parts.card(painter, rect)
-        inner = parts.heading(painter, "Hardest to read", rect.inset(painter.px(8)))
+        inner = parts.below_heading(painter, rect.inset(painter.px(8)))
         line = round(painter.text_size * 1.3)
         columns = max(2, min(4, inner.w // round(painter.text_size * 4.4)))
         rows = max(1, min(inner.h // (line + round(painter.text_size * 2.2)), -(-SHOWN // columns)))
         width = inner.w // columns
         side = min(width, max(4, inner.h // rows - line)) - painter.px(6)
+        shown, of = min(len(worst), rows * columns), len(score.taken)
+        parts.heading(painter, _hardest(painter, inner.w, shown, of), rect.inset(painter.px(8)))
         for i, one in enumerate(worst[: rows * columns]):
             x, y = inner.x + (i % columns) * width, inner.y + (i // columns) * (side + line + painter.px(6))
             _thumbnail(painter, Rect(x + (width - side) // 2, y, side, side), one)
             _caption(painter, Rect(x, y + side, width, line), one)
 
-    return Block(rect, ("worst", tuple(worst)), paint)
+    return Block(rect, ("worst", tuple(worst), len(score.taken)), paint)
+
+
+def _hardest(painter: Painter, width: int, shown: int, of: int) -> str:
+    """A title that says of how many these are."""
+    if shown == of:
+        return "Hardest first"
+    long = f"Hardest to read: {shown} of {of}"
+    fits = text_width(long, round(0.9 * painter.text_size)) <= width
+    return long if fits else f"Hardest: {shown} of {of}"
 
 
 def _thumbnail(painter: Painter, rect: Rect, one: Taken) -> None:

@@ -81,7 +81,14 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     able = bool(lesson.items) and lesson.status != "teaching"
     why = WAITING["teaching"] if lesson.items else EMPTY
     found.append(
-        Control("teach:forget", two[1], "Not that", enabled=able, tip="Take the last one out", why=why)
+        Control(
+            "teach:forget",
+            two[1],
+            "Remove last",
+            enabled=able,
+            tip="Take the last drawing out of the lesson",
+            why=why,
+        )
     )
     return tuple(found)
 

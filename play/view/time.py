@@ -11,53 +11,55 @@ from play.timeline import Timeline
 from play.verdict import NOT_A_DIGIT
 from play.view import parts
 from play.view.answer import probabilities_block, strip_block
-from play.view.heat import paint_heat
+from play.view.heat import legend_block, paint_heat
 from play.view.painter import Block, Painter
 from play.view.screen import Overlay, Screen
 from play.view.theme import mix
 
+ONE_STEP = "One step is kept: train, and its steps stand here."
+
 
 def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """The answer, the two sliders, what each step says, the ten bars."""
-    answer, steps, own, bars = _places(layout)
-    line = state.timeline
+    answer, steps, own, legend, bars = _places(layout)
+    line, why = state.timeline, state.explained
     best = max(range(10), key=lambda digit: state.bars[digit]) if any(state.bars) and state.strokes else None
     return (
         strip_block(state, answer),
         _steps_block(state, layout, steps),
         _own_block(state, layout, own, line),
+        legend_block(legend, why.digit if why is not None and state.strokes else None),
         probabilities_block(bars, tuple(round(bar, 4) for bar in state.bars), best),
     )
 
 
 def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
-    """The two sliders."""
-    _, steps, own, _ = _places(layout)
+    """The two sliders; the first where there is another step to go to."""
+    _, steps, own, _, _ = _places(layout)
     line = state.timeline
     some = bool(state.strokes) or line.ink is not None
-    return (
-        Control(
-            "slide:frame",
-            _track(layout, steps),
-            "",
-            own=True,
-            slides=True,
-            enabled=len(line.frames) > 1,
-            hint="← →",
-            tip="Back and forth in the training",
-            why="Its steps are not here yet" if not line.whole else "There is no other step of this network",
-        ),
-        Control(
-            "slide:part",
-            _track(layout, own),
-            "",
-            own=True,
-            slides=True,
-            enabled=some,
-            tip="Back and forth in the drawing",
-            why=NOTHING,
-        ),
+    training = Control(
+        "slide:frame",
+        _track(layout, steps),
+        "",
+        own=True,
+        slides=True,
+        enabled=len(line.frames) > 1,
+        hint="← →",
+        tip="Back and forth in the training",
+        why="Its steps are not here yet",
     )
+    drawing = Control(
+        "slide:part",
+        _track(layout, own),
+        "",
+        own=True,
+        slides=True,
+        enabled=some,
+        tip="Back and forth in the drawing",
+        why=NOTHING,
+    )
+    return (drawing,) if _alone(line) else (training, drawing)
 
 
 def overlay(state: PlayState, layout: Layout) -> Overlay | None:
@@ -70,22 +72,28 @@ def overlay(state: PlayState, layout: Layout) -> Overlay | None:
     return Overlay(key, lambda painter: paint_heat(painter, state, layout.canvas, why, place))
 
 
-def _places(layout: Layout) -> tuple[Rect, Rect, Rect, Rect]:
-    """Answer, training, drawing, bars."""
+def _alone(line: Timeline) -> bool:
+    """Whether there is but one step, or none, to go to."""
+    return line.whole and len(line.frames) < 2
+
+
+def _places(layout: Layout) -> tuple[Rect, Rect, Rect, Rect, Rect]:
+    """Answer, training, drawing, what the ink's colours say, bars."""
     panel, gap, text = layout.panel, gap_of(layout), layout.text
-    own_height = round(text * 4.4)
+    own_height, legend = round(text * 4.4), round(text * 1.9)
     if wide_panel(panel):
         left, right = panel.columns(2, gap)
         answer = left.top(min(round(text * 6), round(left.h * 0.4)))
-        bars = left.below(answer.h + gap)
+        rest = left.below(answer.h + gap)
         steps = right.top(max(0, right.h - own_height - gap))
-        return answer, steps, right.below(steps.h + gap), bars
+        return answer, steps, right.below(steps.h + gap), rest.top(legend), rest.below(legend + gap)
     answer = panel.top(round(text * 6))
     rest = panel.below(answer.h + gap)
     steps = rest.top(min(round(text * 12), round(rest.h * 0.42)))
     rest = rest.below(steps.h + gap)
     own = rest.top(own_height)
-    return answer, steps, own, rest.below(own.h + gap)
+    rest = rest.below(own.h + gap)
+    return answer, steps, own, rest.top(legend), rest.below(legend + gap)
 
 
 def _track(layout: Layout, rect: Rect) -> Rect:
@@ -121,7 +129,11 @@ def _steps_block(state: PlayState, layout: Layout, rect: Rect) -> Block:
         used = parts.note(painter, texts, words.top(2 * line_height), palette.muted, size=0.9)
         strip = words.below(used + painter.px(4))
         _strip(painter, strip, line, at, said)
-        _knob(painter, track, line.shown / max(1, len(line.frames) - 1), focused, hovered)
+        if _alone(line):
+            painter.text(ONE_STEP, track, palette.muted, size=0.9, smallest=0.5)
+            return
+        part = line.shown / max(1, len(line.frames) - 1)
+        _knob(painter, track, part, focused, hovered, off=len(line.frames) < 2)
 
     return Block(rect, ("steps", known, focused, hovered), paint)
 

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pygame
 
 from play import stages
@@ -16,7 +15,7 @@ from play.places import gap_of, wide_panel
 from play.state import PlayState
 from play.verdict import NOT_A_DIGIT
 from play.view import layers, parts
-from play.view.heat import colors, paint_heat
+from play.view.heat import band, paint_heat
 from play.view.ink_layer import InkLayer
 from play.view.painter import Block, Painter
 from play.view.screen import Overlay, Screen
@@ -150,10 +149,7 @@ def _head_block(state: PlayState, rect: Rect, why: Explained | None) -> Block:
 
 def _legend(painter: Painter, rect: Rect, digit: int) -> None:
     half = round(painter.text_size * 1.2)
-    band = Rect(rect.x, rect.bottom - half - round(painter.text_size * 1.2), rect.w, max(4, half // 2))
-    values = np.linspace(-1, 1, 64)[:, None]
-    small = pygame.surfarray.make_surface(colors(values, painter.palette))
-    painter.surface.blit(pygame.transform.smoothscale(small, (band.w, band.h)), band)
+    band(painter, Rect(rect.x, rect.bottom - 2 * half, rect.w, max(4, half // 2)))
     line = Rect(rect.x, rect.bottom - round(painter.text_size * 1.3), rect.w, round(painter.text_size * 1.3))
     left, right = line.columns(2)
     painter.text(f"against {digit}", left, painter.palette.muted, size=0.85)

@@ -161,3 +161,24 @@ def test_a_person_draws_undoes_labels_and_comes_back(display, size, datasets, tm
     finally:
         again.program.kill()
         again.program.wait()
+
+
+FULL_AND_BACK = """
+import pygame
+from play.app import Window
+window = Window(800, 600)
+for on in (True, False):
+    window.fullscreen(on)
+    for _ in range(50):
+        pygame.event.pump()
+        pygame.time.wait(10)
+print(window.current().get_size(), window.changed)
+"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800)], indirect=True, ids=["1280x800"])
+def test_the_window_has_its_old_size_after_full_screen(display):
+    environment = os.environ | {"DISPLAY": display, "SDL_VIDEODRIVER": "x11"}
+    command = [sys.executable, "-W", "error", "-c", FULL_AND_BACK]
+    run = subprocess.run(command, env=environment, cwd=ROOT, timeout=60, capture_output=True, text=True)
+    assert run.returncode == 0 and "(800, 600) True" in run.stdout, run.stderr

@@ -24,7 +24,9 @@ from play.layout import arrange, from_canvas
 from play.outside import SETTINGS, load_settings, save_settings
 from play.replay import Replay, script
 from play.state import Settings
+from play.view.theme import PALETTES
 from tests.play.fakes import MODEL, FakeClassifier, Script, make_loop, pixels
+from tests.play.pictures import paint
 
 DRAW = [PenDown(200, 200, 0.0), PenMove(500, 300, 0.1), PenUp(0.2)]
 
@@ -176,6 +178,23 @@ def test_real_pygame_events_draw_on_the_window(tmp_path):
     assert loop.state.shown.word == "1"
 
 
+def test_strokes_of_one_frame_stay_strokes(tmp_path):
+    loop = make_loop(tmp_path, size=(800, 600))
+    loop.sources = [WindowSource(loop.window)]
+    loop.step()
+    canvas = arrange(loop.state).canvas
+    for i in range(100):
+        x, y = canvas.x + 10 + i % 10 * 20, canvas.y + 10 + i // 10 * 20
+        places = [(x + 5 * k, y + 5 * k) for k in range(3)]
+        pygame.event.post(pygame.Event(pygame.MOUSEBUTTONDOWN, pos=places[0], button=1, touch=False))
+        for place in places[1:]:
+            moved = {"pos": place, "rel": (5, 5), "buttons": (1, 0, 0), "touch": False}
+            pygame.event.post(pygame.Event(pygame.MOUSEMOTION, moved))
+        pygame.event.post(pygame.Event(pygame.MOUSEBUTTONUP, pos=places[-1], button=1, touch=False))
+    loop.step()
+    assert [len(stroke.points) for stroke in loop.state.strokes] == [3] * 100
+
+
 def test_a_resize_keeps_the_ink(tmp_path):
     loop = make_loop(tmp_path, Script(DRAW), size=(800, 600))
     loop.step()
@@ -186,7 +205,30 @@ def test_a_resize_keeps_the_ink(tmp_path):
     assert pixels(loop)[y, x].min() > 200
 
 
-def test_replay_reports_every_drawing_in_order_once(tmp_path):
+def test_the_window_has_an_icon_of_its_own(tmp_path, monkeypatch):
+    icons: list[pygame.Surface] = []
+    monkeypatch.setattr(pygame.display, "set_icon", icons.append)
+    make_loop(tmp_path)
+    colors = {tuple(icons[0].get_at((x, y))) for x in range(64) for y in range(64)}
+    palette = PALETTES["dark"]
+    assert {(*color, 255) for color in (palette.raised, palette.ink, palette.accent)} < colors
+
+
+def test_the_window_is_as_it_was_after_full_screen(tmp_path, recwarn):
+    loop = make_loop(tmp_path, Script(DRAW, [KeyPress("f11")], [], [KeyPress("f11")]), size=(800, 600))
+    loop.sources = [*loop.sources, WindowSource(loop.window)]
+    for _ in range(3):
+        loop.step()
+    assert loop.state.fullscreen and (loop.state.width, loop.state.height) != (800, 600)
+    for _ in range(60):
+        loop.step()
+    assert not loop.state.fullscreen and (loop.state.width, loop.state.height) == (800, 600)
+    anew = pygame.surfarray.array3d(paint(loop.state)).swapaxes(0, 1)
+    assert (pixels(loop) == anew).all() and not recwarn
+
+
+@pytest.mark.parametrize(("rejects", "empty"), [(False, None), (True, 0.0)])
+def test_replay_reports_every_drawing_in_order_once(rejects, empty, tmp_path):
     square = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]])
     drawings = [
         Drawing((square,), None, "7"),
@@ -196,7 +238,7 @@ def test_replay_reports_every_drawing_in_order_once(tmp_path):
     ]
     lines: list[dict] = []
     replay = Replay(drawings, lines.append)
-    loop = make_loop(tmp_path, replay)
+    loop = make_loop(tmp_path, replay, classifier=FakeClassifier(model=MODEL._replace(rejects=rejects)))
     loop.run(lambda state: replay.done)
     assert [(line["index"], line["word"], line["answer"]) for line in lines] == [
         (0, "7", "1"),
@@ -205,6 +247,7 @@ def test_replay_reports_every_drawing_in_order_once(tmp_path):
         (3, "1", "1"),
     ]
     assert set(lines[0]) == {"index", "word", "answer", "probabilities", "is_digit", "ms"}
+    assert [line["is_digit"] for line in lines] == [0.99, empty, 0.99, 0.99]
     assert len(lines[0]["probabilities"]) == 10 and set(lines[0]["ms"]) == {"ink_to_answer", "frame"}
 
 

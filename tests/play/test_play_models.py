@@ -4,7 +4,7 @@ import numpy as np
 import pygame
 import pytest
 
-from play import places
+from play import checkpoints, places
 from play.answers import ModelFailed, ModelReady
 from play.app import WindowSource
 from play.effects import LoadModel, UnloadModel
@@ -12,8 +12,10 @@ from play.events import KeyPress, Press, RecordsListed, Resize, Scroll
 from play.layout import arrange
 from play.state import PlayState
 from play.update import update
+from play.view import painter as painters
 from play.view.frame import controls_of
 from play.view.theme import PALETTES
+from tests.play import pictures
 from tests.play.fakes import make_loop
 from tests.play.looking import far, pixels, texts_on
 from tests.play.made_up import BROKEN, CNN, RUNS, SMALL, entries
@@ -139,3 +141,46 @@ def test_without_any_run_the_list_gives_the_command_and_looks_for_nothing():
     shown = texts_on(state)
     assert "No run yet: make train" in shown and "No network" in shown
     assert not any("Looking" in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ({"mnist@validation": 5000}, "mnist (5,000 validation digits)"),
+        (
+            {"strokes:a/b-1.ndjson.gz@validation": 50, "mnist@validation": 5000, "synthetic@validation": 9},
+            "b-1 and 1 more (5,050 validation digits)",
+        ),
+        ({"synthetic@validation": 9}, "synthetic (9 validation digits)"),
+        ({}, ""),
+    ],
+)
+def test_the_status_line_says_of_which_digits_its_figure_is(counts, text):
+    record = {
+        "accuracy": 0.99,
+        "validation": {name: {"accuracy": 0.99, "n": n} for name, n in counts.items()},
+    }
+    assert checkpoints.held_out(record) == text
+    state = update(scene("draw", 1280, 800), ModelReady(CNN._replace(held_out=text)))._replace(notice="")
+    assert any(f"reads 99.51 % of {text or 'held-out digits'}" in said for said in texts_on(state))
+    for nonsense in ({}, {"validation": None}, {"validation": {"a": 3, "b": {"n": "x"}}}):
+        assert checkpoints.held_out(nonsense) == ""
+
+
+def test_a_models_row_says_what_its_numbers_are():
+    assert any("99k parameters" in text for text in texts_on(scene("models", 1280, 800)))
+
+
+def test_while_the_network_loads_the_heading_fits_the_smallest_window(monkeypatch):
+    cut: list[str] = []
+    fitting = painters._fitting
+
+    def watched(text, color, pixels, smallest, bold, width, height):
+        size = painters.fitting_pixels(text, pixels, smallest, bold, width, height)
+        cut.extend([text] if painters.text_width(text, size, bold) > width else [])
+        return fitting(text, color, pixels, smallest, bold, width, height)
+
+    monkeypatch.setattr(painters, "_fitting", watched)
+    state = update(PlayState(width=640, height=480), Press("screen:models"))
+    pictures.paint(state)
+    assert state.loading and cut == []

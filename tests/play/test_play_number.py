@@ -18,6 +18,7 @@ from play.replay import Replay
 from play.screens import SCREENS
 from play.state import PlayState
 from play.update import update
+from play.view import number as number_view
 from play.view.frame import Frame, controls_of
 from play.view.number import label_places
 from play.view.painter import Painter
@@ -294,3 +295,18 @@ def test_controls_do_not_hide_one_another():
         state = scene("number", *size)
         for one, other in itertools.combinations(controls_of(state, arrange(state)), 2):
             assert not one.rect.overlaps(other.rect)
+
+
+@pytest.mark.parametrize("theme", pictures.THEMES)
+def test_what_is_no_digit_has_one_colour_and_plain_words(theme):
+    state = scene("number", *SIZES[1], theme)
+    layout, palette = arrange(state), PALETTES[theme]
+    number = number_view.blocks(state, layout)[0].rect
+    inside = pixels(state)[number.y : number.bottom, number.x : number.right]
+    assert (inside == np.array(palette.second)).all(axis=2).mean() > 0.001
+    assert (inside == np.array(palette.text)).all(axis=2).mean() > 0.01
+    assert "3 digits, and 1 that is none" in texts_on(state)
+    assert state.number is not None
+    none = tuple(digit._replace(answer="not a digit") for digit in state.number.digits[:2])
+    texts = texts_on(state._replace(number=state.number._replace(text="??", digits=none)))
+    assert "2 groups of strokes, none of them a digit" in texts

@@ -310,6 +310,8 @@ def test_headless_replay_prints_a_line_a_drawing(folder, monkeypatch, tmp_path, 
         (["--frames", "0"], "1 or more"),
         (["--json"], "--bench"),
         (["--screenshot", "/no/such/folder/x.png"], "folder does not exist"),
+        (["--screenshot", "/"], "is no file"),
+        (["--screenshot", ""], "is no file"),
     ],
 )
 def test_bad_usage_is_one_sentence_and_exit_code_2(argv, words, capsys):

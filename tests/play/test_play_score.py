@@ -92,6 +92,17 @@ def test_the_slowest_and_the_least_sure_are_found():
     assert score.card_of(()) == Card(0, 0, (), (0.0, ""), (0.0, ""))
 
 
+@pytest.mark.parametrize("size", [(640, 480), (1280, 800)])
+def test_the_card_says_in_words_what_its_figures_are_of(size):
+    state = scene("score", *size)
+    texts, card = texts_on(state), state.score.card
+    assert card is not None
+    assert any("Slowest" in text and f"{card.slowest[1]}, in " in text for text in texts)
+    assert any("Least sure of" in text and "gave it" in text for text in texts)
+    assert any("Hardest" in text and "8 of 20" in text for text in texts)
+    assert texts.count("2") > 7, "the diagonal has its counts"
+
+
 def test_confusions_are_counted_and_stand_in_a_matrix():
     pairs = [("7", "1"), ("4", "9"), ("7", "1"), ("7", "not a digit"), ("3", "3"), ("7", "1")]
     taken = tuple(Taken(word, said, 0.5, 1.0) for word, said in pairs)

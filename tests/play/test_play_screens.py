@@ -300,3 +300,9 @@ def test_a_finger_saves_what_a_key_saves():
     away = update(scene("why"), Press("save"))
     assert away.saving and away.screen == "draw"
     assert not update(scene("empty"), Press("save")).saving
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_the_help_names_no_key_of_the_canvas_twice(name):
+    texts = texts_on(update(scene("draw")._replace(screen=name), Press("help")))
+    assert all(texts.count(keys) <= 1 for keys, _ in help_view.CANVAS_KEYS)

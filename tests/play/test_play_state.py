@@ -45,6 +45,7 @@ from play.state import PENS, PlayState
 from play.update import update
 from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import MODEL, answer
+from tests.play.looking import texts_on
 
 
 def after(*events, state: PlayState | None = None) -> PlayState:
@@ -431,3 +432,22 @@ def test_an_eraser_that_touches_nothing_leaves_what_can_be_redone():
     undone = update(drawn, KeyPress("z"))
     rubbed = after(Press("eraser"), PenDown(800, 800, 1.0), PenMove(900, 900, 1.1), PenUp(1.2), state=undone)
     assert update(rubbed, KeyPress("y")).strokes == drawn.strokes
+
+
+@pytest.mark.parametrize("screen", ["draw", "number", "why", "sees", "models"])
+def test_why_there_is_no_network_is_said_once(screen):
+    sentence = (
+        "/home/ada/checkpoints/nosuch does not exist: " + "name a run that is there, or train one; " * 2
+    )
+    state = after(*LINE, ModelFailed(sentence))._replace(screen=screen)
+    assert texts_on(state).count(sentence) == 1
+
+
+def test_the_size_of_the_text_is_said_and_where_it_goes_no_further():
+    state = after(KeyPress("+"))
+    assert (state.settings.text_size, state.notice) == ("large", "Text 125 %")
+    more = update(state, KeyPress("+"))
+    assert more.settings == state.settings and more.notice == "Text 125 %: the largest"
+    less = [state := update(state, KeyPress("-")) for _ in range(3)]
+    assert [one.notice for one in less] == ["Text 100 %", "Text 85 %", "Text 85 %: the smallest"]
+    assert update(after(), Press("text-cycle")).notice == "Text 125 %"

@@ -17,10 +17,10 @@ from digitjax.checkpoint import LoadedModel, load_model, write_params
 from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 from digitjax.runs import SHIPPED
-from play import effects, runner, teacher, wire
+from play import checkpoints, effects, runner, teacher, wire
 from play.answers import ModelFailed, ModelReady, ReaderEnded
 from play.effects import BinRun, LoadModel, Record, Teach, WarmTeacher
-from play.events import KeyPress, LessonTaught, Press, TeacherAt, TeacherReady
+from play.events import KeyPress, LessonTaught, Press, Recorded, TeacherAt, TeacherReady
 from play.layout import arrange
 from play.record import Recorder, columns
 from play.state import PlayState
@@ -51,6 +51,8 @@ def test_a_lesson_is_what_a_person_has_labelled_and_it_is_recorded_too():
     none = events_of(other, KeyPress("n"))
     assert none.lesson.items == again.lesson.items, "corrected to no digit, it is taught as none"
     assert isinstance(none.effects[-1], Record) and none.effects[-1].word == "not-a-digit"
+    assert "lesson is about digits" in events_of(none, Recorded("not-a-digit", 3)).notice
+    assert "Saved as 7" in events_of(other, Recorded("7", 3)).notice
     assert events_of(other, Press("teach:forget")).lesson.items == again.lesson.items
     elsewhere = events_of(drawn(scene("draw")), KeyPress("7"))
     assert elsewhere.lesson.items == ()
@@ -411,6 +413,8 @@ def test_the_shipped_network_is_taught_in_a_process_of_its_own(tmp_path, monkeyp
     held_out = lesson.rows[1]
     assert held_out[3] >= held_out[1] - 0.002 * held_out[2]
     assert lesson.name == "cnn-7-taught"
+    about = checkpoints.held_out(load_model(Path(lesson.path)).record)
+    assert about == f"{held_out[0].lower()} ({held_out[2]:,} validation digits)"
     assert runs.read_config(Path(lesson.path)).start == str(run / str(newer))
     assert runs.best_step(Path(lesson.path)).name == str(newer + 100)
     one._teacher[1].process.kill()  # pyright: ignore

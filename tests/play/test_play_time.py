@@ -21,6 +21,7 @@ from play.layout import arrange
 from play.reader import make_reader
 from play.translate import Pointer, translate
 from play.update import update
+from play.view import time as time_view
 from play.view.frame import controls_of
 from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import FakeClassifier, Script, make_loop
@@ -78,6 +79,16 @@ def test_the_slider_goes_through_the_steps_and_back_to_the_newest():
     assert away.effects[-1] == ShowStep(None) and away.timeline.at is None
     back = update(away, Press("screen:time"))
     assert back.effects[-1] == Film(CNN.path) and back.timeline.frames == state.timeline.frames
+
+
+def test_the_colours_of_the_ink_are_named_and_a_lone_step_has_no_slider():
+    state = scene("time")
+    assert {"Ink: against 4", "for 4"} <= set(texts_on(state))
+    assert {c.action for c in time_view.controls(state, arrange(state))} == {"slide:frame", "slide:part"}
+    line = state.timeline
+    alone = state._replace(timeline=line._replace(frames=line.frames[-1:], said=line.said[-1:], at=None))
+    assert time_view.ONE_STEP in texts_on(alone) and time_view.ONE_STEP not in texts_on(state)
+    assert [c.action for c in time_view.controls(alone, arrange(alone))] == ["slide:part"]
 
 
 def test_a_slider_that_is_dragged_keeps_the_arrow_keys():

@@ -20,7 +20,7 @@ from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import Script, make_loop
 from tests.play.looking import pixels, texts_on
 from tests.play.made_up import answer, explained
-from tests.play.scenes import drawn, scene
+from tests.play.scenes import drawn, scene, settle
 
 
 def heated(value: float, theme: str = "dark") -> tuple[PlayState, np.ndarray]:
@@ -84,6 +84,27 @@ def test_beneath_what_is_no_digit_stands_what_its_bars_are():
     state = scene("draw", 1280, 800)
     assert "the bars: if it were a digit" in texts_on(state._replace(shown=Shown(NOT_A_DIGIT)))
     assert "the bars: if it were a digit" not in texts_on(state._replace(shown=Shown("4")))
+
+
+@pytest.mark.parametrize(
+    ("strokes", "several"),
+    [
+        (([(300, 200), (300, 600)], [(500, 220), (520, 610)]), True),
+        (([(300, 200), (300, 600)], [(500, 220), (450, 400), (560, 610)], [(440, 300), (570, 300)]), True),
+        (([(300, 200), (600, 200), (450, 700)], [(350, 450), (580, 450)]), False),  # a 7 and its bar
+        (([(340, 200), (330, 400), (560, 560), (330, 700)], [(400, 200), (620, 200)]), False),  # a 5, its hat
+        (([(300, 200), (300, 600)], [(420, 390), (520, 390)]), False),  # a stroke and a dash
+        (([(300, 200), (300, 600)],), False),
+    ],
+)
+def test_what_is_no_digit_but_stands_side_by_side_is_shown_the_way_to_number(strokes, several):
+    state = scene("empty")
+    for event in strokes_events(strokes):
+        state = update(state, event)
+    state = settle(update(state, answer(state)._replace(is_digit=0.1)))
+    texts = texts_on(state)
+    assert ("several digits? Number reads them" in texts) == several
+    assert ("the bars: if it were a digit" in texts) != several
 
 
 def test_the_explained_digit_is_not_doubted_with_itself():
