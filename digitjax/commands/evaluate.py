@@ -160,7 +160,7 @@ def _remarks(e: Evaluation) -> Iterator[str]:
     if e.n_other and e.refused is None:
         yield f"{others} left out: measured only beside digits, and for a network that may refuse"
     if e.refused is not None:
-        yield (f"refuses {percent(e.refused)} of {others}, when {KEPT:.0%} of the digits are answered")
+        yield f"refuses {percent(e.refused)} of {others}, when {KEPT:.0%} of the digits are answered"
     if len(e.writers) > 1:
         ranked = sorted(e.writers.values())
         tenth = ranked[: -(-len(ranked) // 10)]
