@@ -227,9 +227,9 @@ def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, mon
 
 def test_the_test_sets_go_through_the_network_once(finished, monkeypatch):
     seen = []
-    apply = finish.apply_in_batches
-    monkeypatch.setattr("digitjax.evaluate.apply_in_batches", lambda *args: pytest.fail("a second time"))
-    monkeypatch.setattr(finish, "apply_in_batches", lambda *args: seen.append(len(args[2])) or apply(*args))
+    apply = finish.read_all
+    monkeypatch.setattr("digitjax.evaluate.read_all", lambda *args: pytest.fail("a second time"))
+    monkeypatch.setattr(finish, "read_all", lambda *args: seen.append(len(args[2])) or apply(*args))
     loaded = load_model(finished)
     (measured,) = finish.measure(loaded, finish.test_sets(["digits8x8"], "uci8"))
     assert seen == [359] == [measured.evaluation.n_digits]
