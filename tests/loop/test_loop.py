@@ -227,9 +227,9 @@ def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, mon
 
 def test_the_test_sets_go_through_the_network_once(finished, monkeypatch):
     seen = []
-    apply = finish.apply_in_batches
-    monkeypatch.setattr("digitjax.evaluate.apply_in_batches", lambda *args: pytest.fail("a second time"))
-    monkeypatch.setattr(finish, "apply_in_batches", lambda *args: seen.append(len(args[2])) or apply(*args))
+    apply = finish.read_all
+    monkeypatch.setattr("digitjax.evaluate.read_all", lambda *args: pytest.fail("a second time"))
+    monkeypatch.setattr(finish, "read_all", lambda *args: seen.append(len(args[2])) or apply(*args))
     loaded = load_model(finished)
     (measured,) = finish.measure(loaded, finish.test_sets(["digits8x8"], "uci8"))
     assert seen == [359] == [measured.evaluation.n_digits]
@@ -257,6 +257,8 @@ def test_the_end_says_how_often_not_a_digit_is_said(finished, tmp_path, monkeypa
     loaded = load_model(finished)
     loaded = loaded._replace(model=loaded.model._replace(apply=apply), run=tmp_path)
     monkeypatch.setattr(finish, "load_model", lambda _: loaded)
-    said = finish.finish(dataclasses.replace(CONFIG, preset="mlp-tiny"), tmp_path, list(sets), 1.0)
+    said = finish.finish(
+        dataclasses.replace(CONFIG, preset="mlp-tiny"), tmp_path, ["synthetic", "nondigits"], 1.0
+    )
     line = "not a digit    said of 66.67% of 3 test drawings that are none and of 25.00% of the test digits"
     assert (line in said.splitlines()) is rejects and ("not a digit" in said) is rejects
