@@ -152,15 +152,16 @@ def _remarks(e: Evaluation) -> Iterator[str]:
         (low, high), odds = e.doubts.pair, e.doubts.odds
         yield (
             f"two named on {e.doubts.n:,} in doubt, one of them right on {percent(e.doubts.either)}; "
-            f"most often {low} ({odds[0]:.0%}) or {high} ({odds[1]:.0%}), {e.doubts.times} times"
+            f"most often {low} ({100 * odds[0]:.0f} %) or {high} ({100 * odds[1]:.0f} %), "
+            f"{counted(e.doubts.times, 'time')}"
         )
     if e.answered is not None and e.answered < 1:
         yield f"answers {percent(e.answered)} of the digits, {percent(e.accuracy_answered)} of those right"
     others = f"{counted(e.n_other, 'drawing')} that {'is no digit' if e.n_other == 1 else 'are no digits'}"
     if e.n_other and e.refused is None:
-        yield f"{others} left out: measured only beside digits, and for a network that may refuse"
+        yield f"{others}, left out: measured only beside digits, and for a network that may refuse"
     if e.refused is not None:
-        yield f"refuses {percent(e.refused)} of {others}, when {KEPT:.0%} of the digits are answered"
+        yield f"refuses {percent(e.refused)} of {others}, when {100 * KEPT:.0f} % of the digits are answered"
     if len(e.writers) > 1:
         ranked = sorted(e.writers.values())
         tenth = ranked[: -(-len(ranked) // 10)]
