@@ -43,7 +43,8 @@ def legend_block(rect: Rect, digit: int | None) -> Block:
         palette = painter.palette
         painter.fill(rect, palette.ground)
         painter.box(rect, palette.surface, 12)
-        inner = rect.inset(min(painter.px(10), rect.h // 5))
+        margin = painter.px(10)  # as in the cards above, however low this one is
+        inner = Rect(rect.x + margin, rect.y, max(1, rect.w - 2 * margin), rect.h)
         left, middle, right = inner.columns(3, painter.px(8))
         painter.text(f"Ink: against {what}", left, palette.muted, size=0.85, smallest=0.5)
         height = max(4, round(painter.text_size * 0.6))
