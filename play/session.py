@@ -205,6 +205,8 @@ def _settle(loop, stop: Stop) -> None:
 def _awaited(state) -> bool:
     if state.screen in ("why", "time") and state.strokes and state.models[0] is not None:
         return state.explained is None or state.explained.revision != state.revision
+    if state.screen == "teach":
+        return state.lesson.status == "warming"
     return state.screen == "models" and not state.listed
 
 
