@@ -26,6 +26,8 @@ STROKE = 0.2
 """Part of the longest side up to which what differs from its surroundings is ink, and not light or shadow."""
 UNEVEN = 0.04
 """Difference in lightness, of 1, along the border from which a larger picture is lit unevenly."""
+BLACK = 0.05
+"""Lightness that some of a drawn picture's dark ground does not reach, but the darkest of a board does."""
 WIDTHS = (1.8, 4.0)
 """Stroke widths, in pixels of 28, that are left as they are: MNIST's 5th to 95th percentile."""
 DOUBT = 1.1
@@ -99,18 +101,21 @@ def _evenly_lit(
     The paper's lightness is what is left when everything dark (or light) that is narrower than a stroke can
     be is closed (or opened: Gonzalez and Woods, Digital Image Processing, 4th ed., 9.8). Dark ink takes away
     a part of the light, so paper's is divided by; around chalk, a board's is taken away. A picture that is
-    lit evenly is returned as it is.
+    lit evenly, or was not photographed, is returned as it is.
     """
+    if _commonest(values) is not None:
+        return values
     from scipy import ndimage  # as below
 
     def closed(lightness: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
         fill = ndimage.grey_closing if dark_ink else ndimage.grey_opening
         return np.asarray(fill(lightness, window, mode="nearest"))
 
-    small = _at_most(values, LIGHT_GRID)
+    small = np.asarray(ndimage.median_filter(_at_most(values, LIGHT_GRID), 3, mode="nearest"))  # no dust
     window = round(STROKE * max(small.shape)) | 1
     first = closed(small)
-    if np.ptp(_border(first, 1)) < UNEVEN:
+    border = _border(first, 1)
+    if _spread(border) < UNEVEN or not (dark_ink or border.min() > BLACK):
         return values
     # Closing alone takes a slope at a side for a step; without a lamp's light, a shadow's edge for a slope.
     # Neither answers less (opened: more) than what is there, so the nearer one is right.
@@ -123,17 +128,32 @@ def _evenly_lit(
 def _is_dim(values: Float[np.ndarray, "height width"]) -> bool:
     """Whether a picture whose border is dark shows paper nevertheless, as its ink is darker still.
 
-    Lit evenly it is compared with its border, else each place with the median of what is around it.
+    Lit evenly it is compared with its border, else each place with the median of what is around it. What a
+    program drew has paper of one lightness.
     """
     from scipy import ndimage  # as below
 
-    small = _at_most(values, DIM_GRID)
+    small = _at_most(values, DIM_GRID)  # where a speck is no ink
+    paper, commonest = float(np.median(_border(values))), _commonest(values)
+    darker = bool(paper - small.min() > small.max() - paper)
+    if commonest is not None:
+        return darker and abs(paper - commonest) < 1 / 255
     around = ndimage.median_filter(small, round(2 * STROKE * DIM_GRID) | 1, mode="nearest")
-    if np.ptp(_border(around, 1)) < UNEVEN:
-        paper = np.median(_border(values))
-        return bool(paper - values.min() > values.max() - paper)
+    if _spread(_border(around, 1)) < UNEVEN:
+        return darker
     difference = small - around
     return bool((np.minimum(difference, 0) ** 2).sum() > (np.maximum(difference, 0) ** 2).sum())
+
+
+def _commonest(values: Float[np.ndarray, "height width"]) -> float | None:
+    """The lightness that a third of a picture has, as no photo's paper: then it was drawn by a program."""
+    counts = np.bincount(np.round(values * 255).astype(int).ravel())
+    return float(counts.argmax()) / 255 if counts.max() > values.size / 3 else None
+
+
+def _spread(border: Float[np.ndarray, " n"]) -> float:
+    """How much a border's lightness varies, a seventh of it at either end left out, which may be ink."""
+    return float(np.diff(np.quantile(border, (1 / 7, 6 / 7)))[0])
 
 
 def _at_most(values: Float[np.ndarray, "height width"], longest: int) -> Float[np.ndarray, "rows columns"]:

@@ -69,7 +69,7 @@ def predict(model: Model, params: Params, images: Float[np.ndarray, "n height wi
     if found.is_digit is not None:
         scores = sigmoid(found.is_digit).tolist()
     return [
-        _prediction(p, score) if inked else Prediction("", p, score)
+        _prediction(p, score) if inked else Prediction("", np.full(10, 0.1), score)
         for inked, p, score in zip(has_ink(images), probabilities, scores, strict=True)
     ]
 

@@ -222,6 +222,26 @@ def test_chalk_on_an_unevenly_lit_board_is_read_as_on_an_even_one():
     assert difference.mean() <= 3 / 255
 
 
+def test_light_ink_that_fills_its_black_picture_is_not_taken_for_light():
+    digit = 255 - draw((np.array([[0, 80], [40, 0], [80, 10], [20, 100.0], [70, 100]]),), 300, pen=5)
+    tight = np.ascontiguousarray(digit[75:-75, 75:-75])
+    grain = np.random.default_rng(0).integers(0, 8, tight.shape).astype(np.uint8)
+    difference = np.abs(picture_to_image(np.maximum(tight, grain)) - picture_to_image(digit))
+    assert difference.mean() <= 3 / 255
+
+
+@pytest.mark.parametrize("board", [60, 100])
+def test_dust_on_a_board_changes_neither_its_light_nor_what_is_ink(board):
+    chalk = 1 - draw((np.array([[0, 0], [60, 5], [20, 100.0]]),), 300) / 255
+    random = np.random.default_rng(0)
+    photo = board + 90 * chalk + random.normal(0, 4, chalk.shape)
+    expected = picture_to_image((chalk * 255).astype(np.uint8))
+    for dust in (0.0, 0.001):
+        dusty = np.where(random.random(chalk.shape) < dust, 0, photo)
+        difference = np.abs(picture_to_image(np.clip(dusty, 0, 255).astype(np.uint8)) - expected)
+        assert difference.mean() <= 4 / 255, dust
+
+
 @pytest.mark.parametrize("paper", [255, 200, 90, 0])
 def test_an_evenly_lit_picture_keeps_even_its_thickest_stroke(paper):
     picture = np.full((300, 260), paper, np.uint8)

@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         # argparse forgets `--` where options may stand among words: it is not to see the hyphens after it.
         end = list(argv).index("--") if "--" in argv else len(argv)
         rest = [_HIDDEN + word if word.startswith("-") else word for word in argv[end + 1 :]]
-        found = self.parse_intermixed_args([*argv[:end], *rest])
+        found = self.parse_intermixed_args([*argv[: end + 1], *rest])
         for name, value in vars(found).items():
             setattr(found, name, _shown(value))
         return found
@@ -67,6 +67,8 @@ def _shown(value: object) -> object:
     """A value of an argument as it was given."""
     if isinstance(value, list):
         return [_shown(one) for one in value]
+    if isinstance(value, Path):
+        return Path(str(value).removeprefix(_HIDDEN))
     return value.removeprefix(_HIDDEN) if isinstance(value, str) else value
 
 
