@@ -53,8 +53,8 @@ def to_ink(picture: Picture) -> Float[np.ndarray, "height width"]:
     """Any picture as ink, 0 (paper) to 1, dark on light or light on dark.
 
     What the border mostly shows is paper; where that is dark, a larger picture is looked at more closely,
-    since a photo of paper can be dim. Transparent pixels are paper too: light beneath
-    dark ink, dark beneath light ink. The light of a larger picture is evened first.
+    since a photo of paper can be dim. Transparent pixels are paper too: light beneath dark ink, dark beneath
+    light ink. The light of a larger picture is evened first.
     """
     values = picture.astype(np.float64) / 255
     if values.ndim == 3 and values.shape[2] in (2, 4):
@@ -131,13 +131,13 @@ def _is_dim(values: Float[np.ndarray, "height width"]) -> bool:
     Lit evenly it is compared with its border, else each place with the median of what is around it. What a
     program drew has paper of one lightness.
     """
-    from scipy import ndimage  # as below
-
     small = _at_most(values, DIM_GRID)  # where a speck is no ink
     paper, commonest = float(np.median(_border(values))), _commonest(values)
     darker = bool(paper - small.min() > small.max() - paper)
     if commonest is not None:
         return darker and abs(paper - commonest) < 1 / 255
+    from scipy import ndimage  # as below
+
     around = ndimage.median_filter(small, round(2 * STROKE * DIM_GRID) | 1, mode="nearest")
     if _spread(_border(around, 1)) < UNEVEN:
         return darker

@@ -1,5 +1,6 @@
 """report.png: one slide that says how a run went."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from digitjax.checkpoint import LoadedModel
 from digitjax.data.pipeline import Examples
 from digitjax.diagrams import FAINT, INK, QUIET, RIGHT, WRONG, draw_reliability, draw_risk
 from digitjax.evaluate import Evaluation, has_ink
+from digitjax.manifest import write_bytes
 from digitjax.progress import duration
 
 TRAIN = "#9ca3af"
@@ -55,9 +57,9 @@ def write_report(
     seconds: float,
 ) -> None:
     """Writes `draw_report` as a PNG, in one move."""
-    part = path.with_name(path.name + ".part")
-    FigureCanvasAgg(draw_report(loaded, lines, measured, seconds)).print_png(str(part))
-    part.replace(path)
+    png = io.BytesIO()
+    FigureCanvasAgg(draw_report(loaded, lines, measured, seconds)).print_png(png)
+    write_bytes(path, png.getvalue())
 
 
 def draw_report(

@@ -98,11 +98,8 @@ def line(index: int, word: str | None, state: PlayState, numbers: FrameTimes) ->
     answer = state.answers[0] if state.strokes else None
     model = state.models[0]
     rejects = model is not None and model.rejects and not state.strokes
-    said, probabilities, is_digit = (
-        "",
-        [0.1] * 10,
-        0.0 if rejects else None,
-    )  # no ink, as in `digitjax predict`
+    # Of no ink it is what `digitjax predict` says.
+    said, probabilities, is_digit = "", [0.1] * 10, 0.0 if rejects else None
     if answer is not None:
         said, probabilities, is_digit = answer.word, list(answer.probabilities), answer.is_digit
     found = {

@@ -427,6 +427,10 @@ def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path, monk
     with pytest.raises(InputError, match="something else"):
         ship.run([str(run), "--out", "."])
     (tmp_path / "new").mkdir()
+    (tmp_path / "new.part").mkdir()
+    (tmp_path / "new.part" / "mine").write_text("kept")
     monkeypatch.chdir(tmp_path / "new")
     assert ship.run([str(run), "--out", "."]) == 0
     assert checkpoint.load_model(tmp_path / "new").step == 2
+    assert (tmp_path / "new.part" / "mine").read_text() == "kept"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

@@ -264,6 +264,8 @@ def test_what_is_learnt_from_is_not_validated_on_and_no_test(files, capfd):
     names = [one.name for one in finish.test_sets(specs, "uci8")]
     assert names == [f"{pixels}@test", "synthetic@test"]
     assert "not measured: digits8x8@test, it was learnt from" in capfd.readouterr().err
+    with pytest.raises(InputError, match="no digit to validate on"):
+        make_pipeline(config("synthetic@validation", "digits8x8@validation"), "mnist28")
     path = pixels.partition(":")[2]
     there = Path(path).parent
     other = parse_spec(f"images:{there}/../{there.name}/{Path(path).name}")

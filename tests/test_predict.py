@@ -269,6 +269,10 @@ def test_after_two_hyphens_a_file_may_begin_with_one(loaded, tmp_path, monkeypat
     assert "answer" in json.loads(out)[0] and "\0" not in out + err
     assert cli.main(["data", "--", "-list"]) == 2
     assert "action '-list' is unknown" in capsys.readouterr().err
+    assert cli.main(["data", "prepare", "--beam", "--", "-x"]) == 2  # a spec, not Beam's options
+    assert "'-x'" in capsys.readouterr().err
+    assert cli.main(["export", "--out", "--", "-x"]) == 2
+    assert "expected one argument" in capsys.readouterr().err
 
 
 def test_what_a_checkpoint_says_of_itself_moves_no_cursor(loaded, tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """A picture of the drawings that a network is surest about and wrong, and of how honest its odds are."""
 
+import io
 import re
 import warnings
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from digitjax.bench.drawn import Digits, Mistake
 from digitjax.diagrams import FAINT, INK, QUIET, WRONG, draw_reliability, draw_risk
 from digitjax.errors import one_line
+from digitjax.manifest import write_bytes
 
 COLUMNS = 8
 """Drawings in a row."""
@@ -25,14 +27,11 @@ _PASSING = "no digits that pass best for one: what it is → the digit it would 
 
 def write_sheet(path: Path, sheet: Figure) -> None:
     """Writes what `draw_sheet` drew as a PNG, in one move."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # a word may be in any script
-            FigureCanvasAgg(sheet).print_png(str(part))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    png = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a word may be in any script
+        FigureCanvasAgg(sheet).print_png(png)
+    write_bytes(path, png.getvalue())
 
 
 def draw_sheet(

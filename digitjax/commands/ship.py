@@ -6,6 +6,7 @@ Only its params, manifest and config.json are kept: small enough for the reposit
 import argparse
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from digitjax import cli, runs
@@ -30,12 +31,12 @@ def run(argv: list[str]) -> int:
     if out.exists() and any(out.iterdir()) and ((out / runs.METRICS).exists() or not runs.is_run(out)):
         raise InputError(f"{out} holds something else than a shipped checkpoint: give another --out")
     out = out.resolve()  # also the folder that one is in has a name
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    export(runs.resolve(arguments.checkpoint), part)
-    if out.exists():
-        shutil.rmtree(out)
-    part.rename(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=out.parent) as part:
+        export(runs.resolve(arguments.checkpoint), Path(part, out.name))
+        if out.exists():
+            shutil.rmtree(out)
+        Path(part, out.name).rename(out)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print(one_line(f"shipped: {load_model(out)}, {size / 1e6:.2f} MB"), file=sys.stderr)
     return 0

@@ -272,7 +272,10 @@ def _load_validation(
         except EmptySplit:
             notices.append(f"{wanted} is empty, {why_empty(wanted)}: it is not validated on")
     if not any((np.asarray(examples.labels) < NOT_A_DIGIT).any() for examples in found):
-        spare = "digits8x8" if is_learnt_from(Spec("synthetic"), "validation", specs) else "synthetic"
+        spares = [n for n in ("synthetic", "digits8x8") if not is_learnt_from(Spec(n), "validation", specs)]
+        if not spares:
+            raise InputError("--data leaves no digit to validate on: leave one of its validation splits out")
+        spare = spares[0]
         notices.append(f"no source has a digit to validate on: validating on {spare}@validation")
         source = load(f"{spare}@validation")
         found.append(to_examples(_spread(source, VALIDATION_EXAMPLES), geometry))
