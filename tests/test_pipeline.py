@@ -316,6 +316,7 @@ def test_a_tenth_is_unfinished_where_what_comes_with_the_program_is_all_that_is_
     asked = []
     monkeypatch.setattr(pipeline, "unavailable", lambda _: "no network")
     monkeypatch.setattr(pipeline, "_load_validation", lambda *_: ((), []))
+    monkeypatch.setattr(pipeline, "_make_part", lambda *_: (None, []))
     monkeypatch.setattr(pipeline, "make_assemble", lambda parts, config, *_: asked.append(config))
     monkeypatch.setattr(pipeline, "make_batches", lambda *_, **__: lambda step: None)
     monkeypatch.setattr(pipeline, "make_on_device", lambda *_: None)
