@@ -49,8 +49,8 @@ def finish(
     learnt = loaded.record.get("accuracy")
     if isinstance(learnt, float) and learnt < LEARNT:
         say(
-            f"warning: {learnt:.0%} right in validation is hardly better than guessing: train for longer "
-            f"or with a lower --optim.learning-rate (it is {config.optim.learning_rate:g})"
+            f"warning: {100 * learnt:.0f} % right in validation is hardly better than guessing: train for "
+            f"longer or with a lower --optim.learning-rate (it is {config.optim.learning_rate:g})"
         )
     if config.preset.startswith("cnn"):
         runs.set_latest(run)
@@ -127,8 +127,10 @@ def _refusals(measured: Sequence[Measured]) -> str:
     if not other.any():
         return ""
     others = f"{counted(int(other.sum()), 'test drawing')} that {'is' if other.sum() == 1 else 'are'} none"
-    text = f"said of {called_none[other].mean():.2%} of {others}"
-    return f"{text} and of {called_none[digit].mean():.2%} of the test digits" if digit.any() else text
+    text = f"said of {100 * called_none[other].mean():.2f} % of {others}"
+    if not digit.any():
+        return text
+    return f"{text} and of {100 * called_none[digit].mean():.2f} % of the test digits"
 
 
 def _summary(
@@ -138,7 +140,7 @@ def _summary(
     refusals: str,
 ) -> str:
     rows = [
-        ("test accuracy", f"{e.accuracy:.2%} of {e.data} ({e.n_wrong:,} of {e.n_digits:,} wrong)")
+        ("test accuracy", f"{100 * e.accuracy:.2f} % of {e.data} ({e.n_wrong:,} of {e.n_digits:,} wrong)")
         for e in evaluations
         if e.accuracy is not None
     ]

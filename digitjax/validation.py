@@ -106,7 +106,7 @@ def epoch_text(line: dict[str, Any], epochs: int) -> str:
     if line["train_loss"] is not None:
         parts.append(f"train loss {line['train_loss']:.4f}")
     for name, result in line["validation"].items():
-        parts.append(f"{name} {result['accuracy']:.2%} (loss {result['loss']:.4f})")
+        parts.append(f"{name} {100 * result['accuracy']:.2f} % (loss {result['loss']:.4f})")
     if line["images_per_second"]:
         parts.append(f"{line['images_per_second']:,} images/s")
     return "  ".join(parts)

@@ -159,7 +159,7 @@ def show(measured: Measured, console: Console) -> None:
     _print_groups("worst writers", writers[:SHOWN_WRITERS] if len(writers) > 1 else [], console)
     if mistakes:
         first = mistakes[0]
-        text = f"{first.word} read as {first.answer}, {first.probability:.2%} sure"
+        text = f"{first.word} read as {first.answer}, {100 * first.probability:.2f} % sure"
         console.print(f"\nsurest mistake: {text}; --out FILE.png draws {len(mistakes)} of them", markup=False)
 
 
@@ -219,12 +219,12 @@ def _print_refused(measured: Measured, console: Console) -> None:
                 console.print(f"  AUROC {area:.4f}, {percent(part)} refused at 99 % answered ({n:,}; {name})")
         if best := one.passing[:SHOWN_PASSING]:
             shown = [(one_line(p.drawing.word)[:16] or "?", p.drawing.answer, p.lacking) for p in best]
-            text = ", ".join(f"{word} for {answer} ({part:.0%})" for word, answer, part in shown)
+            text = ", ".join(f"{word} for {answer} ({100 * part:.0f} %)" for word, answer, part in shown)
             console.print(
                 f"  pass best for digits, with their part of what that lacks of 1: {text}", markup=False
             )
     for one in measured.unfinished:
-        cuts = ", ".join(f"{float(kept):.0%} {100 * part:.1f}" for kept, part in one.by_cut.items())
+        cuts = ", ".join(f"{100 * float(kept):.0f} % {100 * part:.1f}" for kept, part in one.by_cut.items())
         console.print(f"\n{short_name(one.data)}: {one.n:,} digits cut off, taken for no digit", markup=False)
         console.print(f"  {percent(one.refused)}; by the part that was drawn: {cuts} %")
 

@@ -67,7 +67,7 @@ def _milliseconds(times: tuple[float, float] | None) -> str:
 
 
 def _percent(one: Estimate) -> str:
-    return f"{one.value:.2%} ({100 * one.low:.2f} to {100 * one.high:.2f})"
+    return f"{100 * one.value:.2f} % ({100 * one.low:.2f} to {100 * one.high:.2f})"
 
 
 def _parser() -> Parser:

@@ -51,7 +51,7 @@ def show(found: Sequence[Squeezed], console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for one in found:
         figures = [one.normalised, *one.squeezed.values()]
-        table.add_row(Text(one.data), f"{one.n:,}", *(f"{figure:.2%}" for figure in figures))
+        table.add_row(Text(one.data), f"{one.n:,}", *(f"{100 * figure:.2f} %" for figure in figures))
     console.print(table)
 
 

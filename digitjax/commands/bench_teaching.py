@@ -116,8 +116,9 @@ def _writers(
 def _writer_line(one: Writer) -> str:
     return (
         f"{one.name}: {one.corrected} of {TAUGHT} taught were misread; of {one.before.n} others "
-        f"{one.before.wrong} misread before, {one.after.wrong} after; held out {one.held_out_before:.2%} "
-        f"before, {one.held_out_after:.2%} after; {one.seconds:.1f} s"
+        f"{one.before.wrong} misread before, {one.after.wrong} after; "
+        f"held out {100 * one.held_out_before:.2f} % before, {100 * one.held_out_after:.2f} % "
+        f"after; {one.seconds:.1f} s"
     )
 
 

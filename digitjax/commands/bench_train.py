@@ -87,7 +87,7 @@ def table(timings: list[Timing]) -> Table:
     for one in timings:
         phases = [f"{one.seconds[phase]:.2f}" if phase in one.seconds else "" for phase in PHASES]
         rate = "" if one.images_per_second is None else f"{one.images_per_second:,.0f}"
-        accuracy = "" if one.accuracy is None else f"{one.accuracy:.2%}"
+        accuracy = "" if one.accuracy is None else f"{100 * one.accuracy:.2f} %"
         ratios = ["" if r is None else f"{r:.2f} x" for r in (one.train_ratio, one.total_ratio)]
         shown.add_row(one.name, *phases, f"{one.total:.2f}", rate, accuracy, *ratios)
     return shown

@@ -260,5 +260,5 @@ def test_the_end_says_how_often_not_a_digit_is_said(finished, tmp_path, monkeypa
     said = finish.finish(
         dataclasses.replace(CONFIG, preset="mlp-tiny"), tmp_path, ["synthetic", "nondigits"], 1.0
     )
-    line = "not a digit    said of 66.67% of 3 test drawings that are none and of 25.00% of the test digits"
+    line = "not a digit    said of 66.67 % of 3 test drawings that are none and of 25.00 % of the test digits"
     assert (line in said.splitlines()) is rejects and ("not a digit" in said) is rejects
