@@ -10,12 +10,14 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from digitjax.errors import DigitjaxError, InputError
+from digitjax.paths import quoted
 from play.launch import Link, Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from play.events import Event
+    from play.studio import RunSeen
 
 SETTLE_SECONDS, SETTLE_FRAMES = 60.0, 30
 """How long a screenshot waits at most, and the frames that it waits at least."""
@@ -150,6 +152,7 @@ def run(
             window.close()
         classifier.close()
         lost = outside is not None and _tell(outside.close())
+    _tell_of_training(loop.state.studio.run)
     if lost:
         return 1
     return 128 + stop.signal if stop.signal else 0
@@ -176,6 +179,16 @@ def _tell(found: "Sequence[Event]") -> bool:
     for text in (*errors, *notices):
         print(f"digitjax-play: {text}", file=sys.stderr)
     return bool(errors)
+
+
+def _tell_of_training(run: "RunSeen | None") -> None:
+    """Says on standard error that the run which was last seen in training goes on without the window."""
+    if run is not None and run.lives:
+        print(
+            f"digitjax-play: {run.name} is still being trained, without the window: open that to "
+            f"see it, or save and end it with `digitjax steer {quoted(Path(run.name))} --stop`",
+            file=sys.stderr,
+        )
 
 
 def _wait_for_network(loop, stop: Stop, need: bool) -> None:

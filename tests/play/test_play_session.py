@@ -3,6 +3,7 @@
 import gc
 import json
 import multiprocessing
+import shlex
 import signal
 import time
 import types
@@ -18,6 +19,7 @@ from play.classify import ENDED
 from play.events import Closed, KeyPress
 from play.launch import Link, Options
 from play.replay import Replay
+from play.studio import RunSeen
 from tests.play.drawings import FOUR, strokes_events
 from tests.play.fakes import MODEL, FakeClassifier, Script, make_loop
 
@@ -92,6 +94,19 @@ def test_a_drawing_that_cannot_be_saved_as_the_window_closes_is_told_once_that_i
     told = capsys.readouterr().err
     assert told.startswith("digitjax-play: Not saved: ") and told.count("\n") == 1
     assert open_yet == [False]
+
+
+@pytest.mark.parametrize("status", ["paused", "finished"])
+def test_a_training_that_outlives_the_window_is_named_as_that_closes(tmp_path, monkeypatch, capsys, status):
+    seen = RunSeen(str(tmp_path / "my run"), "my run", status)
+    monkeypatch.setattr(app, "WindowSource", lambda window: Script([seen], [Closed()]))
+    assert session.run(reader(READY), Options(), tmp_path, stop=session.Stop(), size=SIZE) == 0
+    said = capsys.readouterr().err.splitlines()
+    if status == "finished":
+        assert not said
+    else:
+        assert len(said) == 1 and "my run is still being trained" in said[0]
+        assert shlex.quote("my run") in said[0] and "steer" in said[0]
 
 
 def test_after_a_replay_the_window_goes_on_in_real_time(tmp_path, monkeypatch):
