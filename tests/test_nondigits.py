@@ -4,9 +4,11 @@ import pytest
 
 from digitjax.data import load
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
+from digitjax.data.mark_paths import MARKS
+from digitjax.data.marks import sample_marks
 from digitjax.data.nondigits import sample_nondigits
 from digitjax.data.signs import SIGNS
-from digitjax.data.skeletons import load_signs
+from digitjax.data.skeletons import load_marks, load_signs
 from digitjax.data.things import DRAWERS, NUMBERS, PARTS, POINTS, Numbers, grid
 from digitjax.normalize import inks_to_images
 
@@ -47,9 +49,10 @@ def test_none_is_a_lone_line_or_arc(drawn):
 
 
 @pytest.mark.slow
-def test_as_a_source_it_has_fixed_splits():
-    test, again = load("nondigits@test"), load("nondigits@test")
-    assert len(test.labels) == 10_000 and set(test.words) == {"scribble"}
+@pytest.mark.parametrize(("name", "word"), [("nondigits", "scribble"), ("marks", "mark")])
+def test_as_a_source_it_has_fixed_splits(name, word):
+    test, again = load(f"{name}@test"), load(f"{name}@test")
+    assert len(test.labels) == 10_000 and set(test.words) == {word}
     assert test.ink is not None and again.ink is not None
     np.testing.assert_array_equal(test.ink.ends, again.ink.ends)
 
@@ -85,6 +88,37 @@ def test_a_grid_is_lines_across_lines():
     assert straight.all(), "all but the frame are parallel to a side"
     lines = np.asarray(mask)[:, :8].sum(axis=1) + 4 * np.asarray(mask)[:, 8]
     assert lines.min() >= 4
+
+
+@pytest.fixture(scope="module")
+def marks():
+    return jax.jit(sample_marks, static_argnums=1)(jax.random.key(0), 256)
+
+
+def test_marks_are_no_digits_about_one_high_and_no_two_are_alike(marks):
+    ink, labels = marks
+    assert set(np.asarray(labels).tolist()) == {NOT_A_DIGIT}
+    ends = np.asarray(ink.ends)[np.asarray(ink.mask)]
+    assert np.isfinite(ends).all() and np.ptp(ends[:, 1::2]) > 0.5 and np.abs(ends).max() < 3
+    images = np.asarray(jax.jit(inks_to_images)(ink)).reshape(256, -1)
+    distance = np.abs(images[:, None] - images[None]).sum(axis=2) + 1e9 * np.eye(256)
+    assert distance.min() > 1
+
+
+def test_no_mark_is_a_lone_bar_and_all_lie_in_a_box_of_their_own():
+    for name, ways in MARKS.items():
+        for path in ways:
+            words = path.replace("/", " ").replace("!", "").split()
+            points = np.array([[float(x) for x in word.split(",")] for word in words])
+            assert np.ptp(points, axis=0).min() >= 40, (name, path)
+            assert points.min() >= -40 and points.max() <= 140, (name, path)
+
+
+def test_every_mark_is_as_common_whichever_way_it_is_drawn():
+    table = load_marks()
+    assert len(table.label) == sum(map(len, MARKS.values())) and set(table.label.tolist()) == {NOT_A_DIGIT}
+    assert table.weight.sum() == pytest.approx(1)
+    assert table.weight[: len(MARKS["heart"])].sum() == pytest.approx(1 / len(MARKS))
 
 
 def test_every_sign_is_one_that_no_digit_looks_like():

@@ -189,12 +189,18 @@ def test_doubted_labels_are_left_out_of_training_alone_and_where_that_is_asked_f
     np.testing.assert_array_equal(audited.validation[0].labels, as_labelled.validation[0].labels)
 
 
-@pytest.mark.parametrize(("more", "said"), [([], True), (["nondigits"], False), (["letters"], False)])
+@pytest.mark.parametrize(("more", "said"), [([], True), (["marks"], False), (["letters"], False)])
 def test_who_is_to_refuse_and_learns_from_digits_alone_is_told(files, more, said):
     data = ["synthetic", *(files[0] if one == "letters" else one for one in more)]
     notices = make_pipeline(config(*data, rejects=True), "mnist28").notices
     assert any("nothing is learnt of what to refuse" in notice for notice in notices) is said
     assert not any("refuse" in notice for notice in make_pipeline(config("synthetic"), "mnist28").notices)
+
+
+@pytest.mark.parametrize("name", ["nondigits", "marks"])
+def test_who_takes_all_for_digits_cannot_learn_from_what_is_none(name):
+    with pytest.raises(InputError, match=f"{name} holds no digit to train on: add --model.rejects"):
+        make_pipeline(config(f"{name}=2", "synthetic"), "mnist28")
 
 
 def test_a_file_without_a_digit_is_refused(tmp_path):

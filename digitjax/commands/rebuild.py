@@ -23,6 +23,8 @@ PEN_DIGITS, DIGITS, OTHERS = (
     "unipen-other-train.ndjson.gz",
 )
 """The files of the corpora, in FOLDER or its folder `strokes`."""
+WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
+"""The mix of the second stage, and of the first one where UNIPEN's files are left out."""
 
 
 class Stage(NamedTuple):
@@ -31,6 +33,7 @@ class Stage(NamedTuple):
     Attributes:
         suffix: the end of its run's name.
         mix: parts of a batch by what they are made of.
+        without_unipen: the same where UNIPEN's files are left out.
         options: further ones of `digitjax train`.
         start: the end of the name of the run that it goes on from; None for fresh params.
         distil: those of the runs that it learns from.
@@ -38,13 +41,12 @@ class Stage(NamedTuple):
 
     suffix: str
     mix: dict[str, int]
+    without_unipen: dict[str, int] = WITHOUT_UNIPEN
     options: tuple[str, ...] = ()
     start: str | None = None
     distil: tuple[str, ...] = ()
 
 
-WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
-"""The mix of the second stage, and of all where UNIPEN's files are left out."""
 LAST = (
     "--distil-weight",
     "1",
@@ -65,10 +67,11 @@ LAST = (
 dropout, and long (Beyer et al., 2022, https://arxiv.org/abs/2106.05237)."""
 STAGES = (
     Stage("-first", {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}),
-    Stage("-second", WITHOUT_UNIPEN, ("--epochs", "60")),
+    Stage("-second", WITHOUT_UNIPEN, options=("--epochs", "60")),
     Stage(
         "",
-        {"mnist": 44, PEN_DIGITS: 14, DIGITS: 24, OTHERS: 20, "synthetic": 12, "nondigits": 14},
+        {"mnist": 43, PEN_DIGITS: 13, DIGITS: 22, OTHERS: 20, "synthetic": 10, "nondigits": 11, "marks": 9},
+        {"mnist": 52, PEN_DIGITS: 22, "synthetic": 26, "nondigits": 17, "marks": 11},
         LAST,
         start="-first",
         distil=("-first", "-second"),
@@ -98,7 +101,7 @@ def commands(
     def run_of(suffix: str) -> Path:
         return out.with_name(out.name + suffix)
 
-    mixes = [stage.mix if unipen else WITHOUT_UNIPEN for stage in STAGES]
+    mixes = [stage.mix if unipen else stage.without_unipen for stage in STAGES]
     for number, (stage, mix) in enumerate(zip(STAGES, mixes, strict=True)):
         run = run_of(stage.suffix)
         specs = [f"{_spec(folder, name)}={weight}" for name, weight in mix.items()]

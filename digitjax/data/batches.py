@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int, Int8, Key, UInt8
 
 from digitjax.config import AugmentConfig, TrainConfig
 from digitjax.data.labels import NOT_A_DIGIT
+from digitjax.data.marks import sample_marks
 from digitjax.data.nondigits import sample_nondigits
 from digitjax.data.synthetic import sample, sample_pens
 from digitjax.errors import InputError
@@ -26,8 +27,10 @@ from digitjax.types import Batch, Segments
 
 DATA_KEY = 0x64617461
 """Folded into the seed's key for the batches, so that no batch shares a key with the params or a step."""
-ENDLESS = {"synthetic": sample, "nondigits": sample_nondigits}
+ENDLESS = {"synthetic": sample, "nondigits": sample_nondigits, "marks": sample_marks}
 """Sources that draw as many new examples as are wanted."""
+NO_DIGITS = ("nondigits", "marks")
+"""Those of them that draw no digit."""
 LEAST_KEPT = 0.6
 """Least part of its ink that an unfinished drawing has; a digit is seldom known from less."""
 

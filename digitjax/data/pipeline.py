@@ -21,6 +21,7 @@ from digitjax.data.audit import findings
 from digitjax.data.audit import shipped as shipped_audit
 from digitjax.data.batches import (
     ENDLESS,
+    NO_DIGITS,
     OnDevice,
     Part,
     Store,
@@ -299,7 +300,7 @@ def _all_examples(held: Source | Records, geometry: str, most: int | None = None
 def _has_others(spec: Spec, held: Source | Records | None) -> bool:
     """Whether something of a source is no digit."""
     if held is None:
-        return spec.name == "nondigits"
+        return spec.name in NO_DIGITS
     labels = held.entries["label"] if isinstance(held, Records) else held.labels
     return bool((labels == NOT_A_DIGIT).any())
 
@@ -309,7 +310,7 @@ def _make_part(
 ) -> tuple[Part, list[str]]:
     keep_others = config.model.rejects
     if held is None:
-        if spec.name == "nondigits" and not keep_others:
+        if spec.name in NO_DIGITS and not keep_others:
             raise InputError(f"{spec} holds no digit to train on: add --model.rejects, or choose other data")
         return Part(spec.name, count, None), []
     if isinstance(held, Records):

@@ -14,6 +14,7 @@ MODULES = {
     "mnist": "digitjax.data.mnist",
     "synthetic": "digitjax.data.procedural",
     "nondigits": "digitjax.data.nondigits",
+    "marks": "digitjax.data.marks",
     "digits8x8": "digitjax.data.digits8x8",
     "strokes": "digitjax.data.drawings",
     "pendigits": "digitjax.data.pendigits",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from digitjax.data.labels import NOT_A_DIGIT
+from digitjax.data.mark_paths import MARKS
 from digitjax.data.signs import SIGNS
 
 PATHS: dict[int, list[tuple[float, str]]] = {
@@ -190,6 +191,11 @@ def load_skeletons() -> Skeletons:
 def load_signs() -> Skeletons:
     """The paths of `signs.SIGNS` as arrays."""
     return _tabulate([(sign, 1.0, path) for sign, paths in SIGNS.items() for path in paths])
+
+
+def load_marks() -> Skeletons:
+    """The paths of `mark_paths.MARKS` as arrays."""
+    return _tabulate([(mark, 1.0, path) for mark, paths in MARKS.items() for path in paths])
 
 
 def _tabulate(rows: Sequence[tuple[int | str, float, str]]) -> Skeletons:

@@ -102,7 +102,7 @@ def test_a_wrong_spec_says_what_was_meant(text, says):
 
 
 def test_every_source_is_registered_with_what_people_need_to_know():
-    names = "mnist synthetic nondigits digits8x8 strokes pendigits unipen images numbers"
+    names = "mnist synthetic nondigits marks digits8x8 strokes pendigits unipen images numbers"
     assert set(names.split()) <= set(registry.MODULES)
     for name in registry.MODULES:
         kind = registry.kind(name)
