@@ -23,6 +23,10 @@ from digitjax.data.audit import shipped
 from digitjax.errors import DigitjaxError
 from tests import doodles
 
+SKETCHES = Path(__file__).with_name("sketches-test.ndjson.gz")
+"""Sketches of things and signs by somebody who knew nothing of what networks learn from."""
+OTHERS = ("letters", "doodles", "sketches")
+"""Sets of what is no digit."""
 UNSEEN = ("pen digits", "UNIPEN", "bridger")
 """Pen and finger, writers that no recipe learns from: the sets that are pooled."""
 
@@ -54,6 +58,7 @@ def sets(folder: Path, scratch: Path) -> dict[str, Source]:
         "web-mouse": f"images:{at('web-mouse.npz')}",
         "letters": f"strokes:{at('unipen-other-train.ndjson.gz')}@test",
         "doodles": f"strokes:{scratch / 'doodles.ndjson'}",
+        "sketches": f"strokes:{SKETCHES}",
     }
     return {name: load(parse_spec(spec)) for name, spec in specs.items()}
 
@@ -62,18 +67,14 @@ def measure_all(loaded: LoadedModel, sources: dict[str, Source]) -> Figures:
     """All figures of one network."""
     reads = {name: read_source(loaded.model, loaded.params, source) for name, source in sources.items()}
     audit, unseen = shipped(), [reads[name] for name in UNSEEN]
-    others = [reads["letters"], reads["doodles"]]
+    others = [reads[name] for name in OTHERS]
     rejects = reads["MNIST"].is_digit is not None
     cut = measure_unfinished(loaded, [sources[name] for name in UNSEEN]) if rejects else []
     refused = {one.data: one for one in measure_rejection([*unseen, *others])}
     return Figures(
         drawn={name: measure([read], audit) for name, read in reads.items() if len(read.places)},
         pooled=measure(unseen, audit, "pooled"),
-        rejection={
-            name: refused[sources[name].name]
-            for name in ("letters", "doodles")
-            if sources[name].name in refused
-        },
+        rejection={name: refused[sources[name].name] for name in OTHERS if sources[name].name in refused},
         unfinished=dict(zip(UNSEEN, cut, strict=False)),
     )
 
@@ -107,6 +108,7 @@ def rows(found: Figures) -> Iterator[tuple[str, str]]:
     for name, about in (
         ("letters", "letters and symbols, test writers"),
         ("doodles", "scribbles and doodles"),
+        ("sketches", "sketches of things and signs"),
     ):
         one = found.rejection.get(name)
         n, n_all = (f"{one.n:,}", f"{one.n_all:,}") if one else ("", "")
