@@ -35,14 +35,16 @@ def corpora(tmp_path):
 def test_all_trainings_are_commands_that_train_takes(corpora, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "resolve", Path)
     all_ = rebuild.commands(corpora, tmp_path / "net", seed=3)
-    first, second, last = map(asked, all_)
-    before = tuple(str(tmp_path / name) for name in ("net-first", "net-second"))
+    first, second, third, last = map(asked, all_)
+    *before, near = (str(tmp_path / name) for name in ("net-first", "net-second", "net-third"))
     assert (first.preset, first.seed, first.start, first.distil) == ("cnn-shipped", 3, "", ())
     assert (second.seed, second.start, second.distil) == (3, "", ())
-    assert (last.seed, last.start, last.distil) == (3, before[0], before)
+    assert (third.seed, third.start, third.distil) == (3, before[0], tuple(before))
+    assert (last.seed, last.start, last.distil) == (3, near, tuple(before))
     assert first.model == second.model == preset("cnn-shipped").model
-    assert last.model == dataclasses.replace(first.model, dropout=0.0)
-    assert first.model.rejects and last.optim.learning_rate == pytest.approx(3e-3)
+    assert third.model == last.model == dataclasses.replace(first.model, dropout=0.0)
+    assert first.model.rejects and last.optim.learning_rate < third.optim.learning_rate < 6e-3
+    assert "marks" in " ".join(last.data) and "marks" not in " ".join((*first.data, *third.data))
     assert {parse_spec(text).weight for text in first.data} == {54, 14, 22, 16, 10, 12}
     assert "unipen" not in " ".join(second.data)
 
@@ -65,7 +67,12 @@ def test_without_unipen_no_file_of_it_is_named(corpora, tmp_path, monkeypatch):
         (corpora / "strokes" / name).unlink()
     configs = [asked(words) for words in rebuild.commands(corpora, tmp_path / "net", unipen=False, seed=4)]
     assert "unipen-" not in " ".join(text for config in configs for text in config.data)
-    assert [config.seed for config in configs] == [4, 5, 4]  # of one mix and one seed two teachers were one
+    assert [config.seed for config in configs] == [
+        4,
+        5,
+        6,
+        4,
+    ]  # of one mix and one seed two teachers were one
 
 
 def test_a_corpus_that_is_missing_is_named(corpora, tmp_path):
@@ -109,7 +116,7 @@ def test_what_has_finished_is_not_trained_again_and_what_was_stopped_goes_on(tmp
     assert rebuild.run(argv) == 0
     second = tmp_path / "net-second"
     assert all(map(runs.is_finished, (first, second, out)))
-    assert runs.read_config(out).start == str(first)
+    assert runs.read_config(out).start == str(tmp_path / "net-third")
     assert runs.read_config(out).distil == tuple(
         str(run / runs.best_step(run).name) for run in (first, second)
     )

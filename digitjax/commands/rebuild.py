@@ -1,7 +1,8 @@
 """`python -m digitjax.commands.rebuild FOLDER`: trains the network that comes with digitjax anew.
 
-Three trainings of the preset `cnn-shipped`: the network, another one that has not seen UNIPEN, and the
-network again, from where it ended, learning what both of them say of which digit it is.
+Four trainings of the preset `cnn-shipped`: the network, another one that has not seen UNIPEN, the network
+again, from where it ended, learning what both of them say of which digit it is, and a short one more, with
+hearts, ticks and other marks among what is no digit.
 One that has finished is not run again and one that was stopped goes on, so the same command serves after
 Ctrl-C or a crash.
 """
@@ -24,7 +25,7 @@ PEN_DIGITS, DIGITS, OTHERS = (
 )
 """The files of the corpora, in FOLDER or its folder `strokes`."""
 WITHOUT_UNIPEN = {"mnist": 56, PEN_DIGITS: 24, "synthetic": 28, "nondigits": 20}
-"""The mix of the second stage, and of the first one where UNIPEN's files are left out."""
+"""The mix of the second stage, and of the others but the last where UNIPEN's files are left out."""
 
 
 class Stage(NamedTuple):
@@ -47,13 +48,9 @@ class Stage(NamedTuple):
     distil: tuple[str, ...] = ()
 
 
-LAST = (
+OF_ODDS = (
     "--distil-weight",
     "1",
-    "--epochs",
-    "60",
-    "--optim.learning-rate",
-    "3e-3",
     "--optim.warmup",
     "0.1",
     "--model.dropout",
@@ -65,16 +62,24 @@ LAST = (
 )
 """Of odds alone one learns as closely as one can: bent pictures, of which the teachers say something new, no
 dropout, and long (Beyer et al., 2022, https://arxiv.org/abs/2106.05237)."""
+TEACHERS = ("-first", "-second")
 STAGES = (
     Stage("-first", {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}),
     Stage("-second", WITHOUT_UNIPEN, options=("--epochs", "60")),
     Stage(
+        "-third",
+        {"mnist": 44, PEN_DIGITS: 14, DIGITS: 24, OTHERS: 20, "synthetic": 12, "nondigits": 14},
+        options=(*OF_ODDS, "--epochs", "60", "--optim.learning-rate", "3e-3"),
+        start="-first",
+        distil=TEACHERS,
+    ),
+    Stage(
         "",
         {"mnist": 43, PEN_DIGITS: 13, DIGITS: 22, OTHERS: 20, "synthetic": 10, "nondigits": 11, "marks": 9},
         {"mnist": 52, PEN_DIGITS: 22, "synthetic": 26, "nondigits": 17, "marks": 11},
-        LAST,
-        start="-first",
-        distil=("-first", "-second"),
+        (*OF_ODDS, "--epochs", "15", "--optim.learning-rate", "1e-3"),
+        start="-third",
+        distil=TEACHERS,
     ),
 )
 
@@ -138,7 +143,7 @@ def run(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="python -m digitjax.commands.rebuild",
-        description="Trains the network that comes with digitjax anew, in three stages that can be resumed.",
+        description="Trains the network that comes with digitjax anew, in four stages that can be resumed.",
         epilog="Further options go to all trainings, such as --epoch-examples 30000.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the corpora, as drawings")
