@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from digitjax.bench import drawn
+from digitjax.bench.drawn import read_source
 from digitjax.bench.rejection import Rejection, Unfinished, measure_rejection
+from digitjax.checkpoint import load_model
+from digitjax.data import load, parse_spec
 from tests import figures
 from tests.test_bench_drawn import read
 
@@ -42,6 +45,20 @@ def test_a_network_that_never_refuses_has_the_same_lines():
     assert len(refusing) == len(other)
     assert [figure for _, figure in other[-11:]] == [figures.NONE] * 11
     assert figures.NONE not in [figure for _, figure in refusing]
+
+
+def test_what_comes_along_refuses_what_people_draw_to_try_it_and_answers_digits():
+    """By its own threshold; the sketches are by somebody who knew nothing of what it learns from."""
+    loaded = load_model("default")
+    sketches = read_source(loaded.model, loaded.params, load(parse_spec(f"strokes:{figures.SKETCHES}")))
+    digits = read_source(loaded.model, loaded.params, load(parse_spec("digits8x8@test")))
+    assert sketches.is_digit is not None and digits.is_digit is not None
+    refused = {word: [] for word in sketches.examples.words}
+    for word, score in zip(sketches.examples.words, sketches.is_digit, strict=True):
+        refused[word].append(score < 0)
+    assert len(refused) == 139 and np.mean(np.concatenate(list(refused.values()))) > 0.95
+    assert all(np.mean(refused[word]) == 1 for word in ("heart", "tick", "triangle", "star", "scribble"))
+    assert (digits.is_digit >= 0).mean() > 0.97
 
 
 def test_rejection_is_against_the_digits_of_all_sets():
