@@ -28,6 +28,7 @@ from play.state import PlayState
 from play.update import update
 from play.verdict import OTHER_WORD
 from play.view import teach
+from tests import doodles
 from tests.play.drawings import DIGITS, strokes_events
 from tests.play.looking import texts_on
 from tests.play.made_up import CNN
@@ -458,9 +459,13 @@ def test_the_shipped_network_is_taught_in_a_process_of_its_own(tmp_path, monkeyp
     state = scene("teach-begin")
     for word in ("7", "2", "4"):
         state = events_of(state, *strokes_events(DIGITS[word]), KeyPress(word))
+    heart = [(500 + 18 * x, 500 + 18 * y) for x, y in doodles.TEMPLATES["heart"]()[0]]
+    state = events_of(state, *strokes_events((heart,)), KeyPress("n"))
     one.do(effects.Teach(str(run), state.lesson.items, newer))
     lesson = until(LessonTaught)
-    assert lesson.rows[0][0] == "taught" and lesson.rows[0][3] == 3
+    assert lesson.rows[0][0] == "taught" and lesson.rows[0][2:] == (4, 4), "the heart is refused"
+    answered = next(row for row in lesson.rows if row[0] == "answered")
+    assert answered[3] >= answered[1] - 0.004 * answered[2]
     held_out = lesson.rows[1]
     assert held_out[3] >= held_out[1] - 0.002 * held_out[2]
     assert lesson.name == "cnn-7-taught"
