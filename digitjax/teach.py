@@ -1,7 +1,8 @@
 """Teaching a trained network a few labelled drawings, with replay, so that it forgets nothing.
 
 The step, the optimizer and the batches are the trainer's. A sixteenth of each batch are the taught drawings,
-each time moved anew; the rest is replayed. All is compiled before the first lesson.
+each time moved anew; the rest is replayed. Drawings that are taught as no digit take the place of replayed
+ones, so that they do not make the network refuse more in all. All is compiled before the first lesson.
 """
 
 import dataclasses
@@ -10,21 +11,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Array, Bool, Float, Int, Int8, UInt8
 
 from digitjax.config import ModelConfig, OptimConfig, TrainConfig
 from digitjax.data.batches import Part, Store, Taken, make_assemble, make_batches
+from digitjax.data.labels import DIGITS, NOT_A_DIGIT, OTHER, label_of
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.spec import Source
 from digitjax.errors import InputError
-from digitjax.evaluate import answer_digits
+from digitjax.evaluate import Answers, apply_in_batches
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
 from digitjax.segments import pack_all
 from digitjax.strokes import Drawing
 from digitjax.train import init_state, make_train_step
-from digitjax.types import Params
+from digitjax.types import Batch, Params
 
 TAUGHT, REPLAYED, STEPS = 8, 120, 100
 """Taught and replayed examples a step, and steps of a lesson."""
@@ -40,27 +43,34 @@ CONFIG = TrainConfig(
 """What a lesson is: a sixth of a whole training's learning rate, risen and fallen once."""
 
 
+ANSWERED, REFUSED = "answered", "refused"
+"""Names of two more scores of a network that refuses: the held-out digits that it answers, right or not, and
+what it refuses of what is no digit, drawn as the replayed is but in no lesson."""
+UNSEEN = 50
+"""Steps, after those of a lesson, of which what is no digit is held out."""
+
+
 class Score(NamedTuple):
-    """How many of `n` digits are read."""
+    """How many of `n` drawings are right: digits that are read, refused or not; others that are refused."""
 
     right: int
     n: int
 
     @property
     def accuracy(self) -> float:
-        """Fraction read; 0 of none."""
+        """Fraction that is right; 0 of none."""
         return self.right / self.n if self.n else 0.0
 
     @property
     def wrong(self) -> int:
-        """How many are not read."""
+        """How many are not right."""
         return self.n - self.right
 
 
 class Lesson(NamedTuple):
     """Attributes:
     params: of the taught network.
-    before: how well each set was read before, by its name.
+    before: how well each set was read before, by its name; `ANSWERED` and `REFUSED` where it refuses.
     after: and afterwards.
     seconds: that the lesson took, measuring included.
     """
@@ -105,6 +115,7 @@ class Teacher:
         self._assemble = make_assemble(
             self._parts(store_of(_blank(), config.geometry)), self._config, config.geometry
         )
+        self._others = self._unseen() if config.rejects else None
         self._before = self._measured(params)
         self._learn(_blank(), 2)
 
@@ -118,7 +129,9 @@ class Teacher:
         at: Callable[[int, int], object] | None = None,
         beside: Mapping[str, Examples] | None = None,
     ) -> Lesson:
-        """A lesson of drawings whose words are digits; the network as it was given stays as it is.
+        """A lesson of drawings whose words are digits or, for a network that refuses, `labels.OTHER`.
+
+        The network as it was given stays as it is.
 
         Args:
             drawings: what is taught.
@@ -126,32 +139,31 @@ class Teacher:
             beside: what else is measured before and after this lesson, by name.
 
         Raises:
-            InputError: there is no drawing, or one without a digit for its word.
+            InputError: there is no drawing, one with another word, or the network has none for what it is.
         """
-        if not drawings or any(one.word not in set("0123456789") or not one.strokes for one in drawings):
-            raise InputError("a lesson needs drawings that are labelled 0 to 9: label some first")
+        if not drawings or any(one.word not in (*DIGITS, OTHER) or not one.strokes for one in drawings):
+            raise InputError(f"a lesson needs drawings that are labelled 0 to 9 or {OTHER}: label some first")
+        labels = np.array([label_of(one.word or "") for one in drawings], np.int8)
+        if (labels == NOT_A_DIGIT).any() and not self._config.model.rejects:
+            raise InputError(
+                'this network never says "not a digit": teach it digits, or another network those'
+            )
         begin = time.monotonic()
-        labels = np.array([int(one.word or 0) for one in drawings], np.int8)
         taught = Source("taught", labels, tuple(str(n) for n in labels), ink=pack_all(drawings))
         mine = to_examples(taught, self._config.model.geometry)
+        beside = beside or {}
         before = {"taught": self._score(self._params, mine), **self._before}
-        before |= {name: self._score(self._params, one) for name, one in (beside or {}).items()}
+        before |= {name: self._score(self._params, one) for name, one in beside.items()}
         params = self._learn(taught, STEPS, at)
-        measured = {"taught": mine, **self._held_out, **(beside or {})}
-        after = {name: self._score(params, one) for name, one in measured.items()}
+        after = {"taught": self._score(params, mine), **self._measured(params)}
+        after |= {name: self._score(params, one) for name, one in beside.items()}
         return Lesson(params, before, after, time.monotonic() - begin)
 
     def _learn(self, taught: Source, steps: int, at: Callable[[int, int], object] | None = None) -> Params:
-        config = self._config
-        batch_at = make_batches(
-            self._parts(store_of(taught, config.model.geometry)),
-            config,
-            config.model.geometry,
-            assemble=self._assemble,
-        )
+        config, batch_at, weight = self._config, self._batches(taught), self._weights(taught)
         state = init_state(jax.random.key(config.seed), self.model, make_optimizer(config), self._params)
         for step in range(steps):
-            state, _ = self._step(state, batch_at(step))
+            state, _ = self._step(state, batch_at(step)._replace(weight=weight))
             if at is not None and (step + 1) % 10 == 0:
                 jax.block_until_ready(state.step)
                 at(step + 1, steps)
@@ -160,12 +172,53 @@ class Teacher:
     def _parts(self, store: Store) -> list[Part]:
         return [Part("strokes", TAUGHT, store), *self._replay]
 
+    def _batches(self, taught: Source) -> Callable[[int], Batch]:
+        geometry = self._config.model.geometry
+        parts = self._parts(store_of(taught, geometry))
+        return make_batches(parts, self._config, geometry, assemble=self._assemble)
+
+    def _replayed_others(self) -> Bool[np.ndarray, " batch"]:
+        """Which rows of a batch are endlessly drawn and no digit."""
+        endless = [part.name == "nondigits" and part.store is None for part in self._replay]
+        return np.repeat([False, *endless], [TAUGHT, *(part.take for part in self._replay)])
+
+    def _weights(self, taught: Source) -> Float[Array, " batch"]:
+        """Ones; less for what is replayed and no digit, by as much as is taught and none."""
+        others = self._replayed_others()
+        instead = TAUGHT * (taught.labels == NOT_A_DIGIT).mean() / max(TAUGHT, others.sum())
+        return jnp.asarray(np.where(others, 1 - instead, 1), jnp.float32)
+
+    def _unseen(self) -> UInt8[np.ndarray, "n height width 1"]:
+        """What is replayed and no digit, of steps that no lesson takes: nothing is compiled for it alone."""
+        batch_at, others = self._batches(_blank()), self._replayed_others()
+        drawn = [np.asarray(batch_at(STEPS + step).x)[others] for step in range(UNSEEN)]
+        return np.rint(255 * np.concatenate(drawn)).astype(np.uint8)
+
     def _measured(self, params: Params) -> dict[str, Score]:
-        return {name: self._score(params, one) for name, one in self._held_out.items()}
+        scores, answered = {}, []
+        for name, examples in self._held_out.items():
+            said = apply_in_batches(self.model, params, examples.images)
+            scores[name] = _right(said, examples.labels)
+            if said.is_digit is not None:
+                answered.append(said.is_digit[examples.labels < NOT_A_DIGIT] >= 0)
+        if answered:
+            scores[ANSWERED] = Score(int(sum(map(np.sum, answered))), sum(map(len, answered)))
+        if self._others is not None and len(self._others):
+            said = apply_in_batches(self.model, params, self._others)
+            scores[REFUSED] = _right(said, np.full(len(self._others), NOT_A_DIGIT, np.int8))
+        return scores
 
     def _score(self, params: Params, examples: Examples) -> Score:
-        answered = answer_digits(self.model, params, examples)
-        return Score(int((answered.log_p.argmax(axis=1) == answered.labels).sum()), len(answered.labels))
+        return _right(apply_in_batches(self.model, params, examples.images), examples.labels)
+
+
+def _right(said: Answers, labels: Int8[np.ndarray, " n"]) -> Score:
+    """Digits whose likeliest answer is right, others that are refused; without a second head only digits."""
+    digits = labels < NOT_A_DIGIT
+    right = said.log_p.argmax(axis=1) == labels
+    if said.is_digit is None:
+        return Score(int(right.sum()), int(digits.sum()))
+    return Score(int(np.where(digits, right, said.is_digit < 0).sum()), len(labels))
 
 
 @jax.jit

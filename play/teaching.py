@@ -6,7 +6,10 @@ from play.events import LessonTaught, TeacherAt, TeacherReady
 from play.ink import Ink
 from play.lesson import MOST, Lesson
 from play.state import PlayState, await_run, say, with_effect
-from play.verdict import DIGITS
+from play.verdict import DIGITS, NOT_A_DIGIT, OTHER_WORD
+
+NEVER = "this network never says “not a digit”"
+"""Why what is no digit is not taught to a network for digits alone."""
 
 
 def opened(state: PlayState) -> PlayState:
@@ -48,7 +51,7 @@ def labelled(state: PlayState, word: str, ink: Ink) -> PlayState:
     """A person has labelled a drawing on this screen: it belongs to the lesson; the same ink again, anew."""
     lesson = state.lesson
     items = tuple(item for item in lesson.items if item[1] != ink)
-    if word not in DIGITS:  # nor is it taught what it was said to be before
+    if not has_word(state, word):  # nor is it taught what it was said to be before
         return state._replace(lesson=lesson._replace(items=items))
     if len(items) >= MOST:
         return state
@@ -57,19 +60,31 @@ def labelled(state: PlayState, word: str, ink: Ink) -> PlayState:
 
 def recorded(state: PlayState, word: str) -> str:
     """Why a drawing that was labelled and saved on this screen is not in the lesson; "" where it is."""
-    if word not in DIGITS:
-        return "A lesson is about digits: this is kept in the gallery as not a digit, and not taught."
+    if not has_word(state, word):
+        return f"Saved as not a digit, and not taught: {NEVER}."
     if all(ink != state.strokes for _, ink in state.lesson.items) and len(state.lesson.items) >= MOST:
-        return f"Saved as {word}, but a lesson has at most {MOST} drawings: teach these first."
+        name = NOT_A_DIGIT if word == OTHER_WORD else word
+        return f"Saved as {name}, but a lesson has at most {MOST} drawings: teach these first."
     return ""
+
+
+def teachable(state: PlayState) -> tuple[tuple[str, Ink], ...]:
+    """The drawings of the lesson for which the network has a word: another may have been chosen since."""
+    return tuple(item for item in state.lesson.items if has_word(state, item[0]))
+
+
+def has_word(state: PlayState, word: str) -> bool:
+    """Whether the network can learn to say it; while none is known, all is hoped for."""
+    model = state.models[0]
+    return word in DIGITS or (word == OTHER_WORD and (model is None or model.rejects))
 
 
 def press(state: PlayState, what: str) -> PlayState:
     """A control was activated; nonsense changes nothing."""
     lesson = state.lesson
-    if what == "go" and lesson.items and lesson.status == "ready":
-        given = lesson._replace(status="teaching", doing="", sent=lesson.items, late=False)
-        return with_effect(pen_up(state)._replace(lesson=given), Teach(lesson.path, lesson.items, state.step))
+    if what == "go" and lesson.status == "ready" and (items := teachable(state)):
+        given = lesson._replace(status="teaching", doing="", sent=items, late=False)
+        return with_effect(pen_up(state)._replace(lesson=given), Teach(lesson.path, items, state.step))
     if what == "forget" and lesson.items and lesson.status != "teaching":
         return state._replace(lesson=lesson._replace(items=lesson.items[:-1]))
     if what == "again" and lesson.status == "failed":

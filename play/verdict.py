@@ -12,7 +12,7 @@ THRESHOLD = 0.5
 """Probability of being a digit from which there is an answer: a checkpoint's calibration moves it there."""
 NOT_A_DIGIT = "not a digit"
 OTHER_WORD = "not-a-digit"
-"""The word under which "n" records; any word that is no digit means the same."""
+"""The word under which "n" records, as `digitjax.data.labels.OTHER`; any that is no digit means the same."""
 DIGITS = tuple(map(str, range(10)))
 WORDS = (*DIGITS, OTHER_WORD)
 LEAD = 0.97

@@ -1,5 +1,8 @@
 """Teaching: what is taught is learnt, what is replayed is kept, and nothing is compiled anew."""
 
+import dataclasses
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -22,16 +25,23 @@ from digitjax.bench.taught_writers import LEAST
 from digitjax.bench.teaching import drawn_only, drawn_without
 from digitjax.commands import bench_teaching
 from digitjax.config import ModelConfig
+from digitjax.data import batches
 from digitjax.data.batches import Part
 from digitjax.data.forms import Forms
+from digitjax.data.labels import NOT_A_DIGIT, OTHER
 from digitjax.data.pipeline import to_examples
 from digitjax.errors import InputError
 from digitjax.evaluate import apply_in_batches
 from digitjax.models import make_model
 from digitjax.replay import replayed
+from digitjax.segments import pack_all
 from digitjax.strokes import Drawing
+from digitjax.types import Segments
+from tests import doodles
 
-CONFIG = ModelConfig(kind="mlp", hidden=(32,), dropout=0.0)
+CONFIG = ModelConfig(kind="mlp", hidden=(32,), dropout=0.0, rejects=True)
+OTHERS = 24
+"""Replayed drawings a step that are no digit."""
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +53,31 @@ def drawn():
 def teacher(drawn):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(teach, "STEPS", 20)
+        patch.setattr(teach, "UNSEEN", 3)
+        patch.setitem(batches.ENDLESS, "nondigits", zigzags)
         params = make_model(CONFIG).init(jax.random.key(0))
         held_out = to_examples(part_of(drawn, slice(400, None)), "mnist28")
         store = teach.store_of(part_of(drawn, slice(400)), "mnist28")
-        yield teach.Teacher(CONFIG, params, [Part("synthetic", teach.REPLAYED, store)], {"kept": held_out})
+        replay = [Part("nondigits", OTHERS, None), Part("synthetic", teach.REPLAYED - OTHERS, store)]
+        yield teach.Teacher(CONFIG, params, replay, {"kept": held_out})
+
+
+def zigzags(key, n):
+    """A quickly compiled stand-in for the procedural drawings that are no digits."""
+    points = jax.random.uniform(key, (n, 9, 2))
+    ends = jax.numpy.concatenate([points[:, :-1], points[:, 1:]], axis=2)
+    return Segments(ends, jax.numpy.ones(ends.shape[:2], bool)), jax.numpy.full(n, NOT_A_DIGIT)
+
+
+def hearts(n):
+    """Hearts from a template that nothing trains on, each drawn anew."""
+    rng = np.random.default_rng(0)
+    return [Drawing(tuple(doodles.doodle(rng, "heart")), None, OTHER, None, None) for _ in range(n)]
+
+
+def looked_at(params, images) -> Any:
+    """What the network says of 8-bit images, past all measuring."""
+    return make_model(CONFIG).apply(params, jax.numpy.asarray(images, np.float32) / 255)
 
 
 def test_what_is_taught_and_what_is_replayed_is_learnt_and_the_network_stays_as_it_was(teacher, drawn):
@@ -89,7 +120,78 @@ def test_lessons_begin_from_another_step_s_params_and_compile_nothing(teacher, d
     teacher.begin_from(given)
 
 
-@pytest.mark.parametrize("words", [[], ["x"], [None], ["3", "10"]])
+def test_what_is_taught_as_no_digit_is_refused_and_its_like_too_and_digits_are_answered(
+    teacher, drawn, monkeypatch
+):
+    monkeypatch.setattr(teach, "STEPS", 60)
+    for name in ("_params", "_before"):  # as they were, afterwards
+        monkeypatch.setattr(teacher, name, getattr(teacher, name))
+    sizes = teacher._step._cache_size(), teacher._assemble._cache_size()
+    knows_digits = teacher.teach(drawings_of(part_of(drawn, slice(3)))).params
+    all_hearts = hearts(43)
+    images = to_examples(part_of(drawn, slice(0))._replace(ink=pack_all(all_hearts)), "mnist28").images
+    taken = np.array(looked_at(knows_digits, images).is_digit >= 0)
+    taught = np.flatnonzero(taken)[:3]
+    assert taken.mean() > 0.7, "as digits"
+    teacher.begin_from(knows_digits)
+    lesson = teacher.teach([all_hearts[row] for row in taught])
+    assert sizes == (teacher._step._cache_size(), teacher._assemble._cache_size())
+    refused = np.array(looked_at(lesson.params, images).is_digit < 0)
+    assert refused[taught].all() and refused.mean() > 0.7
+    assert lesson.before["taught"] == (0, 3) and lesson.after["taught"] == (3, 3)
+    kept = to_examples(part_of(drawn, slice(400, None)), "mnist28")
+    said = looked_at(lesson.params, kept.images)
+    assert lesson.after["kept"].right == (said.digits.argmax(axis=1) == kept.labels).sum()
+    assert lesson.after["answered"] == ((said.is_digit >= 0).sum(), 200)
+    assert lesson.after["answered"].right > 150
+    assert lesson.after["refused"].n == 3 * OTHERS
+
+
+def test_a_lesson_of_both_counts_digits_that_are_read_and_others_that_are_refused(teacher, drawn):
+    taught = [*hearts(2), *drawings_of(part_of(drawn, slice(5)))]
+    lesson = teacher.teach(taught)
+    images = to_examples(part_of(drawn, slice(0))._replace(ink=pack_all(taught)), "mnist28").images
+    said = looked_at(lesson.params, images)
+    right = np.append(said.is_digit[:2] < 0, said.digits[2:].argmax(axis=1) == drawn.labels[:5])
+    assert lesson.after["taught"] == (right.sum(), 7)
+
+
+def test_what_is_taught_as_no_digit_takes_the_place_of_replayed_drawings_that_are_none(
+    teacher, drawn, monkeypatch
+):
+    step, seen = teacher._step, []
+
+    def look(state, batch):
+        seen.append((np.array(batch.weight), np.array(batch.is_digit)))
+        return step(state, batch)
+
+    monkeypatch.setattr(teacher, "_step", look)
+    teacher.teach(hearts(2))
+    for weight, is_digit in seen:
+        assert weight[is_digit == 0].sum() == pytest.approx(OTHERS) and (weight[: teach.TAUGHT] == 1).all()
+        assert (weight[is_digit == 1] == 1).all() and (is_digit == 0).sum() == OTHERS + teach.TAUGHT
+    seen.clear()
+    teacher.teach(drawings_of(part_of(drawn, slice(2))))
+    assert all((weight == 1).all() for weight, _ in seen), "a lesson of digits is as ever"
+
+
+def test_drawings_held_out_to_be_refused_are_in_no_lesson(teacher, monkeypatch):
+    seen = []
+    monkeypatch.setattr(teacher, "_step", lambda state, batch: (state, seen.append(np.array(batch.x))))
+    teacher.teach(hearts(1))
+    replayed_ones = {np.rint(255 * one).astype(np.uint8).tobytes() for step in seen for one in step}
+    held = {one.tobytes() for one in teacher._others}
+    assert len(held) == 3 * OTHERS and not held & replayed_ones
+
+
+def test_a_network_for_digits_alone_is_not_taught_what_is_none(teacher, drawn, monkeypatch):
+    alone = dataclasses.replace(teacher._config, model=dataclasses.replace(CONFIG, rejects=False))
+    monkeypatch.setattr(teacher, "_config", alone)
+    with pytest.raises(InputError, match='never says "not a digit"'):
+        teacher.teach([*drawings_of(part_of(drawn, slice(1))), *hearts(1)])
+
+
+@pytest.mark.parametrize("words", [[], ["x"], [None], ["3", "10"], ["3", "scribble"]])
 def test_a_lesson_is_of_labelled_digits(teacher, words):
     line = np.array([[0.0, 0.0], [1.0, 1.0]])
     with pytest.raises(InputError, match="label"):

@@ -17,7 +17,7 @@ from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.spec import Source
 from digitjax.errors import InputError
 from digitjax.evaluate import apply_in_batches
-from digitjax.teach import Score, Teacher
+from digitjax.teach import ANSWERED, REFUSED, Score, Teacher
 from digitjax.types import Model, Params
 
 TAUGHT = 10
@@ -104,7 +104,7 @@ def measure(teacher: Teacher, digits: Digits, names: list[str], seed: int) -> It
         lesson = teacher.teach(drawings_of(part_of(digits.source, taught)))
         answers = apply_in_batches(teacher.model, lesson.params, digits.examples.images[rest])
         right = answers.log_p.argmax(axis=1) == digits.examples.labels[rest]
-        (kept,) = lesson.before.keys() - {"taught"}
+        (kept,) = lesson.before.keys() - {"taught", ANSWERED, REFUSED}
         yield Writer(
             name,
             corrected=int((~digits.right[taught]).sum()),

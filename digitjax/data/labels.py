@@ -3,6 +3,9 @@
 NOT_A_DIGIT = 10
 """Label of everything that has a word and is none of the ten digits."""
 
+OTHER = "not-a-digit"
+"""The word under which the window keeps what is no digit; any other that is no digit means the same."""
+
 AMBIGUOUS = frozenset("OoDQIliLJj|/\\!',.-_^~()[]{}<>ZzSsbGBgqyYTtrhpPUuVvCc&?`")
 """Characters that look like digits or are fragments: in measurements neither a digit nor another sign."""
 

@@ -8,21 +8,27 @@ from play.layout import NOTHING, Control, Layout, Rect
 from play.lesson import Lesson
 from play.places import gap_of
 from play.state import PlayState
-from play.verdict import DIGITS, with_article
+from play.teaching import NEVER, has_word, teachable
+from play.verdict import OTHER_WORD, WORDS, with_article
 from play.view import parts
 from play.view.answer import strip_block
 from play.view.painter import Block, Painter
 from play.view.screen import Screen
 
-NAMES = {"taught": "this lesson", "mine": "my drawings"}
+NAMES = {
+    "taught": "this lesson",
+    "mine": "my drawings",
+    "answered": "digits not refused",
+    "refused": "non-digits refused",
+}
 SAID = {
     "": ("There is no network to teach: choose one in Models.",),
     "warming": ("Warming up …; draw already.", "Warming up …"),
-    "ready": ("Draw what it misreads and press what it is.", "Draw, then press its digit."),
+    "ready": ("Draw what it misreads and press what it is.", "Draw, then press what it is."),
     "teaching": ("It is learning …",),
     "failed": ("The teacher has ended.",),
 }
-EMPTY = "Draw, then press its digit first"
+EMPTY = "Draw, then press what it is first"
 WAITING = {
     "": "There is no network to teach",
     "warming": "One moment: its teacher warms up",
@@ -39,7 +45,7 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     shown = (
         _taught_block(lesson.taught, body)
         if lesson.taught is not None
-        else _lesson_block(lesson, body, state.loading)
+        else _lesson_block(lesson, len(teachable(state)), body, state.loading)
     )
     return strip_block(state, answer), _labels_block(labels), shown
 
@@ -52,16 +58,17 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
         Control(
             f"label:{word}",
             rect,
-            word,
+            "Not a digit" if word == OTHER_WORD else word,
             "",
-            word,
+            "N" if word == OTHER_WORD else word,
             on=state.labelled == word,
             enabled=bool(state.strokes),
             plate=True,
-            tip=f"It is {with_article(word)}: into the lesson",
+            tip=f"It is {'no digit' if word == OTHER_WORD else with_article(word)}: "
+            + ("into the lesson" if has_word(state, word) else "saved, not taught"),
             why=NOTHING,
         )
-        for word, rect in zip(DIGITS, _label_places(layout, labels), strict=True)
+        for word, rect in zip(WORDS, _label_places(layout, labels), strict=True)
     ]
     if lesson.taught is not None:
         two = buttons.columns(2, gap_of(layout))
@@ -72,10 +79,11 @@ def controls(state: PlayState, layout: Layout) -> tuple[Control, ...]:
     if lesson.status == "failed":
         found.append(Control("teach:again", two[0], "Again", tip="Start the teacher again"))
     else:
-        count = len(lesson.items)
+        count = len(teachable(state))
         ready = lesson.status == "ready" and count > 0
         label = f"Teach {count}" if count else "Teach"
-        why = WAITING.get(lesson.status, EMPTY) if count else EMPTY
+        none = NEVER.capitalize() if lesson.items else EMPTY
+        why = WAITING.get(lesson.status, EMPTY) if count else none
         tip = "Teach it these drawings"
         found.append(Control("teach:go", two[0], label, enabled=ready, tip=tip, why=why))
     able = bool(lesson.items) and lesson.status != "teaching"
@@ -105,7 +113,7 @@ def _places(state: PlayState, layout: Layout) -> tuple[Rect, Rect, Rect, Rect]:
         return answer, labels, body, right.below(body.h + gap)
     answer = panel.top(round(text * 6))
     rest = panel.below(answer.h + gap)
-    labels = rest.top(round(text * 6.6))
+    labels = rest.top(round(text * 8.6))
     rest = rest.below(labels.h + gap)
     body = rest.top(max(0, rest.h - button - gap))
     return answer, labels, body, rest.below(body.h + gap)
@@ -115,7 +123,8 @@ def _label_places(layout: Layout, rect: Rect) -> list[Rect]:
     inner = rect.inset(max(4, round(8 * layout.unit)))
     small = max(2, round(5 * layout.unit))
     area = inner.below(min(round(layout.text * 1.5), inner.h // 3))
-    return [place for row in area.rows(2, small) for place in row.columns(5, small)]
+    *digits, other = area.rows(3, small)
+    return [*(place for row in digits for place in row.columns(5, small)), other]
 
 
 def _labels_block(rect: Rect) -> Block:
@@ -128,11 +137,13 @@ def _labels_block(rect: Rect) -> Block:
     return Block(rect, "labels", paint)
 
 
-def _lesson_block(lesson: Lesson, rect: Rect, loading: bool) -> Block:
-    count = len(lesson.items)
+def _lesson_block(lesson: Lesson, count: int, rect: Rect, loading: bool) -> Block:
+    """The drawings, and what is to be done; `count` of them can be taught."""
     texts = LOADING if loading and not lesson.status else SAID.get(lesson.status, ("",))
     if count and lesson.status == "ready":
         texts = (f"{count} in the lesson. Ten of a kind are plenty.", f"{count} in the lesson.")
+    if (left := len(lesson.items) - count) and lesson.status == "ready":
+        texts = (f"{count} in the lesson; {left} not taught: {NEVER}.", f"{count} taught, {left} not.")
     if lesson.doing:
         texts = (lesson.doing, *texts)
     name = PurePath(lesson.path).name if lesson.status else ""
@@ -155,7 +166,8 @@ def _lesson_block(lesson: Lesson, rect: Rect, loading: bool) -> Block:
             y = area.y + (i // columns) * (side + line + painter.px(4))
             picture = parts.unit_thumbnail(fitted(ink), max(4, side), palette.paper, palette.ink)
             painter.surface.blit(picture, (x, y))
-            painter.text(word, Rect(x, y + side, side, line), palette.text, size=0.85, align="centre")
+            said = "no digit" if word == OTHER_WORD else word
+            painter.text(said, Rect(x, y + side, side, line), palette.text, size=0.85, align="centre")
 
     return Block(rect, ("lesson", lesson.items, name, texts), paint)
 
@@ -169,7 +181,7 @@ def _taught_block(taught: LessonTaught, rect: Rect) -> Block:
         title = f"Taught in {taught.seconds:.1f} s"
         painter.text(title, inner.top(line), palette.text, size=1.2, bold=True, smallest=0.5)
         rest = inner.below(line + painter.px(4))
-        widths = (0.4, 0.3, 0.3)
+        widths = (0.46, 0.27, 0.27)
         _row(painter, rest.top(line), ("", "before", "after"), widths, palette.muted, False)
         for i, (name, before, n, after) in enumerate(taught.rows):
             cells = (NAMES.get(name, f"{name}, held out"), _percent(before, n), _percent(after, n))

@@ -20,7 +20,7 @@ TINY = TrainConfig(
     model=ModelConfig(kind="mlp", hidden=(8,), geometry="uci8"),
 )
 """A training of 24 steps."""
-CNN = ModelInfo("cnn-7", "/runs/cnn-7", 9360, 0.9951, "2026-11-21 05:00", 98_827)
+CNN = ModelInfo("cnn-7", "/runs/cnn-7", 9360, 0.9951, "2026-11-21 05:00", 98_827, rejects=True)
 SMALL = ModelInfo("digits8x8-0", "/runs/digits8x8-0", 1200, 0.9778, "2026-11-20 17:12", 24_330, "uci8")
 BROKEN = ModelInfo(
     "cnn-3",

@@ -181,7 +181,8 @@ def _lesson(count: int, status: str) -> Callable[[PlayState], PlayState]:
             state = update(state, Press(f"label:{word}"))
         state = drawn(state)
         if status == "taught":
-            rows = (("taught", 1, 10, 10), ("MNIST", 4962, 5000, 4961), ("mine", 118, 131, 128))
+            rows = (("taught", 1, 10, 10), ("MNIST", 4962, 5000, 4961), ("answered", 4981, 5000, 4979))
+            rows += (("refused", 1160, 1200, 1162), ("mine", 118, 131, 128))
             state = update(state, Press("teach:go"))
             state = update(state, LessonTaught("/runs/cnn-7-taught", "cnn-7-taught", rows, 6.4))
         return state

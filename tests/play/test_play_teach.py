@@ -15,6 +15,7 @@ import pytest
 from digitjax import runs, strokes
 from digitjax.checkpoint import LoadedModel, load_model, write_params
 from digitjax.config import TrainConfig
+from digitjax.data.labels import OTHER
 from digitjax.errors import InputError
 from digitjax.runs import SHIPPED
 from play import checkpoints, effects, runner, teacher, wire
@@ -25,8 +26,11 @@ from play.layout import arrange
 from play.record import Recorder, columns
 from play.state import PlayState
 from play.update import update
+from play.verdict import OTHER_WORD
 from play.view import teach
+from tests import doodles
 from tests.play.drawings import DIGITS, strokes_events
+from tests.play.looking import texts_on
 from tests.play.made_up import CNN
 from tests.play.scenes import drawn, scene
 
@@ -39,6 +43,10 @@ def events_of(state, *events):
     return state
 
 
+def words_recorded(state) -> list[str]:
+    return [effect.word for effect in state.effects if isinstance(effect, Record)]
+
+
 def test_a_lesson_is_what_a_person_has_labelled_and_it_is_recorded_too():
     state = drawn(scene("teach-begin"))._replace(effects=())
     said = events_of(state, KeyPress("7"))
@@ -49,14 +57,58 @@ def test_a_lesson_is_what_a_person_has_labelled_and_it_is_recorded_too():
     other = events_of(again, *strokes_events(DIGITS["7"]), KeyPress("7"))
     assert [word for word, _ in other.lesson.items] == ["2", "7"]
     none = events_of(other, KeyPress("n"))
-    assert none.lesson.items == again.lesson.items, "corrected to no digit, it is taught as none"
-    assert isinstance(none.effects[-1], Record) and none.effects[-1].word == "not-a-digit"
-    assert "lesson is about digits" in events_of(none, Recorded("not-a-digit", 3)).notice
+    assert [word for word, _ in none.lesson.items] == ["2", OTHER], (
+        "corrected to no digit, it is taught as none"
+    )
+    assert none.lesson.items[1][1] == other.strokes and words_recorded(none)[-1] == OTHER
+    assert "Saved as not a digit" in events_of(none, Recorded(OTHER, 3)).notice
     assert "Saved as 7" in events_of(other, Recorded("7", 3)).notice
     assert events_of(other, Press("teach:forget")).lesson.items == again.lesson.items
     elsewhere = events_of(drawn(scene("draw")), KeyPress("7"))
     assert elsewhere.lesson.items == ()
     assert events_of(state, Press("teach:go"), KeyPress("k"), KeyPress("r")).effects == ()
+
+
+def test_a_lesson_holds_digits_and_what_is_none():
+    state = events_of(scene("teach-lesson"), Press(f"label:{OTHER}"))
+    items = state.lesson.items
+    assert {word for word, _ in items} == {"2", "7", OTHER}
+    assert events_of(state, Press("teach:go")).effects[-1] == Teach(CNN.path, items, CNN.step)
+    texts = texts_on(state)
+    assert f"Teach {len(items)}" in texts and {"Not a digit", "no digit"} <= {*texts}
+
+
+def test_a_network_that_never_says_not_a_digit_is_taught_digits_alone_and_the_window_says_why():
+    alone = ModelReady(CNN._replace(path="/runs/cnn-8", name="cnn-8", rejects=False))
+    why = "this network never says “not a digit”"
+    begin = events_of(scene("teach-begin"), alone, TeacherReady("/runs/cnn-8"))
+    four = events_of(begin, KeyPress("4"))
+    none = events_of(four, KeyPress("n"))
+    assert four.lesson.items and none.lesson.items == (), "nor is it taught what it was said to be before"
+    assert words_recorded(none) == ["4", OTHER]
+    assert why in events_of(none, Recorded(OTHER, 3)).notice
+    assert "Saved as 4" in events_of(four, Recorded("4", 3)).notice
+
+    both = events_of(scene("teach-lesson"), Press(f"label:{OTHER}"), alone, TeacherReady("/runs/cnn-8"))
+    digits = tuple(item for item in both.lesson.items if item[0] != OTHER)
+    assert shown(both)[0] == f"{len(digits)} in the lesson; 1 not taught: {why}."
+    going = events_of(both, Press("teach:go"))
+    assert going.effects[-1] == Teach("/runs/cnn-8", digits, CNN.step)
+    rest = events_of(going, LessonTaught("/runs/t", "t", (), 1.0), KeyPress("k")).lesson.items
+    assert [word for word, _ in rest] == [OTHER], "it waits for a network that can learn it"
+    only = both._replace(lesson=both.lesson._replace(items=both.lesson.items[-1:]), effects=())
+    (go,) = [one for one in teach.controls(only, arrange(only)) if one.action == "teach:go"]
+    assert not go.enabled and why in go.why.lower() and events_of(only, Press("teach:go")).effects == ()
+
+
+def test_what_a_lesson_has_cost_is_named_as_what_it_is():
+    texts = texts_on(scene("teach"))
+    assert {"this lesson", "MNIST, held out", "digits not refused", "non-digits refused"} <= {*texts}
+    assert texts.index("99.62 %") == texts.index("digits not refused") + 1
+
+
+def test_the_word_for_no_digit_is_the_same_in_the_window_and_in_the_lesson():
+    assert OTHER_WORD == OTHER
 
 
 def test_the_lesson_waits_for_its_teacher_then_the_taught_network_answers():
@@ -407,9 +459,13 @@ def test_the_shipped_network_is_taught_in_a_process_of_its_own(tmp_path, monkeyp
     state = scene("teach-begin")
     for word in ("7", "2", "4"):
         state = events_of(state, *strokes_events(DIGITS[word]), KeyPress(word))
+    heart = [(500 + 18 * x, 500 + 18 * y) for x, y in doodles.TEMPLATES["heart"]()[0]]
+    state = events_of(state, *strokes_events((heart,)), KeyPress("n"))
     one.do(effects.Teach(str(run), state.lesson.items, newer))
     lesson = until(LessonTaught)
-    assert lesson.rows[0][0] == "taught" and lesson.rows[0][3] == 3
+    assert lesson.rows[0][0] == "taught" and lesson.rows[0][2:] == (4, 4), "the heart is refused"
+    answered = next(row for row in lesson.rows if row[0] == "answered")
+    assert answered[3] >= answered[1] - 0.004 * answered[2]
     held_out = lesson.rows[1]
     assert held_out[3] >= held_out[1] - 0.002 * held_out[2]
     assert lesson.name == "cnn-7-taught"
