@@ -10,13 +10,15 @@ from digitjax.data.spec import Source
 from digitjax.errors import DigitjaxError
 from digitjax.teach import REPLAYED, store_of
 
-NONDIGITS, MNIST = 24, 32
-"""Examples a step of what is no digit, for a network that says it, and of MNIST; the rest are synthetic."""
+NO_DIGITS = {"nondigits": 14, "marks": 10}
+"""Examples a step of what is no digit, for a network that says it."""
+MNIST = 32
+"""Examples a step of MNIST; the rest are synthetic."""
 
 
 def replayed(config: ModelConfig) -> list[Part]:
     """`REPLAYED` examples a step for a network of this kind; MNIST where the network reads its size."""
-    parts = [Part("nondigits", NONDIGITS, None)] if config.rejects else []
+    parts = [Part(name, take, None) for name, take in NO_DIGITS.items()] if config.rejects else []
     if config.geometry == "mnist28" and (mnist := _mnist("train")) is not None:
         parts.append(Part("mnist", MNIST, store_of(mnist, config.geometry)))
     return [Part("synthetic", REPLAYED - sum(part.take for part in parts), None), *parts]

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int8, UInt8
 
 from digitjax.config import ModelConfig, OptimConfig, TrainConfig
-from digitjax.data.batches import Part, Store, Taken, make_assemble, make_batches
+from digitjax.data.batches import NO_DIGITS, Part, Store, Taken, make_assemble, make_batches
 from digitjax.data.labels import DIGITS, NOT_A_DIGIT, OTHER, label_of
 from digitjax.data.pipeline import Examples, to_examples
 from digitjax.data.spec import Source
@@ -179,7 +179,7 @@ class Teacher:
 
     def _replayed_others(self) -> Bool[np.ndarray, " batch"]:
         """Which rows of a batch are endlessly drawn and no digit."""
-        endless = [part.name == "nondigits" and part.store is None for part in self._replay]
+        endless = [part.name in NO_DIGITS and part.store is None for part in self._replay]
         return np.repeat([False, *endless], [TAUGHT, *(part.take for part in self._replay)])
 
     def _weights(self, taught: Source) -> Float[Array, " batch"]:

@@ -251,7 +251,7 @@ def test_a_lesson_of_a_writer_is_measured_on_the_digits_that_it_did_not_teach(te
 def test_what_is_replayed_fills_its_part_of_a_step(rejects):
     parts = replayed(ModelConfig(rejects=rejects))
     assert sum(part.take for part in parts) == teach.REPLAYED
-    assert [part.name for part in parts] == ["synthetic", *["nondigits"] * rejects]
+    assert [part.name for part in parts] == ["synthetic", *["nondigits", "marks"] * rejects]
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--writers", "--epochs"])
