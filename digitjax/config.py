@@ -39,7 +39,7 @@ class ModelConfig:
     dropout: float = 0.25
     """Fraction of the last dense layer dropped in training, 0 to 1."""
     rejects: bool = False
-    """A second head: is it a digit at all? Learnt by `digitjax train` without --data; else add nondigits."""
+    """A second head: is it a digit at all? `digitjax train` without --data learns it; else add nondigits."""
     geometry: Geometry = "mnist28"
     """Input geometry; it travels with the checkpoint."""
     members: int = 1

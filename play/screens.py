@@ -71,7 +71,7 @@ SCREENS = {
         "Draw what it misreads, press what it is, then teach it. One key keeps it, one rolls back.",
         keys=(
             ("0 … 9", "what it is: saved, and taught"),
-            ("N", "not a digit: saved, and taught"),
+            ("N", "not a digit: saved, and taught if it can be"),
             ("K", "keep what it has learnt"),
             ("R", "roll back"),
         ),

@@ -182,11 +182,12 @@ def _tell(found: "Sequence[Event]") -> bool:
 
 
 def _tell_of_training(run: "RunSeen | None") -> None:
-    """Says on standard error that the run which was last seen in training goes on without the window."""
+    """Says on standard error that the run which was last seen in training goes on, or waits, by itself."""
     if run is not None and run.lives:
+        goes_on = "waits, paused," if run.status == "paused" else "goes on training"
         print(
-            f"digitjax-play: {run.name} is still being trained, without the window: open that to "
-            f"see it, or save and end it with `digitjax steer {quoted(Path(run.name))} --stop`",
+            f"digitjax-play: {run.name} {goes_on} without the window: Train shows it, and "
+            f"`digitjax steer {quoted(Path(run.path))} --stop` saves and ends it",
             file=sys.stderr,
         )
 

@@ -44,7 +44,11 @@ def test_all_trainings_are_commands_that_train_takes(corpora, tmp_path, monkeypa
     assert first.model == second.model == preset("cnn-shipped").model
     assert third.model == last.model == dataclasses.replace(first.model, dropout=0.0)
     assert first.model.rejects and last.optim.learning_rate < third.optim.learning_rate < 6e-3
-    assert "marks" in " ".join(last.data) and "marks" not in " ".join((*first.data, *third.data))
+    assert (
+        last.epochs == 15
+        and "marks" in " ".join(last.data)
+        and "marks" not in " ".join((*first.data, *third.data))
+    )
     assert {parse_spec(text).weight for text in first.data} == {54, 14, 22, 16, 10, 12}
     assert "unipen" not in " ".join(second.data)
 
@@ -67,12 +71,10 @@ def test_without_unipen_no_file_of_it_is_named(corpora, tmp_path, monkeypatch):
         (corpora / "strokes" / name).unlink()
     configs = [asked(words) for words in rebuild.commands(corpora, tmp_path / "net", unipen=False, seed=4)]
     assert "unipen-" not in " ".join(text for config in configs for text in config.data)
-    assert [config.seed for config in configs] == [
-        4,
-        5,
-        6,
-        4,
-    ]  # of one mix and one seed two teachers were one
+    assert [config.seed for config in configs] == [4, 5, 6, 4], (
+        "of one mix and one seed two teachers were one"
+    )
+    assert ["marks" in " ".join(config.data) for config in configs] == [False, False, False, True]
 
 
 def test_a_corpus_that_is_missing_is_named(corpora, tmp_path):

@@ -93,7 +93,7 @@ def measure(
 def in_words(name: str, one: Trained) -> str:
     """A line about one process."""
     phases = ", ".join(f"{phase} {one.seconds[phase]:.2f}" for phase in PHASES)
-    return f"{name}: {phases} s; {one.accuracy:.2%} of the test split"
+    return f"{name}: {phases} s; {100 * one.accuracy:.2f} % of the test split"
 
 
 def _timing(name: str, done: Sequence[Trained], first: Sequence[Trained]) -> Timing:

@@ -61,7 +61,7 @@ OF_ODDS = (
     "0.15",
 )
 """Of odds alone one learns as closely as one can: bent pictures, of which the teachers say something new, no
-dropout, and long (Beyer et al., 2022, https://arxiv.org/abs/2106.05237)."""
+dropout (Beyer et al., 2022, https://arxiv.org/abs/2106.05237)."""
 TEACHERS = ("-first", "-second")
 STAGES = (
     Stage("-first", {"mnist": 54, PEN_DIGITS: 14, DIGITS: 22, OTHERS: 16, "synthetic": 10, "nondigits": 12}),

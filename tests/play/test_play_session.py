@@ -96,8 +96,12 @@ def test_a_drawing_that_cannot_be_saved_as_the_window_closes_is_told_once_that_i
     assert open_yet == [False]
 
 
-@pytest.mark.parametrize("status", ["paused", "finished"])
-def test_a_training_that_outlives_the_window_is_named_as_that_closes(tmp_path, monkeypatch, capsys, status):
+@pytest.mark.parametrize(
+    ("status", "goes_on"), [("training", "goes on training"), ("paused", "waits, paused,"), ("finished", "")]
+)
+def test_a_training_that_outlives_the_window_is_named_as_that_closes(
+    tmp_path, monkeypatch, capsys, status, goes_on
+):
     seen = RunSeen(str(tmp_path / "my run"), "my run", status)
     monkeypatch.setattr(app, "WindowSource", lambda window: Script([seen], [Closed()]))
     assert session.run(reader(READY), Options(), tmp_path, stop=session.Stop(), size=SIZE) == 0
@@ -105,8 +109,8 @@ def test_a_training_that_outlives_the_window_is_named_as_that_closes(tmp_path, m
     if status == "finished":
         assert not said
     else:
-        assert len(said) == 1 and "my run is still being trained" in said[0]
-        assert shlex.quote("my run") in said[0] and "steer" in said[0]
+        assert len(said) == 1 and f"my run {goes_on} without" in said[0]
+        assert f"steer {shlex.quote(seen.path)} --stop" in said[0]
 
 
 def test_after_a_replay_the_window_goes_on_in_real_time(tmp_path, monkeypatch):
