@@ -2,8 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax.config import AugmentConfig, TrainConfig
-from digitjax.data import batches, load
+from digitjax.data import load
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.mark_paths import MARKS
 from digitjax.data.marks import sample_marks
@@ -12,7 +11,6 @@ from digitjax.data.signs import SIGNS
 from digitjax.data.skeletons import load_marks, load_signs
 from digitjax.data.things import DRAWERS, NUMBERS, PARTS, POINTS, Numbers, grid
 from digitjax.normalize import inks_to_images
-from digitjax.types import Segments
 
 
 @pytest.fixture(scope="module")
@@ -108,23 +106,6 @@ def test_marks_are_no_digits_about_one_high_and_no_two_are_alike(marks):
     images = np.asarray(jax.jit(inks_to_images)(ink)).reshape(256, -1)
     distance = np.abs(images[:, None] - images[None]).sum(axis=2) + 1e9 * np.eye(256)
     assert distance.min() > 1
-
-
-def test_half_a_mark_may_be_a_digit_so_marks_are_never_cut_off_and_other_drawings_are(monkeypatch):
-    def strips(key, n):
-        points = jax.random.uniform(key, (n, 9, 2))
-        ends = jax.numpy.concatenate([points[:, :-1], points[:, 1:]], axis=2)
-        return Segments(ends, jax.numpy.ones(ends.shape[:2], bool)), jax.numpy.full(n, NOT_A_DIGIT)
-
-    for name in batches.NO_DIGITS:
-        monkeypatch.setitem(batches.ENDLESS, name, strips)
-    drawn = {}
-    for unfinished in (0.0, 1.0):
-        config = TrainConfig(batch_size=16, augment=AugmentConfig(unfinished=unfinished))
-        parts = [batches.Part(name, 8, None) for name in batches.NO_DIGITS]
-        drawn[unfinished] = np.asarray(batches.make_batches(parts, config, "mnist28")(0).x)
-    same = (drawn[0.0] == drawn[1.0]).all(axis=(1, 2, 3))
-    assert same.tolist() == [False] * 8 + [True] * 8
 
 
 def test_no_mark_is_a_lone_bar_and_all_lie_in_a_box_of_their_own():

@@ -7,7 +7,6 @@ Examples in memory and examples in prepared records differ in nothing but who ta
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -32,8 +31,6 @@ ENDLESS = {"synthetic": sample, "nondigits": sample_nondigits, "marks": sample_m
 """Sources that draw as many new examples as are wanted."""
 NO_DIGITS = ("nondigits", "marks")
 """Those of them that draw no digit."""
-WHOLE = ("marks",)
-"""Those that are never cut off: half an arrow may be a 1."""
 LEAST_KEPT = 0.6
 """Least part of its ink that an unfinished drawing has; a digit is seldom known from less."""
 
@@ -224,8 +221,9 @@ def make_assemble(
                 continue
             key = jax.random.fold_in(jax.random.fold_in(base, step), number)
             kept = jnp.ones(own.stop - own.start)
-            augment = replace(config.augment, unfinished=0.0) if part.name in WHOLE else config.augment
-            draw = functools.partial(_draw_ink, n=part.take, own=own, geometry=geometry, augment=augment)
+            draw = functools.partial(
+                _draw_ink, n=part.take, own=own, geometry=geometry, augment=config.augment
+            )
             if one is None:
                 sample_key, ink_key = jax.random.split(key)
                 all_ink, all_labels = ENDLESS[part.name](sample_key, part.take)

@@ -11,7 +11,7 @@ from digitjax.data.spec import Kind, Source, Spec
 from digitjax.data.synthetic import Hand, sample_paths
 from digitjax.types import Segments
 
-HAND = Hand(miss=0.03, field=0.03, stretch=0.14, shear=0.12, rounding=0.3)
+HAND = Hand(miss=0.045, stretch=0.2, shear=0.16, rounding=0.6)
 """Steadier than that of digits: a square that is drawn badly enough is a 0."""
 WORD = "mark"
 """The word of each."""
