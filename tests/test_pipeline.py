@@ -199,7 +199,7 @@ def test_who_is_to_refuse_and_learns_from_digits_alone_is_told(files, more, said
 
 @pytest.mark.parametrize("name", ["nondigits", "marks"])
 def test_who_takes_all_for_digits_cannot_learn_from_what_is_none(name):
-    with pytest.raises(InputError, match=f"{name} holds no digit to train on: add --model.rejects"):
+    with pytest.raises(InputError, match=f"{name}=2 holds no digit to train on: add --model.rejects"):
         make_pipeline(config(f"{name}=2", "synthetic"), "mnist28")
 
 
