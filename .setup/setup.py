@@ -38,6 +38,11 @@ REPO = Path(__file__).resolve().parents[1]
 UNFINISHED, STAMP, LOG = "digitjax-unfinished", "digitjax-setup.json", "digitjax-setup.log"
 SILENCE_SECONDS = 10.0
 """What pip says is told this often at most where there is no terminal to show it on."""
+STARTED = (
+    "beartype, flax.linen, hypothesis, jax, matplotlib.pyplot, optax, orbax.checkpoint, pygame, pytest, "
+    "rich.console, scipy.ndimage, sklearn.datasets, tensorflow_datasets, tyro, grain"
+)
+"""What most of the time of a start goes into; last what Windows has not."""
 
 
 def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
@@ -59,6 +64,8 @@ def set_up(repo: Path, asked_python: str, asked_accel: str) -> None:
             (venv / UNFINISHED).touch()
         say(f"{interpreter} in .venv, for {wanted['asked_accel'] or ', '.join(wanted['extras']) or 'cpu'}")
         install(repo, venv, interpreter, ["dev", *wanted["extras"]])
+        if sys.dont_write_bytecode:
+            keep_bytecode(venv)
         write_stamp(venv, {**wanted, "python": os.path.realpath(interpreter.executable)})
         say(f"done in {time.monotonic() - began:.0f} s")
 
@@ -192,6 +199,16 @@ def install(repo: Path, venv: Path, interpreter: Interpreter, extras: list[str])
             f"pip could not install everything (above; all of it in {venv / LOG}): see to the network or the "
             "disk, or try another Python with PYTHON=, then type the same again"
         )
+
+
+def keep_bytecode(venv: Path) -> None:
+    """Keeps in the environment what the first start compiles, where no start may (PYTHONDONTWRITEBYTECODE).
+
+    Else each would compile it anew, in as long as all else takes that it does before it works. The user's own
+    folders stay as they are.
+    """
+    env = {name: value for name, value in clean_environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([str(venv_python(venv)), "-c", f"import {STARTED}"], env=env, capture_output=True)
 
 
 def _is_progress(line: str) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -191,6 +192,33 @@ def test_the_second_call_installs_nothing(clone: Path) -> None:
     assert len(pip_calls(clone)) == 1
     assert "-c" in pip_calls(clone)[0] and pip_calls(clone)[0].endswith("-e .[dev]")
     assert str(Path(".constraints/python3.12.txt")) in pip_calls(clone)[0]
+
+
+@posix
+@pytest.mark.parametrize("given", ["", "1"])
+def test_where_a_start_may_keep_no_bytecode_the_set_up_keeps_it(clone: Path, monkeypatch, given: str) -> None:
+    """`python -c` of the environment's interpreter, which may then write: as the import says, and once."""
+    asked: list[tuple[list[str], str | None]] = []
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", given)
+    monkeypatch.setattr(setup.sys, "dont_write_bytecode", bool(given))
+    real = setup.subprocess.run
+
+    def note(command: list[str], **options: Any) -> Any:
+        if command[1] == "-c" and command[2].startswith("import beartype"):
+            asked.append((command, options["env"].get("PYTHONDONTWRITEBYTECODE")))
+        return real(command, **options)
+
+    monkeypatch.setattr(setup.subprocess, "run", note)
+    setup.set_up(clone, "", "")
+    setup.set_up(clone, "", "")
+    assert [(Path(command[0]), may_not) for command, may_not in asked] == (
+        [(clone / ".venv" / "bin" / "python", None)] if given else []
+    )
+
+
+def test_all_that_the_set_up_imports_beforehand_is_there() -> None:
+    for name in setup.STARTED.split(", "):
+        assert importlib.util.find_spec(name) or (os.name, name) == ("nt", "grain"), name
 
 
 @posix
