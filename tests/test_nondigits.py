@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax.data import load
+from digitjax.data import load, procedural
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.mark_paths import MARKS
 from digitjax.data.marks import sample_marks
@@ -52,7 +52,7 @@ def test_none_is_a_lone_line_or_arc(drawn):
 @pytest.mark.parametrize(("name", "word"), [("nondigits", "scribble"), ("marks", "mark")])
 def test_as_a_source_it_has_fixed_splits(name, word):
     test, again = load(f"{name}@test"), load(f"{name}@test")
-    assert len(test.labels) == 10_000 and set(test.words) == {word}
+    assert len(test.labels) == procedural.COUNTS["test"] and set(test.words) == {word}
     assert test.ink is not None and again.ink is not None
     np.testing.assert_array_equal(test.ink.ends, again.ink.ends)
 

@@ -255,7 +255,7 @@ def test_where_nothing_holds_a_digit_to_validate_on_it_is_validated_on_synthetic
     letters, synthetic = pipe.validation
     assert (letters.labels == NOT_A_DIGIT).all() and synthetic.name == "synthetic@validation"
     assert any("no source has a digit to validate on" in notice for notice in pipe.notices)
-    mixed = make_pipeline(config(files[0], "nondigits", rejects=True), "mnist28")
+    mixed = make_pipeline(config(files[0], f"strokes:{tmp_path / 'ink.ndjson'}", rejects=True), "mnist28")
     assert not any("validate on" in notice for notice in mixed.notices)
 
 

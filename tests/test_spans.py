@@ -29,7 +29,7 @@ def close(one, other) -> None:
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-5)
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_params_and_losses_are_those_of_single_steps_whatever_the_seed(devices):
     mesh = sharding.data_mesh(MIXED.batch_size, jax.devices()[:devices])
     spans = prepare(MIXED, mesh, at_once=True)
