@@ -222,9 +222,7 @@ class Saver:
         params, rest, number, record, keep_params = job
         step = int(number)
         is_first = sharding.is_first()
-        needed = 2 * sum(leaf.nbytes for leaf in jax.tree.leaves((params, rest))) + _SPARE_BYTES
-        if shutil.disk_usage(self._run).free < needed:  # Orbax on a full disk prints tracebacks of its own
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _require_room(self._run, (params, rest))
         metrics = {SCORE: _UNRANKED if record.get(SCORE) is None else record[SCORE]}
         config = self._run / runs.CONFIG
         # The full step last: with it a resumed run takes this step as done, its history included.
@@ -264,13 +262,34 @@ def write_params(run: Path, step: int, params: Params, record: Mapping[str, Any]
         step: the step's number.
         params: as `load_model` will give them back where the record has no calibration.
         record: JSON values, as `Saver.save` takes them.
+
+    Raises:
+        DigitjaxError: it cannot be written.
     """
-    with _manager(run, best_only=False) as manager:
-        manager.save(step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(params)}), force=True)
-        manager.wait_until_finished()
-    manifest.write(
-        run / str(step), step=step, contents=(PARAMS,), record=dict(record), config=run / runs.CONFIG
-    )
+    try:
+        _require_room(run, params)
+        with _manager(run, best_only=False) as manager:
+            manager.save(step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(params)}), force=True)
+            manager.wait_until_finished()
+        manifest.write(
+            run / str(step), step=step, contents=(PARAMS,), record=dict(record), config=run / runs.CONFIG
+        )
+    except Exception as error:
+        raise DigitjaxError(
+            f"checkpoint in {run} cannot be written ({_reason(error)}): make room or make the folder "
+            f"writable, then give the same command again"
+        ) from error
+
+
+def _require_room(folder: Path, tree: PyTree) -> None:
+    """Refuses to write on a full disk, where Orbax prints tracebacks of its own.
+
+    Raises:
+        OSError: there is too little room.
+    """
+    needed = 2 * sum(leaf.nbytes for leaf in jax.tree.leaves(tree)) + _SPARE_BYTES
+    if shutil.disk_usage(folder).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _manager(folder: Path, *, best_only: bool) -> ocp.CheckpointManager:

@@ -1,6 +1,7 @@
 """Whose folder a run is: where a new one goes, which one is resumed, and one trainer at a time in it."""
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -15,6 +16,8 @@ from digitjax.errors import InputError
 LOCK = ".lock"
 LOOKED_SECONDS = 0.1
 """For so long a lock may be somebody's who only looks whether another has it."""
+_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+"""What the system answers where another has the lock; anything else is a disk that has none."""
 _TRIES = 50
 
 
@@ -37,7 +40,7 @@ def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False)
     wanted = out if out is not None else next(_names(config))
     above = [folder for folder in wanted.parents if not os.path.lexists(folder)]
     with contextlib.ExitStack() as at_last, contextlib.ExitStack() as stack:
-        at_last.callback(_remove_empty, above)
+        at_last.callback(remove_empty, above)
         if out is not None:
             if _is_taken(out):
                 raise _taken(out, config)
@@ -129,7 +132,15 @@ def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
             continue
         except OSError as error:
             raise _unwritable(run, error) from error
-        if not _lock_within(file.fileno(), LOOKED_SECONDS):
+        try:
+            is_ours = _lock_within(file.fileno(), LOOKED_SECONDS)
+        except OSError as error:
+            file.close()
+            raise InputError(
+                f"{run} cannot be locked ({error.strerror}), so that two could train in it: give --out a "
+                f"folder on a disk with locks (Lustre: mounted with flock)"
+            ) from error
+        if not is_ours:
             file.close()
             return False
         try:
@@ -151,7 +162,7 @@ def _release_unused(run: Path) -> None:
             run.rmdir()
 
 
-def _remove_empty(folders: list[Path]) -> None:
+def remove_empty(folders: list[Path]) -> None:
     """Removes folders, the deepest first, as far as they are empty."""
     with contextlib.suppress(OSError):
         for folder in folders:
@@ -187,7 +198,9 @@ def _try_lock(descriptor: int) -> bool:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _HELD:
+            raise
         return False
     return True
 

@@ -72,7 +72,7 @@ def folder() -> Path | None:
             made.mkdir(parents=True, exist_ok=True, mode=0o700)
             if made.is_symlink() or not _is_own(made):
                 return None
-        safe = _is_safe(root.resolve().parent)
+        safe = all(_is_safe(parent) for parent in root.resolve().parents)
     except OSError:
         return None
     return wanted if safe and os.access(wanted, os.W_OK) else None

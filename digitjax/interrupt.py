@@ -1,9 +1,11 @@
 """Ctrl-C and SIGTERM: the first asks the training to stop after its step, the second ends the process."""
 
+import contextlib
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 
 from digitjax.errors import DigitjaxError
@@ -60,3 +62,24 @@ class StopRequest:
             os._exit(128 + number)
         self.number, self._asked_at = number, now
         os.write(2, b"\nstopping after this step and saving; once more to leave at once\n")
+
+
+@contextlib.contextmanager
+def ended_with_children() -> Iterator[None]:
+    """While open, SIGTERM is an exception, so that what waits for a child ends the child, too.
+
+    Raises:
+        SystemExit: 143, at SIGTERM.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

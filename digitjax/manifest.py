@@ -48,12 +48,15 @@ class Manifest(NamedTuple):
 
 
 def write(folder: Path, *, step: int, contents: tuple[str, ...], record: dict, config: Path) -> None:
-    """Publishes the step in `folder`: hashes its files and writes the manifest in one move."""
-    files = {
-        name: {"size": path.stat().st_size, _DIGEST: _sha256(path)}
-        for name, path in _files(folder).items()
-        if name != NAME
-    }
+    """Publishes the step in `folder`: hashes its files and writes the manifest in one move.
+
+    All that it names is on the disk before, so that a power cut leaves a whole step or an unfinished one.
+    """
+    found = {name: path for name, path in _files(folder).items() if name != NAME}
+    files = {name: {"size": path.stat().st_size, _DIGEST: _sha256(path)} for name, path in found.items()}
+    folders = {parent for path in found.values() for parent in path.parents if folder in parent.parents}
+    for path in (*found.values(), *folders, folder):
+        _settle(path)
     body = {
         "format": FORMAT,
         "step": step,
@@ -63,6 +66,8 @@ def write(folder: Path, *, step: int, contents: tuple[str, ...], record: dict, c
         "files": files,
     }
     write_json(folder / NAME, body | {_DIGEST: _seal(body)})
+    for path in (folder, folder.parent):
+        _settle(path)
 
 
 def read(folder: Path) -> Manifest:
@@ -221,6 +226,16 @@ def _files(folder: Path) -> dict[str, Path]:
                 if len(found) > MAX_FILES:
                     raise _damaged(folder, f"it has more than {MAX_FILES} files")
     return dict(sorted(found.items()))
+
+
+def _settle(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk, where the system can be asked."""
+    with contextlib.suppress(OSError):  # Windows opens no folder, some disks know no fsync
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

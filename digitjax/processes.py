@@ -7,6 +7,7 @@ coordinator, which the first of them runs; it asks nobody who they are, so the n
 
 import collections
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -179,7 +180,10 @@ def supervise(place: Place, argv: Sequence[str]) -> int:
         start_new_session=True,  # Ctrl-C on a terminal reaches the member through the parent alone
     )
 
+    passed: list[int] = []
+
     def pass_on(number: int, frame: FrameType | None) -> None:
+        passed.append(number)
         with contextlib.suppress(OSError):
             member.send_signal(number)
 
@@ -196,6 +200,9 @@ def supervise(place: Place, argv: Sequence[str]) -> int:
             member.stdin.close()
     if code in _PASSED_ON:
         return code
+    if -code in passed:  # it ends so before it has met the others; later it saves first
+        say(f"digitjax: process {place.process} of {place.processes}: stopped before anything began")
+        return 128 - code
     sentence = _ended(place, code)
     if not heard and code > 0:
         said = [line for line in last if line.startswith("digitjax: ")]
@@ -233,23 +240,20 @@ def meeting(place: Place) -> Iterator[None]:
 
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
-        jax.distributed.initialize(
-            place.coordinator,
-            place.processes,
-            place.process,
-            local_device_ids=place.devices,
-            cluster_detection_method="deactivate",
-            coordinator_bind_address=place.coordinator,  # JAX alone would listen on every address
-            initialization_timeout=MEET_SECONDS,
-            heartbeat_timeout_seconds=LOST_SECONDS,
-            shutdown_timeout_seconds=MEET_SECONDS,
-        )
+        with _waiting(place):
+            jax.distributed.initialize(
+                place.coordinator,
+                place.processes,
+                place.process,
+                local_device_ids=place.devices,
+                cluster_detection_method="deactivate",
+                coordinator_bind_address=place.coordinator,  # JAX alone would listen on every address
+                initialization_timeout=2 * MEET_SECONDS,  # when it has passed, the runtime aborts
+                heartbeat_timeout_seconds=LOST_SECONDS,
+                shutdown_timeout_seconds=MEET_SECONDS,
+            )
     except Exception as error:
-        raise DigitjaxError(
-            f"process {place.process} of {place.processes} could not meet the others at {place.coordinator} "
-            f"({_first_line(error)}): start all of them, and let the address be one of process 0's machine, "
-            f"its port free"
-        ) from error
+        raise DigitjaxError(_not_met(place, _first_line(error))) from error
     try:
         yield
     except DigitjaxError as error:
@@ -263,6 +267,34 @@ def meeting(place: Place) -> Iterator[None]:
             raise DigitjaxError(lost(place)) from error
         raise
     jax.distributed.shutdown()
+
+
+@contextlib.contextmanager
+def _waiting(place: Place) -> Iterator[None]:
+    """While the others are awaited, inside the runtime: a signal ends this process, as too long does."""
+
+    def give_up() -> None:
+        say(f"digitjax: {_not_met(place, f'not all came within {MEET_SECONDS} s')}")
+        leave(1)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    timer = threading.Timer(MEET_SECONDS, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _not_met(place: Place, why: str) -> str:
+    return (
+        f"process {place.process} of {place.processes} could not meet the others at {place.coordinator} "
+        f"({why}): start all of them, and let the address be one of process 0's machine, its port free"
+    )
 
 
 def agree(choose: Callable[[], dict]) -> dict:
@@ -287,6 +319,32 @@ def agree(choose: Callable[[], dict]) -> dict:
     if "error" in answer:
         raise (InputError if answer["input"] else DigitjaxError)(answer["error"])
     return answer["chosen"]
+
+
+def require_alike(asked: Mapping[str, str]) -> None:
+    """Refuses, in all of them, to train where one process was asked for something else than the first.
+
+    Args:
+        asked: what this one was asked for, by the name of the option.
+
+    Raises:
+        InputError: two differ.
+    """
+    from digitjax import sharding
+
+    whole = json.dumps(asked)
+    brief = {name: value[:80] for name, value in asked.items()}
+    digest = hashlib.sha256(whole.encode()).hexdigest()
+    said = [json.loads(one) for one in sharding.all_say(json.dumps({"digest": digest, "asked": brief}))]
+    for process, other in enumerate(said):
+        if other["digest"] != said[0]["digest"]:
+            both = (said[0]["asked"], other["asked"])
+            names = [name for name in both[0] if both[0][name] != both[1].get(name)] or list(both[0])[:1]
+            differing = ", ".join(f"{name} {both[0][name]} and {both[1].get(name)}" for name in names)
+            raise InputError(
+                f"processes 0 and {process} were not asked for the same ({differing}): "
+                f"start all {len(said)} with the same arguments, of the same digitjax"
+            )
 
 
 def first_then_others(make: Callable[[], T]) -> T:

@@ -118,6 +118,20 @@ def first_says(text: str) -> str:
     return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).decode().rstrip()
 
 
+def all_say(text: str) -> list[str]:
+    """What each process says, in all of them, by their order; all must ask at the same place.
+
+    Args:
+        text: at most `MESSAGE_BYTES` as UTF-8.
+    """
+    if jax.process_count() == 1:
+        return [text]
+    message = text.encode()
+    assert len(message) <= MESSAGE_BYTES
+    padded = np.frombuffer(message.ljust(MESSAGE_BYTES, b" "), np.uint8)
+    return [bytes(one).decode().rstrip() for one in np.asarray(multihost_utils.process_allgather(padded))]
+
+
 def spread(step: Step, mesh: Mesh, options: dict[str, str] | None = None) -> Step:
     """`step`, compiled, on every device of the mesh: each its part of the batch, the state the same on all.
 

@@ -6,6 +6,7 @@ On an accelerator at once, where a network is small (`together.py`). Either way 
 resumable by itself.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import itertools
@@ -109,13 +110,12 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
     """
     members = members_of(settings, seeds, folder)
     _require_fitting(folder, members)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / runs.SWEEP).exists():
-        manifest.write_json(folder / runs.SWEEP, {"format": 1})
-    shared: Shared | None = None
     courses: dict[Path, together.Course] = {}
     keys = [_key(member.config) for member in members]
     alike = sorted(members, key=lambda member: keys.index(_key(member.config)))  # one step serves neighbours
+    first = next((member for member in alike if not runs.is_finished(member.run)), None)
+    with _made(folder):
+        shared = None if first is None else _shared(first.config, None)
     for number, member in enumerate(alike, start=1):
         if runs.is_finished(member.run):
             continue
@@ -144,6 +144,27 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
 def words(value: Any, between: str = " ") -> str:
     """A field's value as text."""
     return between.join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Makes the folder of a sweep, which says that it is one; after an error inside a new one is gone."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / runs.SWEEP).exists():
+            manifest.write_json(folder / runs.SWEEP, {"format": 1})
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}): give --out a folder that can be written"
+        ) from error
+    try:
+        yield
+    except BaseException:
+        if missing:
+            (folder / runs.SWEEP).unlink(missing_ok=True)
+            claim.remove_empty(missing)
+        raise
 
 
 def _require_fitting(folder: Path, members: Sequence[Member]) -> None:
@@ -257,8 +278,7 @@ def _ensemble(
     whole = dataclasses.replace(config, model=dataclasses.replace(config.model, members=len(loaded)))
     shared = _shared(config, shared)
     part = run.with_name(run.name + ".part")
-    for left in (part, run):
-        shutil.rmtree(left, ignore_errors=True)
+    shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     specs = list(shared.prepared.pipeline.specs)
@@ -268,6 +288,7 @@ def _ensemble(
     evaluations = [one.evaluation for one in finish.measure(found, shared.tests)]
     seconds = sum(manifest.read_json(member / runs.SUMMARY)["training_seconds"] for member in members)
     finish.write_summary(part, found, evaluations, seconds)
+    shutil.rmtree(run, ignore_errors=True)  # until here the one before could be taken
     part.rename(run)
     return _about_ensemble(run)
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import types
 from pathlib import Path
 
 import jax
@@ -389,6 +391,37 @@ def test_a_save_that_fails_is_one_sentence_and_leaves_what_was_there(run, state,
         saver.save(state._replace(step=state.step + 7), {}, full=True, keep_params=True)
         saver.wait()
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == kept
+
+
+def test_params_alone_on_a_full_disk_are_one_sentence(run, state, monkeypatch):
+    monkeypatch.setattr(checkpoint.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=1000))
+    with pytest.raises(DigitjaxError, match="cannot be written .No space left on device.: make room"):
+        checkpoint.write_params(run, 77, state.params, {})
+    assert not (run / "77").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="/proc is Linux's")
+def test_all_that_a_manifest_names_is_on_the_disk_before_it(tmp_path, state, monkeypatch):
+    """What a power cut may not take: each file and folder is flushed before the manifest gets its name."""
+    run, events, fsync, replace = tmp_path / "run", [], os.fsync, os.replace
+
+    def flush(descriptor: int) -> None:
+        events.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    def move(one: Path, other: Path) -> None:
+        events.append("published" if Path(other).name == manifest.NAME else "moved")
+        replace(one, other)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", move)
+    save_all(run, state)
+    step = runs.full_steps(run)[-1]
+    last = len(events) - 1 - events[::-1].index("published")
+    before, after = set(events[:last]), events[last + 1 :]
+    inside = {str(path) for path in step.rglob("*")} - {str(step / manifest.NAME)}
+    assert inside and inside | {str(step)} <= before
+    assert str(step) in after and str(run) in after
 
 
 @pytest.mark.chaos

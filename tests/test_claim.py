@@ -1,5 +1,6 @@
 """Which folder a run gets, and that nobody else writes there."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -200,4 +201,16 @@ def test_a_second_trainer_is_refused_until_the_first_is_gone_even_by_kill(folder
         other.kill()
         other.wait()
     with claim.locked(run):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flock is not Windows'")
+def test_a_disk_without_locks_is_said_to_have_none(folder, monkeypatch):
+    import fcntl
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(InputError, match=r"cannot be locked \(Function not implemented\)"), new_run(CONFIG):
         pass

@@ -57,6 +57,9 @@ def test_they_lie_where_nobody_else_can_write(place, tmp_path, monkeypatch):
             folder.chmod(mode)
             assert compiled.folder() is None, (folder, mode)
         folder.chmod(0o700)
+    tmp_path.chmod(0o777)  # who may rename the data folder, too
+    assert compiled.folder() is None
+    tmp_path.chmod(0o700)
     place.parent.parent.chmod(0o1777)  # as /tmp: nobody removes what is another's
     assert compiled.folder() == place
     place.rename(tmp_path / "elsewhere")

@@ -119,6 +119,36 @@ def test_the_first_s_choice_or_error_is_everybody_s(monkeypatch):
         processes.agree(lambda: pytest.fail("asked"))
 
 
+def test_who_is_asked_for_something_else_is_told_in_all_of_them(monkeypatch):
+    asked = {"--resume": "False", "--seed": "3", "--data": "a" * 100 + "b"}
+    processes.require_alike(asked)
+
+    def say_both(first: dict[str, str], second: dict[str, str]) -> None:
+        texts: list[str] = []
+        monkeypatch.setattr(sharding, "all_say", lambda text: texts.append(text) or [text])
+        processes.require_alike(first)
+        processes.require_alike(second)
+        monkeypatch.setattr(sharding, "all_say", lambda _: texts[:2])
+        processes.require_alike(second)
+
+    say_both(asked, dict(asked))
+    with pytest.raises(InputError, match=r"processes 0 and 1 .*--seed 3 and 4\)"):
+        say_both(asked, asked | {"--seed": "4"})
+    with pytest.raises(InputError, match="not asked for the same"):
+        say_both(asked, asked | {"--data": "a" * 100 + "c"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_others_are_awaited_ends_it(tmp_path, compiled, number):
+    member, other = start(tmp_path / "run", compiled, 2, 1)
+    other.kill()
+    time.sleep(4)
+    member.send_signal(number)
+    (code, said), _ = finish([member, other], timeout=30)
+    assert code == 128 + number and said.splitlines()[-1].endswith("stopped before anything began"), said
+
+
 def test_a_signal_that_comes_twice_at_once_is_one():
     with StopRequest(same_within=60.0) as stop:
         signal.raise_signal(signal.SIGINT)

@@ -256,6 +256,19 @@ def test_bad_usage_is_one_sentence_and_writes_nothing(words, said, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("--data strokes:none.ndjson", "none.ndjson"), ("--out /proc/self/sweep", "cannot be written")],
+)
+def test_what_cannot_be_read_or_written_is_bad_input_and_leaves_nothing(
+    words, said, tmp_path, monkeypatch, capfd
+):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path / "runs"))
+    assert cli.main(["sweep", *SMALL, *words.split()]) == 2
+    assert said in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_of_something_else_is_refused(swept, tmp_path, capfd):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")

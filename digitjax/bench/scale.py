@@ -23,6 +23,7 @@ from digitjax.data.records import Record, encode
 from digitjax.data.streamed import read_ahead
 from digitjax.data.synthetic import sample
 from digitjax.errors import DigitjaxError
+from digitjax.interrupt import ended_with_children
 from digitjax.strokes import Drawing, write_drawings
 
 CHUNK = 5_000
@@ -88,7 +89,8 @@ def measure(mode: str, file: Path, drawings: int) -> Cost:
         DigitjaxError: it failed.
     """
     command = [sys.executable, "-m", "digitjax.bench.scale", mode, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    with ended_with_children():
+        done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
         raise DigitjaxError(f"measuring {mode} with {drawings:,} drawings failed ({last})")

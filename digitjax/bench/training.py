@@ -21,6 +21,7 @@ from digitjax import runs
 from digitjax.bench.contenders import PHASES, Trained
 from digitjax.data import load
 from digitjax.errors import DigitjaxError
+from digitjax.interrupt import ended_with_children
 from digitjax.presets import registry
 
 COMMAND = "digitjax train"
@@ -138,8 +139,10 @@ def _train(run: Path, preset: str, channels: Sequence[int], epochs: int, seed: i
 
 
 def _run(command: list[str], name: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
+    with ended_with_children():
+        done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise DigitjaxError(f"{name} failed ({last[:300]}): leave it out with --programs")
+        remedy = "see `digitjax train --help`" if name == COMMAND else "leave it out with --programs"
+        raise DigitjaxError(f"{name} failed ({last[:300]}): {remedy}")
     return (done.stdout.splitlines() or [""])[-1]

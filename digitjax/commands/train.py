@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from digitjax import claim, compiled, processes, runs, steering
+from digitjax import __version__, claim, compiled, processes, runs, steering
 from digitjax.config import TrainConfig
 from digitjax.data import registry
 from digitjax.data.mnist_files import asking_early
@@ -126,6 +126,8 @@ def run_member(argv: list[str]) -> int:
     assert place is not None
     with contextlib.ExitStack() as stack:
         with processes.meeting(place):
+            processes.require_alike(_asked(first))
+            stack.enter_context(compiled.kept(say if place.process == 0 else lambda _: None))
             chosen = processes.agree(lambda: _choose(argv, first, stack))
             folder = Path(chosen["folder"])
             if not folder.is_dir():
@@ -146,6 +148,16 @@ def run_member(argv: list[str]) -> int:
                 stream=stream,
             )
         return _finish(config, folder, trained, stream) if place.process == 0 else 0
+
+
+def _asked(first: _Arguments) -> dict[str, str]:
+    """What all processes must be asked for alike: every field, how a run is begun, and of which digitjax.
+
+    The folder is the first one's to choose.
+    """
+    fields = {f"--{name}": _words(field_of(first.config, name)) for name in field_names()}
+    flags = {"--resume": str(first.resume), "--stream": str(first.stream)}
+    return flags | {"digitjax": __version__} | fields
 
 
 def _choose(argv: list[str], first: _Arguments, stack: contextlib.ExitStack) -> dict:
