@@ -200,8 +200,8 @@ def supervise(place: Place, argv: Sequence[str]) -> int:
             member.stdin.close()
     if code in _PASSED_ON:
         return code
-    if -code in passed:  # it ends so before it has met the others; later it saves first
-        say(f"digitjax: process {place.process} of {place.processes}: stopped before anything began")
+    if -code in passed:  # so it ends while it waits for the others; in a training it saves first
+        say(f"digitjax: process {place.process} of {place.processes}: stopped, what was saved before is kept")
         return 128 - code
     sentence = _ended(place, code)
     if not heard and code > 0:
