@@ -148,11 +148,12 @@ def words(value: Any, between: str = " ") -> str:
 
 @contextlib.contextmanager
 def _made(folder: Path) -> Iterator[None]:
-    """Makes the folder of a sweep, which says that it is one; after an error inside a new one is gone."""
+    """Makes the folder of a sweep, which says that it is one; after an error inside all is as before."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    is_new = not (folder / runs.SWEEP).exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / runs.SWEEP).exists():
+        if is_new:
             manifest.write_json(folder / runs.SWEEP, {"format": 1})
     except OSError as error:
         raise InputError(
@@ -161,7 +162,7 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if missing:
+        if is_new:
             (folder / runs.SWEEP).unlink(missing_ok=True)
             claim.remove_empty(missing)
         raise

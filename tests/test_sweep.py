@@ -269,6 +269,11 @@ def test_what_cannot_be_read_or_written_is_bad_input_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_empty_folder_stays_empty_where_the_data_cannot_be_read(tmp_path, capfd):
+    assert cli.main(["sweep", *SMALL, "--data", "strokes:none.ndjson", "--out", str(tmp_path)]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_of_something_else_is_refused(swept, tmp_path, capfd):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
