@@ -207,6 +207,7 @@ def keep_bytecode(venv: Path) -> None:
     Else each would compile it anew, in as long as all else takes that it does before it works. The user's own
     folders stay as they are.
     """
+    say("keeping what a start compiles, since PYTHONDONTWRITEBYTECODE forbids it to a start")
     env = {name: value for name, value in clean_environment().items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([str(venv_python(venv)), "-c", f"import {STARTED}"], env=env, capture_output=True)
 

@@ -332,19 +332,22 @@ def require_alike(asked: Mapping[str, str]) -> None:
     """
     from digitjax import sharding
 
-    whole = json.dumps(asked)
-    brief = {name: value[:80] for name, value in asked.items()}
-    digest = hashlib.sha256(whole.encode()).hexdigest()
-    said = [json.loads(one) for one in sharding.all_say(json.dumps({"digest": digest, "asked": brief}))]
+    brief = {name: _brief(value) for name, value in asked.items()}
+    said = [json.loads(one) for one in sharding.all_say(json.dumps(brief))]
+    first = said[0]
     for process, other in enumerate(said):
-        if other["digest"] != said[0]["digest"]:
-            both = (said[0]["asked"], other["asked"])
-            names = [name for name in both[0] if both[0][name] != both[1].get(name)] or list(both[0])[:1]
-            differing = ", ".join(f"{name} {both[0][name]} and {both[1].get(name)}" for name in names)
+        if other != first:
+            names = [name for name in {**first, **other} if first.get(name) != other.get(name)]
+            differing = ", ".join(f"{name} {first.get(name)} and {other.get(name)}" for name in names)
             raise InputError(
                 f"processes 0 and {process} were not asked for the same ({differing}): "
                 f"start all {len(said)} with the same arguments, of the same digitjax"
             )
+
+
+def _brief(text: str) -> str:
+    """A short text that is another for another text."""
+    return text if len(text) <= 80 else f"{text[:60]}... ({hashlib.sha256(text.encode()).hexdigest()[:12]})"
 
 
 def first_then_others(make: Callable[[], T]) -> T:

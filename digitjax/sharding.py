@@ -112,10 +112,7 @@ def first_says(text: str) -> str:
     """
     if jax.process_count() == 1:
         return text
-    message = text.encode()
-    assert len(message) <= MESSAGE_BYTES
-    padded = np.frombuffer(message.ljust(MESSAGE_BYTES, b" "), np.uint8)
-    return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded))).decode().rstrip()
+    return bytes(np.asarray(multihost_utils.broadcast_one_to_all(_padded(text)))).decode().rstrip()
 
 
 def all_say(text: str) -> list[str]:
@@ -126,10 +123,16 @@ def all_say(text: str) -> list[str]:
     """
     if jax.process_count() == 1:
         return [text]
+    return [
+        bytes(one).decode().rstrip() for one in np.asarray(multihost_utils.process_allgather(_padded(text)))
+    ]
+
+
+def _padded(text: str) -> np.ndarray:
+    """A message of the one length that all have, [MESSAGE_BYTES] uint8."""
     message = text.encode()
     assert len(message) <= MESSAGE_BYTES
-    padded = np.frombuffer(message.ljust(MESSAGE_BYTES, b" "), np.uint8)
-    return [bytes(one).decode().rstrip() for one in np.asarray(multihost_utils.process_allgather(padded))]
+    return np.frombuffer(message.ljust(MESSAGE_BYTES, b" "), np.uint8)
 
 
 def spread(step: Step, mesh: Mesh, options: dict[str, str] | None = None) -> Step:
