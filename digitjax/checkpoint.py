@@ -32,6 +32,10 @@ PARAMS, STATE, SCORE = "params", "state", "score"
 MAX_BYTES = 2 << 30
 """Params or optimizer state larger than this are refused before anything is allocated."""
 
+PRUNED = ".pruned"
+"""Where steps that are not kept go in one move: deleted file by file where they lie, a killed trainer would
+leave one that has its manifest and cannot be read."""
+
 _UNRANKED = -1e9
 _SPARE_BYTES = 4 << 20
 
@@ -240,13 +244,20 @@ class Saver:
                 manifest.write(
                     self._run / str(step), step=step, contents=(PARAMS, STATE), record=record, config=config
                 )
+                _delete_pruned(self._run)
+
+
+def _delete_pruned(run: Path) -> None:
+    shutil.rmtree(run / PRUNED, ignore_errors=True)
 
 
 def clear_unfinished(run: Path, *, after: int | None = None) -> None:
     """Removes what a killed trainer left half-written, and the steps after `after`, which will come again."""
+    _delete_pruned(run)
     for folder in (run, run / runs.HISTORY):
         for step in runs.step_folders(folder):
             if not manifest.is_published(step) or (after is not None and int(step.name) > after):
+                (step / manifest.NAME).unlink(missing_ok=True)  # first: half of it is no published step
                 shutil.rmtree(step)
         for part in folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(part)
@@ -306,6 +317,7 @@ def _manager(folder: Path, *, best_only: bool) -> ocp.CheckpointManager:
         preservation_policy=policy,
         create=False,  # Orbax makes no folder for several processes
         save_root_metadata=False,
+        todelete_subdir=PRUNED if best_only else None,
         multiprocessing_options=_all_processes(folder),
     )
     folder.mkdir(parents=True, exist_ok=True)

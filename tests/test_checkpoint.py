@@ -82,6 +82,23 @@ def test_the_last_two_and_the_best_keep_their_state_and_every_params_are_kept(sa
     ]
 
 
+def test_what_is_not_kept_goes_in_one_move_so_that_no_kill_leaves_half_of_it(state, tmp_path, monkeypatch):
+    run, moved = tmp_path / "run", set()
+
+    def killed_here(run: Path) -> None:
+        moved.update(step.name for step in (run / checkpoint.PRUNED).glob("*"))
+        for step in runs.step_folders(run):
+            manifest.verify(step, run / runs.CONFIG)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_delete_pruned", killed_here)
+        save_all(run, state)
+    assert moved == {"1", "3", "4"} and (run / checkpoint.PRUNED).is_dir()
+    assert [step.name for step in runs.full_steps(run)] == ["2", "5", "6"]
+    checkpoint.clear_unfinished(run)
+    assert not (run / checkpoint.PRUNED).exists()
+
+
 def test_a_run_means_its_best_step_and_its_params_come_back_exactly(saved, state):
     loaded = checkpoint.load_model(saved)
     assert (loaded.step, loaded.run, loaded.config) == (2, saved, CONFIG)
@@ -221,7 +238,7 @@ def test_a_missing_an_extra_and_a_linked_file_are_refused(run, tmp_path):
     refused(run / runs.HISTORY / "0", "damaged", runs.HISTORY, "link")
 
 
-def test_a_step_without_manifest_is_unfinished_and_never_shown(run, state):
+def test_a_step_without_manifest_is_unfinished_and_never_shown(run, state, monkeypatch):
     best = runs.best_step(run)
     (best / manifest.NAME).unlink()
     refused(best, "unfinished")
@@ -229,6 +246,10 @@ def test_a_step_without_manifest_is_unfinished_and_never_shown(run, state):
     assert [int(step.name) for step in runs.history(run)] == [0, 1, 3, 4, 5, 6]
     assert checkpoint.load_model(run).step == 5
     (run / "9.orbax-checkpoint-tmp").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda folder, **_: None)  # killed before the first file is deleted
+        checkpoint.clear_unfinished(run, after=5)
+    assert [step.name for step in runs.full_steps(run)] == ["5"], "what is deleted is not published any more"
     checkpoint.clear_unfinished(run, after=5)
     left = {path.relative_to(run).as_posix() for path in [*run.glob("*"), *run.glob("history/*")]}
     assert left == {"config.json", "5", "history", *(f"history/{n}" for n in (0, 1, 3, 4, 5))}

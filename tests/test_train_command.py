@@ -203,6 +203,16 @@ def test_help_names_presets_options_defaults_and_examples(capfd):
         )
 
 
+def test_the_help_of_a_preset_names_its_own_defaults(capfd):
+    assert cli.main(["train", "speedrun", "--seed", "3", "--help"]) == 0
+    text = re.sub(r"[│\s]+", " ", capfd.readouterr().out)
+    config = preset("speedrun")
+    assert f"Highest learning rate. (default: {config.optim.learning_rate})" in text
+    assert f"Examples that make an epoch. (default: {config.epoch_examples})" in text
+    assert "synthetic, nondigits. (default: mnist)" in text
+    assert "(default: )" not in text and "(default: '')" not in text
+
+
 def begin(folder, config):
     folder.mkdir()
     runs.write_config(folder, config, data=["digits8x8"])

@@ -57,12 +57,25 @@ _PROCESSES = ("--coordinator", "--processes", "--process")
 _OF_A_RUN = ("--out", "--resume", "--anew", "--stream", *_PROCESSES)
 
 
+def _default(value: str) -> str:
+    """What is said of an option's default: nothing where its text says what no value means."""
+    return f"(default: {value})" if value.strip("'") else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Fields(TrainConfig):
     preset: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[PRESET]")] = "cnn"
     """Where every field that is not given comes from."""
-    data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="SPEC [SPEC ...]", help_behavior_hint="")] = ()
-    """What to train on, repeatable; by default MNIST if it can be had, synthetic digits, nondigits."""
+    data: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="SPEC [SPEC ...]", help_behavior_hint=_default)
+    ] = ()
+    """What to train on, repeatable; where nothing is named, MNIST if it can be had, synthetic, nondigits."""
+    start: Annotated[str, tyro.conf.arg(metavar="CHECKPOINT", help_behavior_hint=_default)] = ""
+    """A checkpoint whose params the run begins with, a run, RUN/STEP or newest; by default fresh ones."""
+    distil: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="CHECKPOINT [CHECKPOINT ...]", help_behavior_hint=_default)
+    ] = ()
+    """Checkpoints, named as in --start, whose mean odds are learnt from beside the labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,18 +327,19 @@ def _resumed_config(argv: list[str], folder: Path) -> TrainConfig:
 
 
 def _parse_first(argv: list[str]) -> _Arguments:
-    """The arguments before it is known whose fields they override.
+    """The arguments before it is known whose fields they override, or help with the preset's defaults.
 
     A field may be right beside its own preset's others alone, as five channels are beside the two stages of
     `cnn-shipped`: where they are refused, the first word that names a preset is taken for one.
     """
+    named = next((word for word in argv if word in PRESETS), TrainConfig().preset)
+    likely = dataclasses.replace(preset(named), preset=TrainConfig().preset)
+    if {"-h", "--help"} & set(argv):
+        return _parse(argv, likely)
     try:
         return _parse(argv, TrainConfig())
     except InputError:
-        named = next((word for word in argv if word in PRESETS), None)
-        if named is None:
-            raise
-        return _parse(argv, dataclasses.replace(preset(named), preset=TrainConfig().preset))
+        return _parse(argv, likely)
 
 
 def _parse(argv: list[str], default: TrainConfig) -> _Arguments:
