@@ -89,7 +89,8 @@ def use(kept_in: Path) -> None:
 
 @contextlib.contextmanager
 def kept(tell: Callable[[str], None]) -> Iterator[None]:
-    """Keeps what is compiled inside, in `folder()`, and tells at the end how much was there from before.
+    """Keeps what is compiled inside, in `folder()`, and tells at the end how much was there
+    from before, or that no folder is safe.
 
     The folder that `JAX_COMPILATION_CACHE_DIR` names is used as JAX does. A file that a killed process left
     half-written, or a full disk, costs a compilation and not a word; then the folder is emptied.
@@ -116,6 +117,11 @@ def kept(tell: Callable[[str], None]) -> Iterator[None]:
         jax.monitoring.unregister_event_listener(programs.count)
     if given or own is not None:
         tell(str(programs))
+    else:
+        tell(
+            f"compiled programs are not kept: {paths.quoted(place())} cannot be written, or others can write "
+            f"to it or a folder above it"
+        )
     if own is not None and programs.failed:
         with contextlib.suppress(OSError):
             shutil.rmtree(own)

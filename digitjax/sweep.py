@@ -110,12 +110,31 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
     """
     members = members_of(settings, seeds, folder)
     _require_fitting(folder, members)
+    with _held(folder):
+        shared = _train_all(members)
+        rows = [
+            _row(setting, [member for member in members if member.setting == number])
+            for number, setting in enumerate(settings)
+        ]
+        order = sorted(
+            range(len(rows)), key=lambda n: (rows[n]["diverged"], -(rows[n]["validation"]["mean"] or 0))
+        )
+        best = settings[order[0]]
+        if not rows[order[0]]["members"]:
+            raise DigitjaxError(f"no run in {folder} was trained to its end: give lower learning rates")
+        kept = [folder / name for name in rows[order[0]]["members"]][:MAX_MEMBERS]
+        ensemble = _ensemble(best.config, kept, folder, shared)
+        result = {"format": 1, "settings": [rows[number] for number in order], "ensemble": ensemble}
+        manifest.write_json(folder / runs.SWEEP, result)
+    return result
+
+
+def _train_all(members: Sequence[Member]) -> Shared | None:
+    """Trains every member that has not finished; what the last of them shared, None where all had."""
     courses: dict[Path, together.Course] = {}
     keys = [_key(member.config) for member in members]
     alike = sorted(members, key=lambda member: keys.index(_key(member.config)))  # one step serves neighbours
-    first = next((member for member in alike if not runs.is_finished(member.run)), None)
-    with _made(folder):
-        shared = None if first is None else _shared(first.config, None)
+    shared = None
     for number, member in enumerate(alike, start=1):
         if runs.is_finished(member.run):
             continue
@@ -124,21 +143,7 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
             courses |= _train_together(alike[number - 1 :], shared)
         say(f"{member.run.name}: {number} of {len(members)}")
         _train(member, shared, courses.pop(member.run, None))
-    rows = [
-        _row(setting, [member for member in members if member.setting == number])
-        for number, setting in enumerate(settings)
-    ]
-    order = sorted(
-        range(len(rows)), key=lambda n: (rows[n]["diverged"], -(rows[n]["validation"]["mean"] or 0))
-    )
-    best = settings[order[0]]
-    if not rows[order[0]]["members"]:
-        raise DigitjaxError(f"no run in {folder} was trained to its end: give lower learning rates")
-    kept = [folder / name for name in rows[order[0]]["members"]][:MAX_MEMBERS]
-    ensemble = _ensemble(best.config, kept, folder, shared) if len(kept) > 1 else None
-    result = {"format": 1, "settings": [rows[number] for number in order], "ensemble": ensemble}
-    manifest.write_json(folder / runs.SWEEP, result)
-    return result
+    return shared
 
 
 def words(value: Any, between: str = " ") -> str:
@@ -147,24 +152,31 @@ def words(value: Any, between: str = " ") -> str:
 
 
 @contextlib.contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Makes the folder of a sweep, which says that it is one; after an error inside all is as before."""
+def _held(folder: Path) -> Iterator[None]:
+    """Makes the folder of a sweep, which says that it is one, and holds it.
+
+    After an error before the first member has begun all is as it was.
+    """
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    is_new = not (folder / runs.SWEEP).exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if is_new:
-            manifest.write_json(folder / runs.SWEEP, {"format": 1})
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written ({error.strerror}): give --out a folder that can be written"
         ) from error
+    is_new = not (folder / runs.SWEEP).exists()
     try:
-        yield
+        with claim.locked(folder):
+            if is_new:
+                manifest.write_json(folder / runs.SWEEP, {"format": 1})
+            yield
     except BaseException:
-        if is_new:
-            (folder / runs.SWEEP).unlink(missing_ok=True)
-            claim.remove_empty(missing)
+        own = {runs.SWEEP, claim.LOCK}
+        with contextlib.suppress(OSError):
+            if is_new and not claim.is_held(folder) and {path.name for path in folder.iterdir()} <= own:
+                for name in own:
+                    (folder / name).unlink(missing_ok=True)
+                claim.remove_empty(missing)
         raise
 
 
@@ -173,7 +185,7 @@ def _require_fitting(folder: Path, members: Sequence[Member]) -> None:
     if (
         folder.exists()
         and not (folder / runs.SWEEP).exists()
-        and (not folder.is_dir() or any(folder.iterdir()))
+        and (not folder.is_dir() or any(path.name != claim.LOCK for path in folder.iterdir()))
     ):
         raise InputError(f"{folder} is no sweep: give --out a folder that is empty or does not exist")
     for member in members:
@@ -269,8 +281,14 @@ def _spread(values: Sequence[float]) -> dict[str, float | None]:
 
 def _ensemble(
     config: TrainConfig, members: Sequence[Path], folder: Path, shared: Shared | None
-) -> dict[str, Any]:
-    """Publishes the members' best steps as one network, a run like any other, and says how it does."""
+) -> dict[str, Any] | None:
+    """Publishes the members' best steps as one network, a run like any other, and says how it does.
+
+    Of one member there is none, and one of more that were trained before goes.
+    """
+    if len(members) == 1:
+        _discard(folder / runs.ENSEMBLE)
+        return None
     loaded = [load_model(member) for member in members]
     taken = {one.run.name: one.step for one in loaded}
     run = folder / runs.ENSEMBLE
@@ -289,9 +307,18 @@ def _ensemble(
     evaluations = [one.evaluation for one in finish.measure(found, shared.tests)]
     seconds = sum(manifest.read_json(member / runs.SUMMARY)["training_seconds"] for member in members)
     finish.write_summary(part, found, evaluations, seconds)
-    shutil.rmtree(run, ignore_errors=True)  # until here the one before could be taken
+    _discard(run)  # until here the one before could be taken
     part.rename(run)
     return _about_ensemble(run)
+
+
+def _discard(run: Path) -> None:
+    """Removes a run that may be there, in one move: half of one could be taken for a whole one."""
+    old = run.with_name(run.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if run.exists():
+        run.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _averaged(

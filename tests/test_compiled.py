@@ -78,3 +78,14 @@ def test_another_jaxlib_or_processor_has_a_folder_of_its_own(place, monkeypatch)
     assert other != place and other.parent == place.parent and "9.9" in other.name
     monkeypatch.setattr(compiled.platform, "machine", lambda: "riscv64")
     assert compiled.place() not in (place, other)
+
+
+def test_where_no_folder_is_safe_nothing_is_kept_and_that_is_said(place, monkeypatch):
+    place.parent.mkdir(parents=True, mode=0o700)
+    place.parent.chmod(0o777)
+    told = []
+    with compiled.kept(told.append):
+        pass
+    (sentence,) = told
+    assert "not kept" in sentence and str(place) in sentence
+    assert not place.exists()

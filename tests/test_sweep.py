@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from digitjax import cli, loop, manifest, prepare, runs, sharding
+from digitjax import claim, cli, loop, manifest, prepare, runs, sharding
 from digitjax.checkpoint import load_model
 from digitjax.commands import sweep as command
 from digitjax.config import ModelConfig, TrainConfig
@@ -272,6 +272,31 @@ def test_what_cannot_be_read_or_written_is_bad_input_and_leaves_nothing(
 def test_an_empty_folder_stays_empty_where_the_data_cannot_be_read(tmp_path, capfd):
     assert cli.main(["sweep", *SMALL, "--data", "strokes:none.ndjson", "--out", str(tmp_path)]) == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_sweeps_in_one_folder_the_second_is_refused_and_touches_nothing(swept, tmp_path, capfd):
+    for folder in (shutil.copytree(swept[0], tmp_path / "sweep"), tmp_path / "new"):
+        folder.mkdir(exist_ok=True)
+        with claim.locked(folder):
+            before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            assert cli.main(["sweep", *SMALL, *VARIED, "--out", str(folder)]) == 2
+            assert "by another process" in capfd.readouterr().err
+            assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_one_member_has_no_ensemble_and_that_of_more_goes_in_one_move(swept, tmp_path, capfd, monkeypatch):
+    folder = shutil.copytree(swept[0], tmp_path / "sweep")
+    words = ["sweep", *SMALL, "--seed", "5", "--over", "optim.lr=0.3", "--out", str(folder)]
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # as if it were killed here
+        assert cli.main([*words, "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["ensemble"] is None
+    assert not (folder / runs.ENSEMBLE).exists()
+    assert cli.main([*words, "--seeds", "2"]) == 0
+    loaded = load_model(folder)
+    assert loaded.config.model.members == 2
+    assert cli.main(words) == 0
+    assert not list(folder.glob("ensemble*"))
 
 
 def test_a_folder_of_something_else_is_refused(swept, tmp_path, capfd):
