@@ -65,15 +65,15 @@ def huge_block(
 
 
 def bars_block(state: PlayState, rect: Rect, title: str = "") -> Block:
-    """Ten bars in fixed order; the likeliest in the accent's colour."""
+    """Ten bars in fixed order; the likeliest in the accent's colour, none where it is no digit."""
     bars = tuple(round(bar, 4) for bar in state.bars)
-    answer = state.answers[0] if state.strokes else None
+    answer = state.answers[0] if state.strokes and state.shown.word != NOT_A_DIGIT else None
     best = None if answer is None else max(range(10), key=lambda digit: answer.probabilities[digit])
     return probabilities_block(rect, bars, best, title)
 
 
 def probabilities_block(rect: Rect, bars: tuple[float, ...], best: int | None, title: str = "") -> Block:
-    """Ten bars as given."""
+    """Ten bars as given; grey where none is the answer."""
 
     def paint(painter: Painter, rect: Rect) -> None:
         palette = painter.palette
@@ -99,7 +99,8 @@ def probabilities_block(rect: Rect, bars: tuple[float, ...], best: int | None, t
             painter.box(track, palette.raised, 4)
             filled = round(track.w * bars[digit])
             if filled > 0:
-                shade = palette.accent if chosen else mix(palette.raised, palette.accent, 0.6)
+                shade = palette.muted if best is None else palette.accent
+                shade = shade if chosen else mix(palette.raised, shade, 0.6)
                 painter.box(track._replace(w=max(filled, min(track.w, painter.px(3)))), shade, 4)
             place = Rect(row.right - right, row.y, right, row.h)
             painter.text(parts.percent(bars[digit]), place, color, align="right", size=0.9)
@@ -170,12 +171,13 @@ def strip_block(state: PlayState, rect: Rect, note: str = "") -> Block:
         painter.text(text, right.top(line), palette.muted, size=0.85, smallest=0.5)
         foot = round(painter.text_size * 1.1)
         area = right.below(line + painter.px(2))
+        accent = palette.muted if shown.word == NOT_A_DIGIT else palette.accent
         for digit, column in enumerate(area.columns(10, painter.px(3))):
-            likeliest = bars[digit] == max(bars) and bars[digit] > 0
+            likeliest = bars[digit] == max(bars) and bars[digit] > 0 and accent == palette.accent
             track = column.top(max(2, column.h - foot))
             painter.box(track, palette.raised, 3)
             if filled := round(track.h * bars[digit]):
-                shade = palette.accent if likeliest else mix(palette.raised, palette.accent, 0.6)
+                shade = accent if likeliest else mix(palette.raised, accent, 0.6)
                 painter.box(Rect(track.x, track.bottom - filled, track.w, filled), shade, 3)
             place = column.below(track.h)
             color = palette.text if likeliest else palette.muted

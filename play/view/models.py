@@ -130,11 +130,11 @@ def _two_blocks(state: PlayState, layout: Layout, rect: Rect) -> list[Block]:
 
 
 def _bars(answer: Answered | None) -> tuple[tuple[float, ...], int | None]:
+    """The ten bars, and which of them is the answer."""
     if answer is None:
         return (0.0,) * 10, None
-    return tuple(round(p, 4) for p in answer.probabilities), max(
-        range(10), key=lambda i: answer.probabilities[i]
-    )
+    best = None if answer.refused else max(range(10), key=lambda i: answer.probabilities[i])
+    return tuple(round(p, 4) for p in answer.probabilities), best
 
 
 def _both(state: PlayState, rect: Rect) -> Block:

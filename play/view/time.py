@@ -23,7 +23,8 @@ def blocks(state: PlayState, layout: Layout) -> tuple[Block, ...]:
     """The answer, the two sliders, what each step says, the ten bars."""
     answer, steps, own, legend, bars = _places(layout)
     line, why = state.timeline, state.explained
-    best = max(range(10), key=lambda digit: state.bars[digit]) if any(state.bars) and state.strokes else None
+    answered = any(state.bars) and state.strokes and state.shown.word != NOT_A_DIGIT
+    best = max(range(10), key=lambda digit: state.bars[digit]) if answered else None
     return (
         strip_block(state, answer),
         _steps_block(state, layout, steps),

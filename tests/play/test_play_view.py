@@ -251,3 +251,21 @@ def test_what_is_wrong_with_the_network_takes_the_draw_panel():
     assert "cnn-1/5 is damaged" in str(block.key)
     ready = update(state, ModelReady(MODEL))
     assert len(draw.blocks(ready, arrange(ready))) == 3
+
+
+@pytest.mark.parametrize("screen", ["draw", "models", "time"])
+@pytest.mark.parametrize("theme", PALETTES)
+def test_bars_of_what_is_refused_do_not_shine_as_an_answer(screen, theme):
+    state = PlayState(width=1280, height=800, settings=Settings(theme))
+    for event in (ModelReady(MODEL), Press(f"screen:{screen}"), PenDown(300, 300, 0), PenUp(0)):
+        state = update(state, event)
+
+    def shining(is_digit: float) -> int:
+        said = update(state, answer(state.revision, 4, is_digit=is_digit))
+        for _ in range(120):  # until the bars are at rest
+            said = update(said, Tick(said.time + 1 / 60))
+        accent = PALETTES[theme].accent
+        return int((painted([said], (1280, 800)) == accent).all(axis=2).sum())
+
+    bar = shining(0.99) - shining(0.01)
+    assert bar > 200 and shining(0.01) == shining(0.02)
