@@ -59,6 +59,7 @@ def test_a_box_in_the_middle_keeps_its_aspect(size, inner):
     assert (top, left) == ((size - height) // 2, (size - width) // 2)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("size", [pytest.param(28, marks=pytest.mark.slow), 8])
 def test_every_drawing_is_squeezed_alone(size):
     ink = stack([pack([BAR * k + k, np.add(BAR[::-1], (0, k))]) for k in range(1, 70)])

@@ -142,6 +142,7 @@ def _go_on(processes: list[subprocess.Popen[str]]) -> None:
         process.stdin.write("\n")
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("what", ["begins", "leaves"])
 def test_two_that_start_in_the_same_instant_get_a_folder_each(folder, what):
     command = [sys.executable, "-c", STARTS, what]

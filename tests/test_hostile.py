@@ -127,6 +127,7 @@ def test_a_progressive_jpeg_has_no_thousand_scans(tmp_path):
         read_picture(tmp_path / "a.jpg")
 
 
+@pytest.mark.ci
 def test_a_million_dots_do_not_come_out_of_a_few_kilobytes(tmp_path):
     path = tmp_path / "a.ndjson.gz"
     path.write_bytes(gzip.compress(b'{"drawing":[[[1],[1]]]}\n' * 100_000))

@@ -362,6 +362,7 @@ def test_places_that_do_not_fit_are_refused(places):
         from_json(record)
 
 
+@pytest.mark.ci
 def test_bench_numbers_reads_what_it_composes(tmp_path, monkeypatch, capsys):
     from digitjax.bench import numbers as bench
     from digitjax.commands import bench_numbers

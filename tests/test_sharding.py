@@ -19,6 +19,7 @@ CONFIG = TrainConfig(
 )
 
 
+@pytest.mark.ci
 def test_the_trainers_convolutions_are_eigens_and_it_computes_what_the_step_alone_does():
     config = dataclasses.replace(CONFIG, model=dataclasses.replace(CONFIG.model, channels=(8, 16)))
     mesh = sharding.data_mesh(config.batch_size, jax.devices()[:1])

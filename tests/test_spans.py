@@ -29,6 +29,7 @@ def close(one, other) -> None:
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-5)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_params_and_losses_are_those_of_single_steps_whatever_the_seed(devices):
     mesh = sharding.data_mesh(MIXED.batch_size, jax.devices()[:devices])
@@ -91,6 +92,7 @@ def test_one_program_does_for_every_length():
     assert not compiled
 
 
+@pytest.mark.ci
 def test_what_was_changed_in_the_middle_of_a_span_is_changed_again_when_a_run_goes_on(tmp_path):
     mesh = sharding.data_mesh(CONFIG.batch_size)
     for name, at_once in (("steps", False), ("spans", True)):

@@ -277,6 +277,7 @@ def test_a_loop_has_the_area_that_its_line_goes_around():
     assert loop_area([np.array([[1.0, 1.0], [1.0, 1.0]])]) == 0
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", MEASURED)
 def test_what_is_drawn_of_a_way_shows_it_and_what_is_drawn_without_it_has_nothing_of_it(name):
     way = WAYS[name]

@@ -43,6 +43,7 @@ def close(one, other):
         np.testing.assert_allclose(a, b, rtol=5e-3, atol=2e-4)
 
 
+@pytest.mark.ci
 def test_each_member_has_the_steps_lines_and_params_that_it_has_alone(swept):
     pairs = list(zip(members(swept["alone"]), members(swept["together"]), strict=True))
     assert len(pairs) == 4

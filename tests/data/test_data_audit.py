@@ -55,6 +55,7 @@ def test_a_missing_or_endless_list_is_refused(tmp_path, monkeypatch):
         audit.read_audit(path)
 
 
+@pytest.mark.ci
 def test_the_lists_that_come_along_name_drawings_of_the_corpora_as_they_are_labelled(datasets):
     shipped = set(audit.shipped())
     drawings = read_drawings(datasets / "strokes" / "unipen-digits-train.ndjson.gz")

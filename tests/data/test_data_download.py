@@ -194,6 +194,7 @@ sys.exit(cli.main(["train", "--anew"]))
 """
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(sys.platform != "linux", reason="a full backlog drops connections on Linux")
 @pytest.mark.parametrize("network", ["drops", "is silent"])
 def test_the_notice_of_embedded_data_comes_within_5_s_in_a_process_of_its_own(network, tmp_path):

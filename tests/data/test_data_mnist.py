@@ -287,6 +287,7 @@ def test_the_checksums_are_those_of_the_real_files(mnist_dir):
         assert (idx.sha256, len(idx.array)) == (known.sha256, known.items)
 
 
+@pytest.mark.ci
 def test_the_real_data(mnist_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("DIGITJAX_MNIST_DIR", str(mnist_dir))
     monkeypatch.setenv("DIGITJAX_DATA_DIR", str(tmp_path))

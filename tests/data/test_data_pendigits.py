@@ -62,6 +62,7 @@ def test_strokes_belong_to_the_segment_before_them_and_y_points_down():
     assert [s.tolist() for s in zero.strokes] == [[[0, 500], [500, 0]]]
 
 
+@pytest.mark.ci
 def test_the_prepared_copy_equals_the_strokes_drawing_by_drawing(folder, expected):
     found = list(pendigits.read_prepared(folder))
     assert len(found) == len(expected) == 7494

@@ -124,6 +124,7 @@ def test_long_drawings_are_not_kept_unpacked(tmp_path):
     assert peak < 0.6 * count * points.nbytes  # one drawing's numbers as they are parsed take 0.3 of it
 
 
+@pytest.mark.ci
 def test_the_corpora_split_by_writer(datasets):
     spec = f"strokes:{datasets / 'strokes' / 'pendigits-train.ndjson.gz'}"
     parts = [load(f"{spec}@{split}") for split in SPLITS]

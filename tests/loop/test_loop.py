@@ -169,6 +169,7 @@ def test_a_teacher_is_the_mean_of_its_networks_odds(finished):
     np.testing.assert_allclose(teacher(images, target), expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.ci
 def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished, checkpoints, capsys):
     words = [*ARGUMENTS, "--distil", str(finished), "--out"]
     whole, parted = checkpoints / "whole", checkpoints / "parted"
@@ -184,6 +185,7 @@ def test_a_run_that_learns_from_others_is_stopped_and_goes_on_with_them(finished
     assert not all(np.array_equal(*pair) for pair in zip(one, alone, strict=True))
 
 
+@pytest.mark.ci
 def test_who_cannot_be_learnt_from_is_said_before_anything_is_written(finished, checkpoints, capsys):
     for words, said in (
         ([*ARGUMENTS, "--distil", "nowhere"], "--distil nowhere: checkpoint 'nowhere' does not exist"),

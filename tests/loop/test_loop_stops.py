@@ -71,6 +71,7 @@ def test_a_signal_after_the_last_step_was_looked_at_stops_before_the_report(chec
     assert runs.is_finished(checkpoints / "cnn-0")
 
 
+@pytest.mark.ci
 def test_kill_minus_nine_and_resume_is_the_run_that_never_stopped(finished, checkpoints, abstract_state):
     run = checkpoints / "cnn-0"
     killed = subprocess.run(

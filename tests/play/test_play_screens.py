@@ -145,6 +145,7 @@ def test_whatever_can_have_the_focus_is_spoken_of(name):
     assert f"Why: {SCREENS['why'].help}" in texts_on(tab)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("theme", pictures.THEMES)
 def test_the_ring_of_the_focus_stands_out_from_the_page_and_from_its_control(theme):
     """Along a line inwards from the left edge, of each kind of control: page, ring, gap, control."""
