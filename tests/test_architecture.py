@@ -183,6 +183,7 @@ def module_names(package: str) -> Iterator[tuple[str, ...]]:
             yield parts[:-1] if parts[-1] == "__init__" else parts
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("room", [room for group in GROUPS for room in group])
 def test_a_room_brings_only_what_its_rule_allows(room: str, came: dict[str, Came]) -> None:
     rule = next(group[room] for group in GROUPS if room in group)
@@ -190,6 +191,7 @@ def test_a_room_brings_only_what_its_rule_allows(room: str, came: dict[str, Came
     assert broken(rule, came[room]) == []
 
 
+@pytest.mark.ci
 def test_digitjax_as_a_whole_brings_neither_play_nor_pygame_nor_tensorflow(
     came: dict[str, Came],
 ) -> None:
