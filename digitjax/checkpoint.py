@@ -261,8 +261,8 @@ def clear_unfinished(run: Path, *, after: int | None = None) -> None:
                 shutil.rmtree(step)
         for part in folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(part)
-        for part in folder.glob(".*.part"):
-            part.unlink()
+        if folder.is_dir():
+            manifest.remove_parts(folder)
 
 
 def write_params(run: Path, step: int, params: Params, record: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from digitjax import paths, runs
+from digitjax import manifest, paths, runs
 from digitjax.config import TrainConfig
 from digitjax.errors import InputError
 
@@ -149,6 +149,7 @@ def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
             is_there = False
         if is_there:
             stack.enter_context(file)
+            manifest.remove_parts(run)
             return True
         file.close()  # the lock of a folder that was removed meanwhile
     raise _unwritable(run, failure) from failure
@@ -226,7 +227,7 @@ def _existing(folder: Path, name: str) -> list[Path]:
 
 def _is_taken(run: Path) -> bool:
     if run.is_dir():
-        return any(entry.name != LOCK for entry in run.iterdir())
+        return any(entry.name != LOCK and not manifest.is_part(entry) for entry in run.iterdir())
     return run.exists()
 
 

@@ -45,6 +45,8 @@ def finish(
     measured = [one for one in everything if one.evaluation.n_digits]
     write_report(run / runs.REPORT, loaded, read_metrics(run / runs.METRICS), measured, seconds)
     evaluations = [m.evaluation for m in measured]
+    if config.preset.startswith("cnn"):
+        runs.set_latest(run)  # first: killed in between, the run is not finished and can be resumed
     write_summary(run, loaded, evaluations, seconds)
     learnt = loaded.record.get("accuracy")
     if isinstance(learnt, float) and learnt < LEARNT:
@@ -52,8 +54,6 @@ def finish(
             f"warning: {100 * learnt:.0f} % right in validation is hardly better than guessing: train for "
             f"longer or with a lower --optim.learning-rate (it is {config.optim.learning_rate:g})"
         )
-    if config.preset.startswith("cnn"):
-        runs.set_latest(run)
     return _summary(loaded, evaluations, seconds, refusals)
 
 

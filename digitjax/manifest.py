@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -194,6 +195,18 @@ def write_bytes(path: Path, content: bytes) -> None:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is what a process that was killed had begun to write."""
+    return re.fullmatch(r"\.[0-9a-f]{32}\.part", path.name) is not None
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes what killed processes had begun to write; nobody else may be writing there."""
+    for path in folder.iterdir():
+        if is_part(path):
+            path.unlink(missing_ok=True)
 
 
 def _is(kind: type[_Kind], value: object) -> _Kind:

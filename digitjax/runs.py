@@ -172,7 +172,7 @@ def newest_step(folder: Path) -> Path:
 
 
 def list_runs(folder: Path) -> list[Path]:
-    """Every run in the checkpoints folder, by name.
+    """Every run in the checkpoints folder, by name, but those under a dot, which are not whole.
 
     Raises:
         InputError: the folder cannot be read.
@@ -180,7 +180,7 @@ def list_runs(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     try:
-        return sorted(p for p in folder.iterdir() if is_run(p))
+        return sorted(p for p in folder.iterdir() if is_run(p) and not p.name.startswith("."))
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}): make it readable") from None
 

@@ -175,7 +175,9 @@ class Steering:
         self._due: list[Change] = []
         self._looked = -math.inf
         self._passed_over: set[str] = set()
-        for change in read_changes(run, say if writes else lambda line: None):
+        recorded = read_changes(run, say if writes else lambda line: None)
+        self._taken = {change.id for change in recorded if change.id}
+        for change in recorded:
             self._note(change)
         self._due = [change for change in self._due if (change.step or 0) >= start]
 
@@ -201,9 +203,10 @@ class Steering:
                 continue
             try:
                 change = _read_request(path)._replace(step=step)
-                _append(self._run / CHANGES, change)
-                taken.append(change)
-                self._note(change)
+                if change.id not in self._taken:  # else a trainer was killed before it removed the request
+                    _append(self._run / CHANGES, change)
+                    taken.append(change)
+                    self._note(change)
             except InputError as error:
                 self._say(f"warning: {error}")
             except OSError as error:

@@ -126,6 +126,8 @@ def write_drawings(path: str | os.PathLike[str], drawings: Iterable[Drawing]) ->
                 count += 1
             if file is not raw:
                 file.close()
+            raw.flush()
+            os.fsync(raw.fileno())
         os.replace(temporary, target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -109,8 +109,7 @@ def sweep(settings: Sequence[Setting], seeds: int, folder: Path) -> dict[str, An
         DigitjaxError: no member could be trained to its end, or a checkpoint cannot be written.
     """
     members = members_of(settings, seeds, folder)
-    _require_fitting(folder, members)
-    with _held(folder):
+    with _held(folder, members):
         shared = _train_all(members)
         rows = [
             _row(setting, [member for member in members if member.setting == number])
@@ -152,11 +151,12 @@ def words(value: Any, between: str = " ") -> str:
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _held(folder: Path, members: Sequence[Member]) -> Iterator[None]:
     """Makes the folder of a sweep, which says that it is one, and holds it.
 
     After an error before the first member has begun all is as it was.
     """
+    _require_fitting(folder, members)
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -167,6 +167,7 @@ def _held(folder: Path) -> Iterator[None]:
     is_new = not (folder / runs.SWEEP).exists()
     try:
         with claim.locked(folder):
+            _require_fitting(folder, members)  # another sweep may have begun and ended in between
             if is_new:
                 manifest.write_json(folder / runs.SWEEP, {"format": 1})
             yield
@@ -185,7 +186,7 @@ def _require_fitting(folder: Path, members: Sequence[Member]) -> None:
     if (
         folder.exists()
         and not (folder / runs.SWEEP).exists()
-        and (not folder.is_dir() or any(path.name != claim.LOCK for path in folder.iterdir()))
+        and (not folder.is_dir() or any(_is_another_s(path) for path in folder.iterdir()))
     ):
         raise InputError(f"{folder} is no sweep: give --out a folder that is empty or does not exist")
     for member in members:
@@ -193,6 +194,11 @@ def _require_fitting(folder: Path, members: Sequence[Member]) -> None:
             raise InputError(
                 f"{member.run} was trained by another configuration: give this sweep another --out"
             )
+
+
+def _is_another_s(path: Path) -> bool:
+    """Whether a file in a folder without sweep.json is none of a sweep that begins, or was killed then."""
+    return path.name != claim.LOCK and not manifest.is_part(path)
 
 
 def _shared(config: TrainConfig, before: Shared | None) -> Shared:
@@ -296,7 +302,7 @@ def _ensemble(
         return _about_ensemble(run)
     whole = dataclasses.replace(config, model=dataclasses.replace(config.model, members=len(loaded)))
     shared = _shared(config, shared)
-    part = run.with_name(run.name + ".part")
+    part = run.with_name(f".{run.name}.part")  # no run for who lists them
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -314,7 +320,7 @@ def _ensemble(
 
 def _discard(run: Path) -> None:
     """Removes a run that may be there, in one move: half of one could be taken for a whole one."""
-    old = run.with_name(run.name + ".old")
+    old = run.with_name(f".{run.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if run.exists():
         run.rename(old)

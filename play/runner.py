@@ -36,6 +36,8 @@ from play.trainer import LOG, Trainer, last_words, let_trainers_hear
 LOOK_SECONDS, LOCK_LOOK_SECONDS = 0.2, 1.0
 """How often the watched run is looked at, and how often its lock is where its trainer is not ours; also how
 often the list of runs is."""
+STALE_SECONDS = 24 * 3600
+"""Age after which a run that a teacher had not written to its end is nobody's any more."""
 BIN = ".bin"
 TEACHER_GONE = "The process that teaches has ended: press Again."
 
@@ -227,6 +229,7 @@ class Runner:
             raise InputError(f"{run.name} is being trained: stop it, then copy it")
         target = free(paths.checkpoints_dir() / f"{run.name}-copy")
         part = target.with_name(f".{target.name}.part")
+        shutil.rmtree(part, ignore_errors=True)  # of a window that was killed
         try:
             shutil.copytree(run, part, symlinks=True, ignore=shutil.ignore_patterns(claim.LOCK))
             part.rename(target)
@@ -362,11 +365,14 @@ def _same_network(command: list[str], start: Path) -> list[str]:
 
 
 def _remove_parts(folder: Path, process: int | None) -> None:
-    """Removes the run that a teacher had not written to its end."""
+    """Removes the run that a teacher had not written to its end, and those of teachers that died long ago."""
     from play.teacher import PART
 
-    for part in folder.glob(PART.format(name="*", process=process)):
-        shutil.rmtree(part, ignore_errors=True)
+    for part in folder.glob(PART.format(name="*", process="*")):
+        with contextlib.suppress(OSError):
+            is_its_own = part.match(PART.format(name="*", process=process))
+            if is_its_own or time.time() - part.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def free(path: Path) -> Path:

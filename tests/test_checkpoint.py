@@ -465,6 +465,27 @@ def test_a_write_that_fails_halfway_is_one_sentence_and_leaves_what_was_there(ru
     assert "7" not in {step.name for step in runs.history(run)}
 
 
+def test_ship_takes_the_checkpoint_that_is_there_away_in_one_move(run, tmp_path, monkeypatch):
+    out = tmp_path / "default"
+    assert ship.run([str(run), "--out", str(out)]) == 0
+    (tmp_path / ".default.part" / "new").mkdir(parents=True)  # of one that was killed
+    moves, rename = [], Path.rename
+
+    def second_fails(path: Path, target: Path) -> Path:
+        moves.append((path.name, target.name))
+        if len(moves) == 2:
+            assert not out.exists()
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", second_fails)
+        ship.run([str(run / "history" / "3"), "--out", str(out)])
+    assert moves == [("default", "old"), ("new", "default"), ("old", "default")]
+    assert checkpoint.load_model(out).step == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([run.name, "default"])
+
+
 def test_ship_replaces_a_shipped_checkpoint_and_nothing_else(run, tmp_path, monkeypatch):
     out = tmp_path / "checkpoints" / "default"
     for words, step in (([str(run)], 2), ([str(run / "history" / "3")], 3)):

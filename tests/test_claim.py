@@ -88,6 +88,21 @@ def test_a_claim_that_was_not_used_leaves_nothing(folder):
     assert runs.is_run(run)
 
 
+def test_what_a_killed_process_had_begun_to_write_is_nobody_s(folder):
+    for name in ("cnn-4", "given"):
+        (folder / name).mkdir()
+        (folder / name / claim.LOCK).touch()
+        (folder / name / f".{7:032x}.part").write_text("half of a conf")
+    with claim.new_run(CONFIG) as run, claim.new_run(CONFIG, folder / "given") as given:
+        assert (run, given) == (folder / "cnn-4", folder / "given")
+        assert [path.name for one in (run, given) for path in one.iterdir()] == [claim.LOCK] * 2
+    assert list(folder.iterdir()) == []
+    (folder / "given").mkdir()
+    (folder / "given" / ".mine.part").touch()
+    with pytest.raises(InputError, match="something else"), claim.new_run(CONFIG, folder / "given"):
+        pass
+
+
 def test_the_folders_above_an_unused_claim_go_too_and_no_other(tmp_path, monkeypatch):
     monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path / "deep" / "checkpoints"))
     new_run(CONFIG)

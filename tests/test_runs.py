@@ -42,6 +42,11 @@ class TestResolve:
     def test_a_run_by_name_or_path(self, run):
         assert runs.resolve("cnn-7") == runs.resolve(str(run)) == run / "history" / "2"
 
+    def test_what_is_written_under_a_dot_is_no_run_yet(self, run):
+        make_run(run.parent / ".cnn-7-copy.part", {9: 0.99})
+        assert runs.list_runs(run.parent) == [run]
+        assert runs.resolve("newest").parent.parent == run
+
     def test_a_step(self, run):
         assert runs.resolve("cnn-7/5") == run / "5"
         assert runs.resolve("cnn-7/3") == run / "history" / "3"

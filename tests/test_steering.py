@@ -242,6 +242,26 @@ def test_hostile_requests_are_refused_by_a_sentence_and_never_twice(tmp_path):
     assert steering.is_paused(steering.read_changes(tmp_path))
 
 
+def test_a_request_that_was_written_down_before_a_kill_is_not_taken_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(steering, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(steering.claim, "is_held", lambda run: True)
+    steering.ask(tmp_path, "learning_rate", 0.5)
+    unlink = Path.unlink
+
+    def killed(path: Path, **how) -> None:
+        if path.parent.name == steering.REQUESTS:
+            raise Died
+        unlink(path, **how)
+
+    with monkeypatch.context() as patch, pytest.raises(Died):
+        patch.setattr(Path, "unlink", killed)
+        Steering(tmp_path, 0, pytest.fail).take(50)
+    resumed = Steering(tmp_path, 48, pytest.fail)
+    assert resumed.take(48) == [] and not list((tmp_path / steering.REQUESTS).iterdir())
+    assert resumed.due(50) == {"learning_rate": 0.5}
+    assert [change.step for change in steering.read_changes(tmp_path, pytest.fail)] == [50]
+
+
 def test_what_cannot_be_written_down_is_not_done(tmp_path, monkeypatch):
     folder = tmp_path / steering.REQUESTS
     folder.mkdir()

@@ -284,6 +284,14 @@ def test_of_two_sweeps_in_one_folder_the_second_is_refused_and_touches_nothing(s
             assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_a_sweep_that_was_killed_while_it_began_begins_anew(tmp_path, capfd):
+    for name in (claim.LOCK, f".{7:032x}.part"):
+        (tmp_path / name).touch()
+    assert cli.main(["sweep", *SMALL, "--data", "strokes:none.ndjson", "--out", str(tmp_path)]) == 2
+    assert "none.ndjson" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_member_has_no_ensemble_and_that_of_more_goes_in_one_move(swept, tmp_path, capfd, monkeypatch):
     folder = shutil.copytree(swept[0], tmp_path / "sweep")
     words = ["sweep", *SMALL, "--seed", "5", "--over", "optim.lr=0.3", "--out", str(folder)]
@@ -291,12 +299,14 @@ def test_one_member_has_no_ensemble_and_that_of_more_goes_in_one_move(swept, tmp
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # as if it were killed here
         assert cli.main([*words, "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["ensemble"] is None
-    assert not (folder / runs.ENSEMBLE).exists()
+    assert not (folder / runs.ENSEMBLE).exists() and list(folder.glob(".ensemble*"))
+    with pytest.raises(InputError, match=r"sweep without an ensemble: give one of its members \(learning"):
+        load_model(folder)
     assert cli.main([*words, "--seeds", "2"]) == 0
     loaded = load_model(folder)
     assert loaded.config.model.members == 2
     assert cli.main(words) == 0
-    assert not list(folder.glob("ensemble*"))
+    assert not list(folder.glob("*ensemble*"))
 
 
 def test_a_folder_of_something_else_is_refused(swept, tmp_path, capfd):

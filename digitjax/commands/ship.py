@@ -6,7 +6,6 @@ Only its params, manifest and config.json are kept: small enough for the reposit
 import argparse
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from digitjax import cli, runs
@@ -32,11 +31,20 @@ def run(argv: list[str]) -> int:
         raise InputError(f"{out} holds something else than a shipped checkpoint: give another --out")
     out = out.resolve()  # also the folder that one is in has a name
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=out.parent) as part:
-        export(runs.resolve(arguments.checkpoint), Path(part, out.name))
-        if out.exists():
-            shutil.rmtree(out)
-        Path(part, out.name).rename(out)
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of one that was killed
+    try:
+        part.mkdir()
+        export(runs.resolve(arguments.checkpoint), part / "new")
+        if out.exists():  # in one move: half of a checkpoint could be taken for a whole one
+            out.rename(part / "old")
+        try:
+            (part / "new").rename(out)
+        except BaseException:
+            (part / "old").rename(out)
+            raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     print(one_line(f"shipped: {load_model(out)}, {size / 1e6:.2f} MB"), file=sys.stderr)
     return 0

@@ -21,7 +21,7 @@ from tensorflow_datasets.core.writer import ExampleWriter
 
 from digitjax.data.drawings import file_folder, to_record
 from digitjax.data.line import progress_line
-from digitjax.data.prepared import is_whole, publish
+from digitjax.data.prepared import is_there, publish
 from digitjax.data.records import GROUP, to_example, write_index, write_raw
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.strokes import read_numbered
@@ -131,7 +131,7 @@ def prepare_with_beam(path: Path, options: str = "", shards: int | None = None) 
     if importlib.util.find_spec("apache_beam") is None:
         raise InputError("--beam needs Apache Beam, which is not installed here: install digitjax[scale]")
     folder = file_folder(path)
-    if is_whole(folder):
+    if is_there(folder):
         return folder
 
     def write(unfinished: Path) -> None:

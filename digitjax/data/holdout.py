@@ -5,6 +5,8 @@ saw. Who trains on their own drawings alone asks how well that hand is read, so 
 files, and the writers are left out of them: within a file, ink alone decides what is validated on.
 """
 
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +20,8 @@ SIZES = (800, 200)
 """Drawings of the two files, unless others are asked for."""
 NAMES = ("train.ndjson.gz", "test.ndjson.gz")
 """Names of the two files."""
+PART = ".split.part"
+"""Where both are written before either has its name."""
 
 
 def deal(count: int, sizes: Sequence[int], seed: int) -> list[Int[np.ndarray, " _"]]:
@@ -72,6 +76,14 @@ def hold_out(
         raise InputError(
             f"--out {out} cannot be made ({error.strerror}): give a folder that can be written to"
         ) from error
-    for target, part in zip(targets, deal(len(drawings), sizes, seed), strict=True):
-        write_drawings(target, (drawings[index] for index in part))
+    written = out / PART
+    try:
+        shutil.rmtree(written, ignore_errors=True)  # of one that was killed
+        written.mkdir()
+        for target, part in zip(targets, deal(len(drawings), sizes, seed), strict=True):
+            write_drawings(written / target.name, (drawings[index] for index in part))
+        for target in targets:
+            os.replace(written / target.name, target)
+    finally:
+        shutil.rmtree(written, ignore_errors=True)
     return targets

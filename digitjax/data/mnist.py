@@ -33,7 +33,7 @@ from digitjax.data.mnist_files import (
     place,
     present,
 )
-from digitjax.data.prepared import is_whole, publish, sha256
+from digitjax.data.prepared import is_there, publish, sha256
 from digitjax.data.records import INDEX, Records, require_stream
 from digitjax.data.spec import SPLITS, DataUnavailable, Kind, Source, Spec
 from digitjax.data.splits import picture_digests, stratified
@@ -102,11 +102,11 @@ def prepare(table: Mapping[str, Known] = CANONICAL, mirrors: tuple[str, ...] = M
     files = _given_files(given, table) if given is not None else {}
     if files:
         folder = place(key_of({name: sha256(path) for name, path in files.items()}))
-        if is_whole(folder):
+        if is_there(folder):
             return folder
     else:
         folder = place(key_of({name: known.download.sha256 for name, known in table.items()}))
-        if is_whole(folder):
+        if is_there(folder):
             if given is not None:
                 _note(f"{nothing_in(given)}: taking the copy in {folder}")
             return folder

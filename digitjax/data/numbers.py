@@ -14,7 +14,7 @@ from jaxtyping import Float
 from digitjax import paths
 from digitjax.data.drawings import digest_of
 from digitjax.data.labels import DIGITS
-from digitjax.data.prepared import is_whole, publish, sha256
+from digitjax.data.prepared import is_there, publish, sha256
 from digitjax.data.spec import EmptySplit, Kind, Source, Spec
 from digitjax.data.splits import in_split
 from digitjax.errors import InputError
@@ -127,7 +127,7 @@ def prepare(spec: Spec) -> Path:
     next(read_drawings(path))  # a sentence where it is none
     part = f"-{spec.split}" if spec.split else ""
     folder = paths.data_dir() / f"numbers-{sha256(path)[:16]}{part}-{FORMAT}"
-    if is_whole(folder):
+    if is_there(folder):
         return folder
     hands = hands_of(read_drawings(path), spec.split)
     if not any(len(hand.digits) >= LENGTH for hand in hands):

@@ -17,7 +17,7 @@ from jaxtyping import Int32
 from digitjax import paths
 from digitjax.data.drawings import collect, to_record
 from digitjax.data.mnist_files import has_array_record
-from digitjax.data.prepared import is_whole, publish, sha256
+from digitjax.data.prepared import is_there, publish, sha256
 from digitjax.data.records import Records, open_records, prepare_records, records_folder
 from digitjax.data.spec import Kind, Source, Spec
 from digitjax.data.unipen_text import points, segment, statements
@@ -81,7 +81,7 @@ def prepare(path: Path) -> Path:
     """
     _check(path)
     folder = paths.data_dir() / f"pendigits-{SHA256[:16]}-{'records' if has_array_record() else 'drawings'}"
-    if not is_whole(folder):
+    if not is_there(folder):
         digits = list(parse(path.read_text(encoding="ascii")))
         publish(folder, lambda unfinished: _write(digits, unfinished))
     return folder

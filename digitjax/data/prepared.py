@@ -36,6 +36,12 @@ def is_whole(folder: Path, *, contents: bool = True) -> bool:
         return False
 
 
+def is_there(folder: Path) -> bool:
+    """Whether the folder is whole; what killed processes left beside it long ago is removed."""
+    clear_stale(folder.parent)
+    return is_whole(folder)
+
+
 def publish(folder: Path, write: Callable[[Path], None]) -> None:
     """Makes `folder` by `write`, whole or not at all; one that is there and not whole is replaced.
 

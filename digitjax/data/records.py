@@ -19,7 +19,7 @@ from digitjax import paths
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT, label_of
 from digitjax.data.line import progress_line
 from digitjax.data.mnist_files import has_array_record
-from digitjax.data.prepared import is_whole, publish
+from digitjax.data.prepared import is_there, publish
 from digitjax.data.splits import BUCKETS
 from digitjax.errors import InputError
 from digitjax.segments import MAX_SEGMENTS
@@ -121,7 +121,7 @@ def prepare_records(
         write_records(records(), unfinished, about, group)
         write_index(unfinished)
 
-    if not is_whole(folder):
+    if not is_there(folder):
         publish(folder, write)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitjax.data import load
-from digitjax.data.holdout import deal, hold_out
+from digitjax.data import holdout, load
+from digitjax.data.holdout import NAMES, deal, hold_out
 from digitjax.errors import InputError
 from digitjax.strokes import Drawing, read_drawings, write_drawings
 
@@ -81,6 +81,23 @@ def test_a_file_without_sources_and_a_single_drawing_have_their_sentences(tmp_pa
         hold_out(path, tmp_path / "a", source="a", sizes=(5, 5))
     with pytest.raises(InputError, match="has 1 labelled drawing, "):
         hold_out(path, tmp_path / "a", sizes=(5, 5))
+
+
+def test_a_full_disk_leaves_neither_file_and_the_same_command_goes_on(drawn, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def full(path: Path, drawings) -> int:
+        if path.name == NAMES[1]:
+            raise OSError(28, "No space left on device")
+        return write_drawings(path, drawings)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(holdout, "write_drawings", full)
+        hold_out(drawn, out, sizes=(5, 5))
+    assert list(out.iterdir()) == []
+    (out / holdout.PART).mkdir()  # of one that was killed
+    hold_out(drawn, out, sizes=(5, 5))
+    assert sorted(path.name for path in out.iterdir()) == sorted(NAMES)
 
 
 def test_no_file_is_overwritten(drawn, tmp_path):

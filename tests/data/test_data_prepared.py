@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from digitjax.data.prepared import MANIFEST, PREFIX, clear_stale, is_whole, publish
+from digitjax.data.prepared import MANIFEST, PREFIX, is_there, is_whole, publish
 from digitjax.errors import DigitjaxError, InputError
 from tests.data.tiny_mnist import prepared
 
@@ -46,8 +46,11 @@ def test_leftovers_of_killed_processes_are_cleared_after_a_day(tmp_path):
     old.mkdir()
     new.mkdir()
     os.utime(old, (0, 0))
-    clear_stale(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == [new.name]
+    publish(tmp_path / "whole", lambda folder: (folder / "a").touch())
+    old.mkdir(exist_ok=True)
+    os.utime(old, (0, 0))
+    assert is_there(tmp_path / "whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([new.name, "whole"])
 
 
 @pytest.mark.parametrize("manifest", ["", "{}", "[]", '{"a": 1}', '{"a": [1, "x"]}', "[" * 9999])

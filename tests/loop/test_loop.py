@@ -34,6 +34,8 @@ def test_a_finished_run_has_all_that_the_contract_names(finished, capsys):
     assert about["data"] == ["digits8x8"] and about["versions"]["jax"] == jax.__version__
     assert (finished / runs.REPORT).read_bytes().startswith(b"\x89PNG")
     assert runs.is_finished(finished) and runs.latest_run(finished.parent) == finished
+    written = [path.stat().st_mtime_ns for path in (finished.parent / runs.LATEST, finished / runs.SUMMARY)]
+    assert written == sorted(written), "killed in between it would be finished and never the latest"
     summary = json.loads((finished / runs.SUMMARY).read_text())
     (test,) = summary["test"]
     assert test["data"] == "digits8x8@test" and np.sum(test["confusion"]) == test["n_digits"] == 359

@@ -217,6 +217,7 @@ def test_runs_are_copied_and_put_into_the_bin_and_never_lost(checkpoints, tmp_pa
     run.mkdir()
     runs.write_config(run, TINY)
     one = runner.Runner(tmp_path / "user")
+    (checkpoints / ".cnn-0-copy.part" / "0").mkdir(parents=True)  # of a window that was killed
     for _ in range(2):
         one.do(effects.CopyRun(str(run)))
         events_until(one, lambda event: isinstance(event, RunsChanged))
