@@ -41,7 +41,8 @@ def run(argv: list[str]) -> int:
         try:
             (part / "new").rename(out)
         except BaseException:
-            (part / "old").rename(out)
+            if (part / "old").exists():
+                (part / "old").rename(out)
             raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
