@@ -89,7 +89,7 @@ def use(kept_in: Path) -> None:
 
 @contextlib.contextmanager
 def kept(tell: Callable[[str], None]) -> Iterator[None]:
-    """Keeps what is compiled inside, in `folder()`; tells at the end how much was there, or that none is safe.
+    """Keeps what is compiled inside, in `folder()`; tells how much was there, or that no folder is safe.
 
     The folder that `JAX_COMPILATION_CACHE_DIR` names is used as JAX does. A file that a killed process left
     half-written, or a full disk, costs a compilation and not a word; then the folder is emptied.
