@@ -62,7 +62,12 @@ def export(model: Model, params: Params, source: Input) -> bytes:
         params: its params.
         source: what it reads: "ink", that is ends f32[batch, 128, 4] and mask bool[batch, 128], or "pixels",
             images f32[batch, height, width, 1].
+
+    Raises:
+        ValueError: it is neither.
     """
+    if source not in ("ink", "pixels"):
+        raise ValueError(f"source {source!r} is unknown: give 'ink' or 'pixels'")
     (batch,) = jax.export.symbolic_shape("batch")
     if source == "ink":
         reads = jax.jit(from_ink(model, params))

@@ -88,7 +88,10 @@ def train_step(
 
     def mean_loss(params):
         logits = model.apply(params, images, apply_key)
-        return (loss_fn(logits, taught) * batch.weight).sum() / total, logits
+        _require_vectors(len(batch.target), is_digit=logits.is_digit)
+        loss = loss_fn(logits, taught)
+        _require_vectors(len(batch.target), loss=loss, batch_is_digit=batch.is_digit, weight=batch.weight)
+        return (loss * batch.weight).sum() / total, logits
 
     (loss, logits), grads = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
     updates, opt_state = tx.update(grads, state.opt_state, state.params)
@@ -98,6 +101,20 @@ def train_step(
     accuracy = (right * counted).sum() / jnp.maximum(counted.sum(), 1e-9)
     metrics = Metrics(loss, accuracy, batch.weight.sum(), optax.tree.norm(grads))
     return TrainState(params, opt_state, state.step + 1, state.key), metrics
+
+
+def _require_vectors(count: int, **arrays: Array | None) -> None:
+    """A number an example each: [batch, 1] beside [batch] would silently become [batch, batch].
+
+    Raises:
+        ValueError: one has another shape; found while the step is traced.
+    """
+    for name, array in arrays.items():
+        if array is not None and jnp.shape(array) != (count,):
+            raise ValueError(
+                f"{name} has shape {list(jnp.shape(array))}, it must be [{count}], a number an example: "
+                f"x[:, 0] makes it of [{count}, 1]"
+            )
 
 
 def make_train_step(

@@ -6,6 +6,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from jax.test_util import check_grads
@@ -316,3 +317,21 @@ def test_a_state_of_given_params_takes_nobody_else_s_memory():
     state, _ = step(init_state(jax.random.key(0), MODEL, TX, params), BATCHES[0])
     close(params, before, 0)
     assert not np.allclose(state.params["digits"]["kernel"], before["digits"]["kernel"])
+
+
+@pytest.mark.parametrize("what", ["is_digit", "loss", "weight"])
+def test_what_would_broadcast_is_refused_while_the_step_is_traced(what):
+    def apply(params, images, key=None):
+        column = images.mean(axis=(1, 2)) * params["w"]
+        return Logits(jnp.tile(column, 10), column if what == "is_digit" else column[:, 0])
+
+    def loss_fn(logits, batch):
+        loss = cross_entropy(logits, batch)
+        return loss[:, None] if what == "loss" else loss
+
+    model, tx = Model(lambda key: {"w": jnp.ones(())}, apply, "mnist28"), optax.sgd(0.1)
+    weight = jnp.ones((4, 1) if what == "weight" else 4)
+    batch = Batch(jnp.ones((4, 28, 28, 1)), jnp.eye(10)[:4], jnp.ones(4), weight)
+    state = init_state(jax.random.key(0), model, tx)
+    with pytest.raises(ValueError, match=rf"^{what} has shape \[4, 1\], it must be \[4\]"):
+        train_step(state, batch, model=model, tx=tx, loss_fn=loss_fn)
