@@ -89,8 +89,9 @@ def train_step(
     def mean_loss(params):
         logits = model.apply(params, images, apply_key)
         _require_vectors(len(batch.target), is_digit=logits.is_digit)
+        _require_vectors(len(batch.target), is_digit=batch.is_digit)
         loss = loss_fn(logits, taught)
-        _require_vectors(len(batch.target), loss=loss, batch_is_digit=batch.is_digit, weight=batch.weight)
+        _require_vectors(len(batch.target), loss=loss, weight=batch.weight)
         return (loss * batch.weight).sum() / total, logits
 
     (loss, logits), grads = jax.value_and_grad(mean_loss, has_aux=True)(state.params)
