@@ -51,12 +51,7 @@ def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False)
                 raise _taken(run, config)
         else:
             run = _hold_free_name(config, stack, anew=anew)
-        try:
-            yield run
-        finally:
-            if sys.platform == "win32":  # where no file is removed that somebody has open
-                stack.close()
-            _release_unused(run)
+        yield run
 
 
 def _hold_free_name(config: TrainConfig, stack: contextlib.ExitStack, *, anew: bool) -> Path:
@@ -120,13 +115,19 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
-    """Takes the folder's lock until `stack` closes, the folder made first; False where another has it."""
+    """Takes the folder's lock until `stack` closes; False where another has it.
+
+    With `make` the folder is made first, and removed by `stack` where no run has begun in it: it may close at
+    any time, for a trainer is interrupted here as well.
+    """
     failure = OSError(0, "it comes and goes")
+    if make:
+        stack.callback(_remove_unused, run)
     for _ in range(_TRIES):
         try:
             if make:
                 run.mkdir(parents=True, exist_ok=True)
-            file = (run / LOCK).open("a+b")
+            file = stack.enter_context((run / LOCK).open("a+b"))
         except FileNotFoundError as error:
             failure = error  # another made it, left it unused and removed it in between
             continue
@@ -135,31 +136,39 @@ def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
         try:
             is_ours = _lock_within(file.fileno(), LOOKED_SECONDS)
         except OSError as error:
-            file.close()
             raise InputError(
                 f"{run} cannot be locked ({error.strerror}), so that two could train in it: give --out a "
                 f"folder on a disk with locks (Lustre: mounted with flock)"
             ) from error
-        if not is_ours:
-            file.close()
-            return False
-        try:
-            is_there = os.path.samestat(os.fstat(file.fileno()), os.stat(run / LOCK))
-        except OSError:
-            is_there = False
-        if is_there:
-            stack.enter_context(file)
+        if is_ours and _is_lock_of(file.fileno(), run):
             manifest.remove_parts(run)
             return True
-        file.close()  # the lock of a folder that was removed meanwhile
+        file.close()
+        if not is_ours:
+            return False
     raise _unwritable(run, failure) from failure
 
 
-def _release_unused(run: Path) -> None:
-    """Removes a folder in which no run has begun, so that a wrong argument leaves nothing."""
+def _is_lock_of(descriptor: int, run: Path) -> bool:
+    """Whether an open lock is still the folder's, which may have been removed meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(run / LOCK))
+    except OSError:
+        return False
+
+
+def _remove_unused(run: Path) -> None:
+    """Removes a folder in which no run has begun, so that a wrong argument leaves nothing; not another's."""
     with contextlib.suppress(OSError):
-        if not runs.is_run(run) and not _is_taken(run):
-            (run / LOCK).unlink(missing_ok=True)
+        if not run.is_dir() or _is_taken(run):
+            return
+        with (run / LOCK).open("a+b") as file:
+            if not _try_lock(file.fileno()) or not _is_lock_of(file.fileno(), run) or _is_taken(run):
+                return
+            manifest.remove_parts(run)
+            if sys.platform == "win32":  # where no file is removed that somebody has open
+                file.close()
+            (run / LOCK).unlink()
             run.rmdir()
 
 

@@ -88,6 +88,49 @@ def test_a_claim_that_was_not_used_leaves_nothing(folder):
     assert runs.is_run(run)
 
 
+def interrupted_at(number: int, done) -> bool:
+    """Does something, interrupted at the n-th line of `claim` that it comes to; False where it has fewer."""
+    left = number
+
+    def trace(frame, event, _):
+        nonlocal left
+        if frame.f_code.co_filename != claim.__file__:
+            return None
+        left -= event == "line"
+        if left < 0:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        done()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("out", [None, "given", "deep/given"])
+def test_who_is_interrupted_while_he_takes_a_folder_leaves_nothing(folder, out):
+    (folder / "cnn-4").mkdir()
+    (folder / "cnn-4" / f".{7:032x}.part").touch()
+
+    def take():
+        with claim.new_run(CONFIG, folder / out if out else None):
+            sys.settrace(None)
+
+    lines = 0
+    while interrupted_at(lines, take):
+        left = [path for path in folder.rglob("*") if out or path.name == claim.LOCK]
+        assert {path.relative_to(folder).parts[0] for path in left} <= {"cnn-4"}, lines
+        assert not claim.is_held(folder / (out or "cnn-4"))
+        lines += 1
+    assert lines > 20
+
+
 def test_what_a_killed_process_had_begun_to_write_is_nobody_s(folder):
     for name in ("cnn-4", "given"):
         (folder / name).mkdir()
