@@ -3,9 +3,13 @@
 Nothing here but the standard library, so that `--help` and a configuration check cost no time.
 """
 
+import contextlib
 import dataclasses
+import functools
+import numbers
+import operator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, SupportsIndex, get_args, get_origin, get_type_hints
 
 from digitjax.errors import InputError
 
@@ -46,6 +50,7 @@ class ModelConfig:
     """Networks whose probabilities are averaged; `digitjax sweep` makes more than one, from trained ones."""
 
     def __post_init__(self) -> None:
+        _conform(self, "model.")
         _require(
             1 <= len(self.channels) <= 6 and all(0 < c <= 4096 for c in self.channels),
             "model.channels",
@@ -147,6 +152,7 @@ class OptimConfig:
     """Probability that the target spreads evenly over all ten digits."""
 
     def __post_init__(self) -> None:
+        _conform(self, "optim.")
         _require(0 < self.learning_rate < 10, "optim.learning-rate", self.learning_rate, "above 0, below 10")
         _require(0 <= self.weight_decay < 10, "optim.weight-decay", self.weight_decay, "0 up to 10")
         _require(0 <= self.warmup < 1, "optim.warmup", self.warmup, "0 up to, not including, 1")
@@ -180,6 +186,7 @@ class AugmentConfig:
     default 0.1 where nothing is learnt but what comes with the program, else 0."""
 
     def __post_init__(self) -> None:
+        _conform(self, "augment.")
         for name in ("rotate", "scale", "shear", "shift", "elastic", "pen", "bend"):
             value = getattr(self, name)
             _require(0 <= value <= 90, f"augment.{name}", value, "0 to 90")
@@ -219,6 +226,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
+        _conform(self, "")
         _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
         _require(0 <= self.distil_weight <= 1, "distil-weight", self.distil_weight, "0 to 1")
         _require(0 < self.epochs <= 100_000, "epochs", self.epochs, "1 to 100000")
@@ -242,6 +250,52 @@ class TrainConfig:
     def total_steps(self) -> int:
         """Steps of the whole run."""
         return self.epochs * self.steps_per_epoch
+
+
+_hints = functools.lru_cache(get_type_hints)
+_NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
+
+
+def _conform(config: object, prefix: str) -> None:
+    """Makes every field of its type: tuples of lists, Python's numbers of NumPy's.
+
+    Args:
+        config: one of the dataclasses here, not yet used.
+        prefix: of its options.
+
+    Raises:
+        InputError: a value is of another type, or not among those that there are.
+    """
+    for name, hint in _hints(type(config)).items():
+        value = _conforming(hint, getattr(config, name), prefix + name.replace("_", "-"))
+        object.__setattr__(config, name, value)
+
+
+def _conforming(hint: Any, value: Any, name: str) -> object:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if type(None) in arguments:
+        return None if value is None else _conforming(arguments[0], value, name)
+    if origin is tuple and isinstance(value, tuple | list) and len(value) <= 1000:
+        return tuple(_conforming(arguments[0], item, name) for item in value)
+    if origin is Literal and isinstance(value, str) and value in arguments:
+        return value
+    if hint is int and isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        with contextlib.suppress(TypeError):
+            return operator.index(value)
+    if hint is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            return float(value)
+    if hint not in (int, float) and isinstance(hint, type) and isinstance(value, hint):
+        return value
+    if origin is tuple:
+        example = {str: '("synthetic",)', int: "(96,)"}[arguments[0]]
+        allowed = f"several in a tuple, as {example}"
+    elif origin is Literal:
+        allowed = " or ".join(arguments)
+    else:
+        allowed = _NAMES.get(hint) or f"a {hint.__name__}"
+    is_short = isinstance(value, str | int | float | None)
+    raise InputError(f"--{name} is {repr(value)[:40] if is_short else type(value).__name__}: give {allowed}")
 
 
 def _require(condition: bool, name: str, value: object, allowed: str) -> None:

@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped, UInt8
 
 from digitjax.calibrate import Answered
-from digitjax.data.labels import AMBIGUOUS
+from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.pipeline import Examples
 from digitjax.errors import InputError, NoNumber
+from digitjax.normalize import geometry_shape
 from digitjax.odds import THRESHOLD, Doubts, doubts, log_softmax, reliability, risk_at, sigmoid
 from digitjax.types import ApplyFn, Logits, Model, Params
 
@@ -24,6 +25,10 @@ BATCH = 256
 
 KEPT = 0.99
 """Fraction of the digits that must be answered where `Evaluation.refused` is measured."""
+
+
+SLACK = 1e-3
+"""How far a picture of floats may reach over 0 to 1 by rounding."""
 
 
 class Answers(NamedTuple):
@@ -107,6 +112,7 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
     Raises:
         InputError: there is no labelled example.
         NoNumber: the network answers something that is none.
+        ValueError: images or labels hold something else, or are not as many as the others.
     """
     return score(examples, read_all(model, params, examples.images))
 
@@ -140,8 +146,11 @@ def score(examples: Examples, answers: Answers) -> Evaluation:
 
     Raises:
         InputError: there is no labelled example.
+        ValueError: a label is none of those, or there are not as many of one thing as of another.
     """
-    labels = np.asarray(examples.labels)
+    labels = _labels(examples)
+    if len(answers.log_p) != len(labels):
+        raise ValueError(f"there are {len(answers.log_p)} answers to {len(labels)} examples")
     neither = look_alikes(examples)
     digits, others = (labels < 10) & ~neither, (labels >= 10) & ~neither
     if not (digits.any() or others.any()):
@@ -185,8 +194,9 @@ def answer_digits(model: Model, params: Params, examples: Examples) -> Answered:
     Raises:
         InputError: there is no digit to measure.
         NoNumber: the network answers something that is none.
+        ValueError: as `evaluate`.
     """
-    labels = np.asarray(examples.labels)
+    labels = _labels(examples)
     digits = labels < 10
     if not digits.any():
         raise InputError(f"{examples.name} has no digit: there is nothing to validate on")
@@ -216,7 +226,9 @@ def apply_in_batches(
 
     Raises:
         NoNumber: the network answers something that is none.
+        ValueError: the images are no such numbers.
     """
+    _require_images(images, model.geometry)
     calls = [_logits(params, part, apply=model.apply) for part in _batches(images, batch)]
     if not calls:
         return Answers(np.zeros((0, 10)), None)
@@ -229,6 +241,52 @@ def apply_in_batches(
     return Answers(
         log_softmax(whole.digits), None if whole.is_digit is None else whole.is_digit.astype(np.float64)
     )
+
+
+def _require_images(images: np.ndarray, geometry: str) -> None:
+    """Refuses pictures of other shapes and, what a network would read, and wrongly, other numbers.
+
+    Raises:
+        ValueError: they are not [n, height, width, 1] of the geometry, or neither uint8 nor floats from 0 to
+            1.
+    """
+    wanted = (*geometry_shape(geometry), 1)
+    if images.shape[1:] != wanted:
+        raise ValueError(
+            f"the images have shape {list(images.shape)}: give [n, {', '.join(map(str, wanted))}]"
+        )
+    ways = "give uint8 from 0 (paper) to 255 (ink), or floats from 0 to 1"
+    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(f"the images are {images.dtype}: {ways}")
+    if images.dtype == np.uint8 or not images.size:
+        return
+    low, high = float(images.min()), float(images.max())
+    if not (low >= -SLACK and high <= 1 + SLACK):
+        raise ValueError(f"the images are floats from {low:g} to {high:g}: {ways}")
+
+
+def _labels(examples: Examples) -> Int[np.ndarray, " n"]:
+    """The labels of examples, of which each has one.
+
+    Raises:
+        ValueError: they are something else than 0 to `NOT_A_DIGIT`, or fewer or more than images or words.
+    """
+    labels = np.asarray(examples.labels)
+    lengths = {"labels": labels, "images": examples.images, "words": examples.words}
+    if examples.writers:
+        lengths["writers"] = examples.writers
+    counts = {name: len(one) for name, one in lengths.items()}
+    if len(set(counts.values())) > 1:
+        raise ValueError(f"{examples.name} has {', '.join(f'{n} {name}' for name, n in counts.items())}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"{examples.name} has labels of {labels.dtype}: give whole numbers")
+    if ((labels < 0) | (labels > NOT_A_DIGIT)).any():
+        wrong = labels[(labels < 0) | (labels > NOT_A_DIGIT)][0]
+        raise ValueError(
+            f"{examples.name} has the label {wrong}: give 0 to 9, or {NOT_A_DIGIT} for what is no digit, "
+            f"and leave out what has no label"
+        )
+    return labels
 
 
 def look_alikes(examples: Examples) -> Bool[np.ndarray, " n"]:

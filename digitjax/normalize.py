@@ -122,7 +122,8 @@ def render(
         nearest = jax.lax.fori_loop(0, used, lambda at, nearest: nearest_of(nearest, groups[at])[0], far)
     else:
         nearest, _ = jax.lax.scan(nearest_of, far, groups)
-    nearest = jnp.sqrt(nearest).reshape(size, size)
+    # Never 0, where the root has no slope: so near to the line the pen covers the whole pixel anyway.
+    nearest = jnp.sqrt(jnp.maximum(nearest, 1e-12)).reshape(size, size)
     return jnp.clip(pen_radius + 0.5 - nearest, 0.0, 1.0)
 
 

@@ -347,32 +347,12 @@ def _build(kind: type, values: object, prefix: str) -> typing.Any:
     if not isinstance(values, dict):
         raise InputError(f"{prefix.rstrip('.') or 'config'} is no table of fields: give another checkpoint")
     hints = typing.get_type_hints(kind)
-    fields = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
     for name in values:
-        if name not in fields:
+        if name not in hints:
             raise InputError(f"field {(prefix + name)[:60]!r} is unknown: it needs a newer digitjax")
-    return kind(
-        **{name: _value(hint, values[name], prefix + name) for name, hint in fields.items() if name in values}
-    )
-
-
-def _value(hint: typing.Any, value: object, name: str) -> object:
-    if dataclasses.is_dataclass(hint):
-        return _build(typing.cast(type, hint), value, name + ".")
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if type(None) in arguments:
-        return None if value is None else _value(arguments[0], value, name)
-    if origin is typing.Literal and value in arguments:
-        return value
-    if origin is tuple and isinstance(value, list) and len(value) <= 1000:
-        return tuple(_value(arguments[0], item, name) for item in value)
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        with contextlib.suppress(OverflowError):
-            return float(value)
-    if hint in (int, bool, str) and type(value) is hint:
-        return value
-    allowed = (
-        ", ".join(map(str, arguments)) if origin is typing.Literal else getattr(hint, "__name__", str(hint))
-    )
-    shown = repr(value)[:40] if isinstance(value, str | int | float | None) else type(value).__name__
-    raise InputError(f"field {name!r} is {shown}, it must be {allowed}: give another checkpoint")
+    given = {}
+    for name, value in values.items():
+        is_table = dataclasses.is_dataclass(hints[name])
+        value = _build(hints[name], value, f"{prefix}{name}.") if is_table else value
+        given[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**given)

@@ -49,6 +49,7 @@ def _set_environment(root: Path) -> None:
 _set_environment(Path(_session.name))
 
 import jax
+import jaxtyping
 import pytest
 from jaxtyping import install_import_hook
 
@@ -62,6 +63,14 @@ procedural.CHUNK = 500
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture
+def unchecked():
+    """Array types are not checked, as they are not where digitjax is installed."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -200,6 +200,32 @@ def test_what_cannot_be_measured_is_none(network):
     assert e.accuracy == e.accuracy_answered
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda e: {"images": e.images.astype(np.int64)}, "are int64: give uint8 from 0"),
+        (lambda e: {"images": e.images.astype(np.float32)}, "floats from 0 to 229: give"),
+        (lambda e: {"images": e.images / 255 - 0.5}, "floats from -0.5 to 0.398039: give"),
+        (lambda e: {"images": e.images / np.nan}, "floats from nan to nan: give"),
+        (lambda e: {"images": e.images[..., 0]}, r"have shape \[40, 28, 28\]: give \[n, 28, 28, 1\]"),
+        (lambda e: {"images": e.images[:39]}, "40 labels, 39 images, 40 words"),
+        (lambda e: {"words": e.words[:1]}, "40 labels, 40 images, 1 words"),
+        (lambda e: {"labels": e.labels - 1}, "the label -1: give 0 to 9, or 10"),
+        (lambda e: {"labels": e.labels + 1}, "the label 11: give"),
+        (lambda e: {"labels": e.labels.astype(float)}, "labels of float64: give whole"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_what_a_network_would_read_wrongly_is_refused(network, change, says):
+    model, params, _ = network
+    examples = some_examples(40)
+    with pytest.raises(ValueError, match=says), np.errstate(invalid="ignore", divide="ignore"):
+        evaluate.evaluate(model, params, examples._replace(**change(examples)))
+    unit = examples._replace(images=examples.images / 255)
+    as_bytes, as_floats = (evaluate.evaluate(model, params, one) for one in (examples, unit))
+    assert (as_floats.accuracy, as_floats.nll) == pytest.approx((as_bytes.accuracy, as_bytes.nll), rel=1e-5)
+
+
 def test_a_network_that_answers_nan_is_refused(network):
     broken = jax.tree.map(lambda w: w.at[0].set(jnp.nan), network[1])
     with pytest.raises(DigitjaxError, match="no number"):

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import digitjax
+from digitjax.config import AugmentConfig, ModelConfig, OptimConfig, TrainConfig
+from digitjax.errors import InputError
 from digitjax.types import Batch, Logits, Metrics, Model, Segments, TrainState
 
 CONTRACT = (
@@ -41,3 +44,40 @@ def test_importing_digitjax_imports_nothing_heavy():
     heavy = {"jax", "jaxlib", "numpy", "flax", "optax", "orbax", "scipy", "PIL", "matplotlib", "pygame"}
     assert "digitjax" in came.stdout.split()
     assert heavy & set(came.stdout.split()) == set()
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("kind", "values", "says"),
+    [
+        (ModelConfig, {"kind": "CNN"}, "--model.kind is 'CNN': give cnn or mlp"),
+        (ModelConfig, {"stem": None}, "--model.stem is None: give coarse or fine"),
+        (ModelConfig, {"norm": ["layer"]}, "--model.norm is list: give none or layer"),
+        (ModelConfig, {"activation": "gelu"}, "--model.activation is 'gelu': give relu or sigmoid or tanh"),
+        (ModelConfig, {"hidden": 96}, r"--model.hidden is 96: give several in a tuple, as \(96,\)"),
+        (ModelConfig, {"hidden": (96, 2.5)}, "--model.hidden is 2.5: give a whole number"),
+        (ModelConfig, {"members": True}, "--model.members is True: give a whole number"),
+        (ModelConfig, {"rejects": 1}, "--model.rejects is 1: give True or False"),
+        (OptimConfig, {"learning_rate": "1e-3"}, "--optim.learning-rate is '1e-3': give a number"),
+        (OptimConfig, {"warmup": 10**400}, "--optim.warmup is 1000.*: give a number"),
+        (AugmentConfig, {"unfinished": "no"}, "--augment.unfinished is 'no': give a number"),
+        (TrainConfig, {"precision": "bf16"}, "--precision is 'bf16': give float32 or bfloat16"),
+        (TrainConfig, {"data": "synthetic"}, r'--data is .synthetic.: give several .*, as \("synthetic",\)'),
+        (TrainConfig, {"epochs": 2.5}, "--epochs is 2.5: give a whole number"),
+        (TrainConfig, {"start": None}, "--start is None: give a text"),
+        (TrainConfig, {"model": {"kind": "cnn"}}, "--model is dict: give a ModelConfig"),
+    ],
+)
+def test_a_configuration_from_python_is_checked_as_one_from_the_command_line_is(kind, values, says):
+    with pytest.raises(InputError, match=f"^{says}$"):
+        kind(**values)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_lists_and_numpy_s_numbers_make_an_equal_configuration():
+    plain = ModelConfig(channels=(8, 16), hidden=(32,), dropout=0.5)
+    loose = ModelConfig(channels=[8, np.int64(16)], hidden=[32], dropout=np.float64(0.5))  # type: ignore[arg-type]
+    assert loose == plain and hash(loose) == hash(plain)
+    assert repr(TrainConfig(seed=np.uint32(3), data=["synthetic"], model=loose)) == repr(  # type: ignore[arg-type]
+        TrainConfig(seed=3, data=("synthetic",), model=plain)
+    )

@@ -90,6 +90,30 @@ def test_rendering_sparingly_gives_the_same_bits_whichever_segments_are_ink(rows
         assert bool(np.asarray(whole).any()) == bool(len(rows))
 
 
+def test_the_gradient_is_that_of_differences_also_where_the_line_runs_through_pixels():
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=(28, 28)), jnp.float32)
+    ink = segments_of([10, 10, 18.3, 10], [14, 6, 14.2, 20.1])
+    drawn = jax.jit(lambda ends: (render(Segments(ends, ink.mask)) * weights).sum())
+    ends, slope = np.asarray(ink.ends), np.asarray(jax.grad(drawn)(ink.ends))
+    for at in [(0, 0), (0, 2), (1, 1), (1, 2)]:
+        step = np.zeros_like(ends)
+        step[at] = 2e-3
+        difference = (drawn(ends + step) - drawn(ends - step)) / 4e-3
+        assert slope[at] == pytest.approx(float(difference), abs=0.03), at
+    assert (slope[2:] == 0).all()
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("rows", [[], [[3, 3, 3, 3]], [[0, 0, 0, 9]], [[0, 0, 8, 0], [4, 0, 4, 8]]], ids=len)
+def test_every_image_has_a_gradient(rows, geometry):
+    ink = segments_of(*rows)
+    weights = jnp.arange(np.prod(GEOMETRIES[geometry]), dtype=jnp.float32).reshape(*GEOMETRIES[geometry], 1)
+    slope = jax.grad(lambda ends: (ink_to_image(Segments(ends, ink.mask), geometry) * weights).sum())(
+        ink.ends
+    )
+    assert np.isfinite(slope).all()
+
+
 def test_longest_side_with_the_pen_is_20_px_and_the_mass_is_on_index_14(drawings, images):
     fitted = jax.jit(jax.vmap(fit_to_box))(pack_many([d.strokes for d in drawings]))
     boxes = np.asarray(jax.vmap(bounding_box)(fitted))
