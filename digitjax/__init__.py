@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from digitjax.models import make_model as make_model
     from digitjax.optim import make_optimizer as make_optimizer
     from digitjax.presets.registry import preset as preset
+    from digitjax.shipping import save_model as save_model
     from digitjax.train import init_state as init_state
     from digitjax.train import make_train_step as make_train_step
     from digitjax.train import train_step as train_step
@@ -42,6 +43,7 @@ _ROOMS = {
     "make_optimizer": "optim",
     "make_train_step": "train",
     "preset": "presets.registry",
+    "save_model": "shipping",
     "train_step": "train",
 }
 

@@ -4,7 +4,7 @@ What is measured runs through one jitted function of one shape; the measures the
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from typing import NamedTuple
 
 import jax
@@ -149,6 +149,7 @@ def score(examples: Examples, answers: Answers) -> Evaluation:
         ValueError: a label is none of those, or there are not as many of one thing as of another.
     """
     labels = _labels(examples)
+    _require_as_many(examples, words=examples.words, writers=examples.writers or labels)
     if len(answers.log_p) != len(labels):
         raise ValueError(f"there are {len(answers.log_p)} answers to {len(labels)} examples")
     neither = look_alikes(examples)
@@ -269,15 +270,10 @@ def _labels(examples: Examples) -> Int[np.ndarray, " n"]:
     """The labels of examples, of which each has one.
 
     Raises:
-        ValueError: they are something else than 0 to `NOT_A_DIGIT`, or fewer or more than images or words.
+        ValueError: they are something else than 0 to `NOT_A_DIGIT`, or not as many as the images.
     """
     labels = np.asarray(examples.labels)
-    lengths = {"labels": labels, "images": examples.images, "words": examples.words}
-    if examples.writers:
-        lengths["writers"] = examples.writers
-    counts = {name: len(one) for name, one in lengths.items()}
-    if len(set(counts.values())) > 1:
-        raise ValueError(f"{examples.name} has {', '.join(f'{n} {name}' for name, n in counts.items())}")
+    _require_as_many(examples, images=examples.images)
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{examples.name} has labels of {labels.dtype}: give whole numbers")
     if ((labels < 0) | (labels > NOT_A_DIGIT)).any():
@@ -287,6 +283,17 @@ def _labels(examples: Examples) -> Int[np.ndarray, " n"]:
             f"and leave out what has no label"
         )
     return labels
+
+
+def _require_as_many(examples: Examples, **columns: Sized) -> None:
+    """Refuses examples that have not as many labels as something else.
+
+    Raises:
+        ValueError: they have not.
+    """
+    for name, column in columns.items():
+        if len(column) != len(examples.labels):
+            raise ValueError(f"{examples.name} has {len(examples.labels)} labels and {len(column)} {name}")
 
 
 def look_alikes(examples: Examples) -> Bool[np.ndarray, " n"]:

@@ -99,18 +99,25 @@ def make_model(config: ModelConfig, convolution: Callable[..., Any] = convolve) 
 
     Args:
         config: the network.
-        convolution: takes `lax.conv_general_dilated`'s place; forward-mode derivatives on the CPU need that
-            one itself.
+        convolution: takes `lax.conv_general_dilated`'s place; forward-mode derivatives (`jax.jvp`, `jacfwd`,
+            `hessian`) on the CPU need that one itself.
+
+    `apply` raises a ValueError, while it is traced, for images of another shape or of whole numbers.
     """
-    shape = geometry_shape(config.geometry)
+    shape = (*geometry_shape(config.geometry), 1)
     module = _module(config, convolution)
 
     def init(key: Key[Array, ""]) -> Params:
-        return module.init(key, jnp.zeros((1, shape.height, shape.width, 1)), train=False)["params"]
+        return module.init(key, jnp.zeros((1, *shape)), train=False)["params"]
 
     def apply(
         params: Params, images: Float[Array, "batch height width 1"], key: Key[Array, ""] | None = None
     ) -> Logits:
+        if images.shape[1:] != shape or not jnp.issubdtype(images.dtype, jnp.floating):
+            raise ValueError(
+                f"the images are {images.dtype}{list(images.shape)}: this network reads [batch, "
+                f"{', '.join(map(str, shape))}], floats from 0 (paper) to 1 (ink)"
+            )
         rngs = None if key is None else {"dropout": key}
         return cast(Logits, module.apply({"params": params}, images, train=key is not None, rngs=rngs))
 

@@ -193,15 +193,30 @@ def ink_to_image(segments: Segments, geometry: str = "mnist28") -> Float[Array, 
 
     Raises:
         InputError: no geometry has that name.
+        ValueError: there is a batch axis.
     """
     geometry_shape(geometry)
+    if jnp.ndim(segments.mask) != 1:
+        raise ValueError(
+            f"the mask has shape {list(jnp.shape(segments.mask))}, one drawing's is [segments]: take "
+            f"inks_to_images for a batch, or vmap"
+        )
     if geometry == "uci8":
         return count_blocks(render(_fit_to_uci(segments), UCI_PEN_RADIUS, 32))[:, :, None]
     return render(fit_ink(segments))[:, :, None]
 
 
 def inks_to_images(segments: Segments, geometry: str = "mnist28") -> Float[Array, "batch height width 1"]:
-    """`ink_to_image` for a batch."""
+    """`ink_to_image` for a batch.
+
+    Raises:
+        ValueError: there is no batch axis.
+    """
+    if jnp.ndim(segments.mask) != 2:
+        raise ValueError(
+            f"the mask has shape {list(jnp.shape(segments.mask))}, a batch's is [batch, segments]: take "
+            f"ink_to_image for one drawing"
+        )
     return jax.vmap(lambda one: ink_to_image(one, geometry))(
         Segments(jnp.asarray(segments.ends), jnp.asarray(segments.mask))
     )

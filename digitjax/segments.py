@@ -45,6 +45,7 @@ def pack(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int = MAX_SE
 
     Raises:
         InputError: a coordinate is not finite.
+        ValueError: a stroke is no [n, 2].
     """
     pieces = _as_written(strokes, max_segments)
     if pieces is None:
@@ -177,6 +178,9 @@ def _stay(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int, *, eac
     place = np.arange(len(owner))
     if not len(owner):
         return _Kept(np.zeros((0, 2)), *_edges(owner), owner, place)
+    shapes = [np.shape(stroke) for stroke in strokes]
+    if wrong := [shape for shape in shapes if shape[1:] != (2,)]:
+        raise ValueError(f"a stroke has shape {list(wrong[0])}: give a list of strokes, [n, 2], x and y each")
     points = _comfortable(np.concatenate(strokes).astype(np.float64, copy=False))
     kept = _Kept(points, *_edges(owner), owner, place)
     fresh = kept.first.copy()

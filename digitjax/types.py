@@ -86,6 +86,7 @@ class ApplyFn(Protocol):
         params: Params,
         images: Float[Array, "batch height width 1"],
         key: Key[Array, ""] | None = None,
+        /,
     ) -> Logits: ...
 
 
@@ -93,7 +94,7 @@ class Model(NamedTuple):
     """A network as two pure functions and the name of the geometry it reads.
 
     Attributes:
-        init: a key to fresh params.
+        init: a key to fresh params, in arrays of their own: a step that donates its state overwrites them.
         apply: params and images to logits. A key switches dropout on; None means inference.
         geometry: "mnist28" or "uci8" (`digitjax.normalize`).
     """
@@ -105,18 +106,18 @@ class Model(NamedTuple):
 
 @runtime_checkable
 class LossFn(Protocol):
-    def __call__(self, logits: Logits, batch: Batch) -> Float[Array, " batch"]: ...
+    def __call__(self, logits: Logits, batch: Batch, /) -> Float[Array, " batch"]: ...
 
 
 @runtime_checkable
 class AugmentFn(Protocol):
     def __call__(
-        self, key: Key[Array, ""], x: Float[Array, "batch height width 1"] | Segments
+        self, key: Key[Array, ""], x: Float[Array, "batch height width 1"] | Segments, /
     ) -> Float[Array, "batch height width 1"]: ...
 
 
 @runtime_checkable
 class TeacherFn(Protocol):
     def __call__(
-        self, images: Float[Array, "batch height width 1"], target: Float[Array, "batch 10"]
+        self, images: Float[Array, "batch height width 1"], target: Float[Array, "batch 10"], /
     ) -> Float[Array, "batch 10"]: ...

@@ -5,19 +5,20 @@ import json
 import os
 import shutil
 import types
+import unittest.mock
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from digitjax import checkpoint, manifest, runs
+from digitjax import checkpoint, cli, manifest, runs
 from digitjax.commands import ship
 from digitjax.config import ModelConfig, TrainConfig, to_dict
 from digitjax.errors import DigitjaxError, InputError
 from digitjax.models import make_model
 from digitjax.optim import make_optimizer
-from digitjax.shipping import export
+from digitjax.shipping import export, save_model
 from digitjax.train import init_state
 
 CONFIG = TrainConfig(model=ModelConfig(channels=(2, 3), hidden=(4,)))
@@ -303,6 +304,7 @@ def test_newer_formats_are_refused(run):
         runs.read_config(run)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_the_first_format_had_one_dense_layer_and_is_still_read(run):
     first = to_dict(CONFIG)
     first["model"] = first["model"] | {"hidden": 4}
@@ -314,6 +316,7 @@ def test_the_first_format_had_one_dense_layer_and_is_still_read(run):
         runs.read_config(run)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "body",
     [
@@ -402,6 +405,52 @@ def test_an_export_is_small_holds_params_alone_and_loads(run, tmp_path, state):
     assert sum(p.stat().st_size for p in (tmp_path / "default").rglob("*") if p.is_file()) < 100_000
     with pytest.raises(InputError, match="not empty"):
         export(run / "history" / "3", tmp_path / "default")
+
+
+def test_what_a_loop_of_one_s_own_has_trained_is_saved_and_loads(state, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    saved = save_model(tmp_path / "mine", state.params, CONFIG, step=state.step + 7, record={"note": "x"})
+    loaded = checkpoint.load_model("mine")
+    assert (loaded.step, loaded.config, loaded.run.name) == (7, CONFIG, "mine") == (7, saved.config, "mine")
+    assert loaded.record["note"] == "x" and loaded.record["accuracy"] is None
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, state.params)
+    assert cli.main(["evaluate", "--checkpoint", "mine", "--data", "digits8x8", "--json"]) == 0
+    assert '"n_digits"' in capsys.readouterr().out
+    assert cli.main(["info"]) == 0 and "mine" in capsys.readouterr().out
+    with pytest.raises(InputError, match="mine is not empty"):
+        save_model(tmp_path / "mine", state.params, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda params: jax.tree.map(lambda leaf: leaf * np.nan, params), "params that are no numbers"),
+        (lambda params: {"mine": params["digits"]}, "params .* absent"),
+        (lambda params: jax.tree.map(lambda leaf: leaf[None], params), r"the network needs float32\["),
+        (
+            lambda params: jax.tree.map(lambda leaf: leaf.astype("bfloat16"), params),
+            "bfloat16.* needs float32",
+        ),
+    ],
+)
+def test_params_of_another_network_are_not_saved(state, tmp_path, change, says):
+    with pytest.raises(InputError, match=f"^{tmp_path}/x/0 .*{says}"):
+        save_model(tmp_path / "x", change(state.params), CONFIG)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_save_of_one_s_own_that_fails_leaves_nothing(state, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for name, says in (("file", "is no folder"), ("file/x", "cannot be written")):
+        with pytest.raises(InputError, match=says):
+            save_model(tmp_path / name, state.params, CONFIG)
+    for error in (OSError(28, "No space left on device"), KeyboardInterrupt()):
+        with monkeypatch.context() as patch, pytest.raises((DigitjaxError, KeyboardInterrupt)):
+            patch.setattr(manifest, "write", unittest.mock.Mock(side_effect=error))
+            save_model(tmp_path / "x", state.params, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_save_that_fails_is_one_sentence_and_leaves_what_was_there(run, state, monkeypatch):

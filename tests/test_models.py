@@ -244,3 +244,15 @@ def test_the_perceptrons_have_the_widths_in_their_names(name, widths):
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     kernels = [shapes[name]["kernel"].shape for name in ("hidden", "hidden1", "digits") if name in shapes]
     assert kernels == list(itertools.pairwise(widths))
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((28, 28), "float32"), ((2, 28, 28), "float32"), ((2, 32, 32, 1), "float32"), ((2, 28, 28, 1), "uint8")],
+)
+def test_images_that_would_be_read_wrongly_are_refused(shape, dtype):
+    model = make_model(ModelConfig(channels=(2,), hidden=(4,), average=True))
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    with pytest.raises(ValueError, match=r"this network reads \[batch, 28, 28, 1\], floats from 0"):
+        jax.eval_shape(model.apply, params, jax.ShapeDtypeStruct(shape, dtype))

@@ -270,3 +270,13 @@ def test_uci_pen_gives_pen_strokes_the_ink_of_the_uci_digits(datasets):
 def test_an_unknown_geometry_is_refused():
     with pytest.raises(InputError, match="mnist29.*mnist28, uci8"):
         ink_to_image(segments_of(), "mnist29")
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_one_drawing_and_a_batch_are_not_taken_for_each_other():
+    one = segments_of([0, 0, 0, 9])
+    batch = Segments(one.ends[None], one.mask[None])
+    with pytest.raises(ValueError, match=r"shape \[1, 8\], one .* is \[segments\]: take inks_to_images"):
+        ink_to_image(batch)
+    with pytest.raises(ValueError, match=r"shape \[8\], a batch's is \[batch, segments\]: take ink_to_image"):
+        inks_to_images(one)

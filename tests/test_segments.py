@@ -193,3 +193,21 @@ def test_a_stroke_of_100_000_points_is_packed_without_recursion():
     turn = np.linspace(0, 200, 100_000)
     packed = pack([np.stack([turn * np.cos(turn), turn * np.sin(turn)], 1)])
     assert packed.mask.all()
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("strokes", "shape"),
+    [
+        (np.array([[0.0, 0], [1, 5], [3, 8]]), "2"),
+        ([[[0, 1, 2], [3, 4, 5]]], "2, 3"),
+        ([np.zeros((5, 3))], "5, 3"),
+        ([np.eye(2), []], "0"),
+        ([np.eye(2), np.zeros((4, 1))], "4, 1"),
+    ],
+    ids=["one stroke", "rows of x and y", "with times", "of nothing", "of one column"],
+)
+def test_what_is_no_list_of_strokes_is_refused(strokes, shape):
+    with pytest.raises(ValueError, match=rf"a stroke has shape \[{shape}\]: give a list of strokes,"):
+        pack(strokes)
+    assert pack([[(0, 0), (1, 5)], [(2, 2), (3, 3)]]).mask.sum() == 2  # type: ignore[arg-type]

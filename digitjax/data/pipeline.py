@@ -34,7 +34,7 @@ from digitjax.data.batches import (
 )
 from digitjax.data.labels import AMBIGUOUS, NOT_A_DIGIT
 from digitjax.data.records import UNLABELLED, Records, require_stream
-from digitjax.data.sources import open_records, why_empty
+from digitjax.data.sources import WHY_EMPTY, open_records
 from digitjax.data.spec import Source, Spec
 from digitjax.data.streamed import read_ahead, sources, store
 from digitjax.errors import InputError, counted
@@ -271,7 +271,7 @@ def _load_validation(
             assert held is not None
             found.append(_all_examples(held, geometry, VALIDATION_EXAMPLES))
         except EmptySplit:
-            notices.append(f"{wanted} is empty, {why_empty(wanted)}: it is not validated on")
+            notices.append(f"{wanted} is empty, {WHY_EMPTY}: it is not validated on")
     if not any((np.asarray(examples.labels) < NOT_A_DIGIT).any() for examples in found):
         spares = [n for n in ("synthetic", "digits8x8") if not is_learnt_from(Spec(n), "validation", specs)]
         if not spares:

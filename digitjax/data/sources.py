@@ -42,9 +42,8 @@ def open_records(spec: Spec, default_split: str | None = None) -> Records | None
     return records
 
 
-def why_empty(spec: Spec) -> str:
-    """How it may come that a split has no example, as the middle of a sentence."""
-    return "as where there are few pictures" if spec.name == "images" else "as where few writers drew it"
+WHY_EMPTY = "as where there are few pictures, or few writers"
+"""How it may come that a split has no example, as the middle of a sentence."""
 
 
 def _require_examples(spec: Spec, labelled: int, skipped: int, *, whole: bool) -> None:
@@ -59,10 +58,9 @@ def _require_examples(spec: Spec, labelled: int, skipped: int, *, whole: bool) -
         raise EmptySplit(f"the only example of {spec} has no label: give it its word")
     if skipped:
         raise EmptySplit(f"none of the {skipped:,} examples of {spec} has a label: give them their words")
-    more = "more pictures" if spec.name == "images" else "drawings by more writers"
     plain = spec._replace(split=None, weight=1.0)
-    remedy = f"give {plain}, the whole, or another split" if whole and spec.split else f"give {more}"
-    raise EmptySplit(f"{spec} is empty, {why_empty(spec)}: {remedy}")
+    remedy = f"give {plain}, the whole, or another split" if whole and spec.split else "give more of them"
+    raise EmptySplit(f"{spec} is empty, {WHY_EMPTY}: {remedy}")
 
 
 def unavailable(spec: Spec | str) -> str | None:

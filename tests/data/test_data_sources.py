@@ -89,12 +89,15 @@ def test_an_empty_split_is_named(tmp_path):
         try:
             found.append(len(load(f"strokes:{path}@{split}").labels))
         except EmptySplit as error:
-            assert f"@{split} is empty, as where few writers drew it: give strokes:{path}," in str(error)
-            with pytest.raises(EmptySplit, match="few writers drew it: give drawings by more writers$"):
+            assert (
+                f"@{split} is empty, as where there are few pictures, or few writers: give strokes:{path},"
+                in str(error)
+            )
+            with pytest.raises(EmptySplit, match="few pictures, or few writers: give more of them$"):
                 load(f"strokes:{path}", split)  # its plain name would mean the same again
     assert found == [5]
     np.savez(tmp_path / "x.npz", x=np.full((1, 8, 8), 9, np.uint8), y=[3])
-    with pytest.raises(EmptySplit, match="as where there are few pictures: give more pictures$"):
+    with pytest.raises(EmptySplit, match="few writers: give more of them$"):
         for split in SPLITS:
             load(f"images:{tmp_path / 'x.npz'}", split)
     for n, says in ((1, "the only example of .* has no label: give it"), (2, "none of the 2 examples of")):
