@@ -11,7 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -204,7 +204,8 @@ about = st.fixed_dictionaries(
 )
 
 
-@some
+@pytest.mark.usefixtures("unchecked")  # the same for all examples
+@settings(some, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(models, optims, augments, about, st.data(), anything, harm)
 def test_configurations(folder, model, optim, augment, rest, data, value, how):
     path = folder / runs.CONFIG
