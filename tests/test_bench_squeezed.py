@@ -93,6 +93,7 @@ def test_json_is_alone_on_stdout_and_has_these_fields(data, capfd):
     assert found["data"] == [{"data": data, "n": 2, "normalised": 1.0, "squeezed": squeezed}]
 
 
+@pytest.mark.ci
 def test_people_get_a_table(data, capfd):
     assert cli.main(["bench", "squeezed", "--data", data]) == 0
     head, row = capfd.readouterr().out.splitlines()[:2]

@@ -33,7 +33,10 @@ def normal(seed: int, *shape: int) -> jax.Array:
         ((8, 8), (5, 5), (2, 2), "SAME_LOWER"),
     ],
 )
-@pytest.mark.parametrize(("batch", "channels"), [(3, 1), (3, 3), (37, 3), (300, 2)])  # 1, 3 and 8 pieces
+@pytest.mark.parametrize(
+    ("batch", "channels"),
+    [(3, 1), (3, 3), pytest.param(37, 3, marks=pytest.mark.ci), pytest.param(300, 2, marks=pytest.mark.ci)],
+)  # 1, 3, 8 pieces
 def test_convolution_is_that_of_lax_and_so_is_its_gradient(
     batch, channels, size, window, strides, padding, monkeypatch
 ):
@@ -118,6 +121,7 @@ def test_heads_and_geometries(geometry, rejects):
     assert logits.is_digit is None or logits.is_digit.shape == (5,)
 
 
+@pytest.mark.ci
 def test_without_the_border_the_maps_are_of_12_pixels_and_the_last_row_and_column_are_not_seen():
     config = dataclasses.replace(TINY, border=False)
     model, images = make_model(config), normal(0, 2, 28, 28, 1)
@@ -133,6 +137,7 @@ def test_without_the_border_the_maps_are_of_12_pixels_and_the_last_row_and_colum
     assert np.abs(seen[:, 27]).max() == np.abs(seen[:, :, 27]).max() == 0 < np.abs(seen[:, 26]).max()
 
 
+@pytest.mark.ci
 def test_stages_say_which_convolutions_see_maps_of_which_size():
     config = dataclasses.replace(TINY, channels=(2, 3, 4, 5, 6), stages=(1, 3, 1))
     maps = feature_maps(config)(make_model(config).init(jax.random.key(0)), normal(0, 1, 28, 28, 1))
@@ -140,6 +145,7 @@ def test_stages_say_which_convolutions_see_maps_of_which_size():
     assert [layer.shape[1:] for name, layer in maps.items() if name != "hidden"] == sizes
 
 
+@pytest.mark.ci
 def test_a_fine_stem_sees_every_pixel_layers_are_normalised_and_averaged():
     config = dataclasses.replace(TINY, stem="fine", stages=(1, 1, 1), norm="layer", average=True)
     model, images = make_model(config), normal(0, 2, 28, 28, 1)

@@ -103,6 +103,7 @@ def test_the_gradient_is_that_of_differences_also_where_the_line_runs_through_pi
     assert (slope[2:] == 0).all()
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_every_image_has_a_gradient(geometry):
     shape = GEOMETRIES[geometry]
@@ -158,6 +159,7 @@ def resampled(stroke: np.ndarray, step: float) -> np.ndarray:
     return np.stack([np.interp(at, lengths, stroke[:, axis]) for axis in (0, 1)], axis=1)
 
 
+@pytest.mark.ci
 def test_long_ink_is_simplified_alike_wherever_it_lies_and_however_large_it_is(datasets):
     """What has more pieces than fit is simplified first, and rounding must not choose other points."""
     every = read_drawings(datasets / "strokes" / "unipen-digits-train.ndjson.gz")
@@ -262,6 +264,7 @@ def test_uci_geometry_fills_the_longer_side_and_is_centred_by_box(drawings):
     np.testing.assert_array_equal(columns, columns[:, ::-1])
 
 
+@pytest.mark.ci
 def test_uci_pen_gives_pen_strokes_the_ink_of_the_uci_digits(datasets):
     strokes = [d.strokes for d in read_drawings(datasets / "strokes" / "pendigits-train.ndjson.gz")][::25]
     image = np.asarray(to_images(pack_many(strokes), "uci8"))

@@ -58,7 +58,10 @@ def read(shipped):
     return functools.partial(make_reader(shipped.model), shipped.params)
 
 
-@pytest.mark.parametrize("text", ["2026", "1", "174", "447", "0"])
+@pytest.mark.parametrize(
+    "text",
+    ["2026", pytest.param("1", marks=pytest.mark.ci), "174", pytest.param("447", marks=pytest.mark.ci), "0"],
+)
 def test_a_line_is_read_and_each_stroke_is_in_one_digit(text, read):
     strokes = written(text)
     number = read_number(read, strokes)

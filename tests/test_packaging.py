@@ -1,6 +1,7 @@
 """What pyproject.toml and the pins declare: every package that is used, and commands that run."""
 
 import ast
+import functools
 import inspect
 import re
 import subprocess
@@ -18,6 +19,7 @@ REPO = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+@functools.cache
 def imported(*folders: str) -> set[str]:
     """Top-level names of the other people's packages that the code imports, also inside functions."""
     names = set()
@@ -37,9 +39,12 @@ def requirements(*extras: str) -> dict[str, Requirement]:
     return {canonicalize_name(r.name): r for r in map(Requirement, lines)}
 
 
+installed_distributions = functools.cache(metadata.packages_distributions)
+
+
 def distributions(modules: set[str]) -> dict[str, set[str]]:
     """The distributions that bring a module, by module."""
-    installed = metadata.packages_distributions()
+    installed = installed_distributions()
     return {m: {canonicalize_name(name) for name in installed.get(m, [m])} for m in modules}
 
 

@@ -189,7 +189,9 @@ def test_doubted_labels_are_left_out_of_training_alone_and_where_that_is_asked_f
     np.testing.assert_array_equal(audited.validation[0].labels, as_labelled.validation[0].labels)
 
 
-@pytest.mark.parametrize(("more", "said"), [([], True), (["marks"], False), (["letters"], False)])
+@pytest.mark.parametrize(
+    ("more", "said"), [([], True), pytest.param(["marks"], False, marks=pytest.mark.ci), (["letters"], False)]
+)
 def test_who_is_to_refuse_and_learns_from_digits_alone_is_told(files, more, said):
     data = ["synthetic", *(files[0] if one == "letters" else one for one in more)]
     notices = make_pipeline(config(*data, rejects=True), "mnist28").notices
@@ -231,6 +233,7 @@ def test_examples_are_in_the_models_geometry(files, geometry):
     assert examples.words == source.words and examples.writers == source.writers
 
 
+@pytest.mark.ci
 def test_every_source_feeds_the_small_geometry_too(files):
     data = (f"{files[0]}=1", f"{files[1]}=1", "synthetic=1", "digits8x8=1")
     pipe = make_pipeline(config(*data, geometry="uci8"), "uci8")

@@ -52,6 +52,7 @@ def test_xla_is_told_nothing_elsewhere_by_older_ones_and_where_the_user_has_told
     assert compiler_options() is None
 
 
+@pytest.mark.ci
 def test_two_devices_train_as_one_does():
     pipeline = make_pipeline(CONFIG, "uci8")
     results = []

@@ -74,6 +74,7 @@ def test_spans_of_any_length_are_as_many_steps_in_their_order():
         np.testing.assert_allclose(measured.loss[:count], values, rtol=1e-6)
 
 
+@pytest.mark.ci
 def test_one_program_does_for_every_length():
     mesh = sharding.data_mesh(CONFIG.batch_size, jax.devices()[:1])
     ready, state, done = prepare(CONFIG, mesh, at_once=True), fresh_state(CONFIG), 0
@@ -107,6 +108,7 @@ def test_what_was_changed_in_the_middle_of_a_span_is_changed_again_when_a_run_go
     close(*(load_model(tmp_path / name / "24").params for name in ("steps", "spans")))
 
 
+@pytest.mark.ci
 def test_a_run_of_spans_stops_and_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     mesh = sharding.data_mesh(CONFIG.batch_size)
     ready = prepare(CONFIG, mesh, at_once=True)

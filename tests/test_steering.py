@@ -141,7 +141,9 @@ def test_a_new_learning_rate_is_what_the_step_uses(changed):
         assert seen[number] == pytest.approx(written[number], rel=1e-5)
 
 
-@pytest.mark.parametrize("dead", [16, pytest.param(13, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "dead", [pytest.param(16, marks=pytest.mark.ci), pytest.param(13, marks=pytest.mark.slow)]
+)
 def test_a_changed_run_that_was_killed_and_resumed_is_the_run_that_never_stopped(changed, tmp_path, dead):
     run = tmp_path / "killed"
     before = {5: asks(run, "learning_rate", 0.05)}

@@ -303,6 +303,7 @@ def test_a_file_too_large_for_memory_says_how_to_train_on_it(ink, monkeypatch):
     assert MAX_DRAWINGS == 1_000_000
 
 
+@pytest.mark.ci
 def test_the_drawings_of_the_measurement_are_the_synthetic_ones():
     drawings = list(synthetic_drawings(40))
     assert len(drawings) == 40 and len({drawing.writer for drawing in drawings}) == 40

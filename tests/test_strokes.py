@@ -185,6 +185,7 @@ def test_no_record_raises_anything_else(record):
     pack(drawing.strokes)
 
 
+@pytest.mark.ci
 def test_the_corpora_are_read_whole(datasets):
     counts = {"bridger": 822, "pendigits-train": 7494}
     for name, count in counts.items():

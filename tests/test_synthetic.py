@@ -91,6 +91,7 @@ def test_drawings_are_finite_fit_the_fixed_shape_and_are_about_one_high(drawn):
     assert 0.7 < np.median(heights) < 1.3 and heights.min() > 0.2
 
 
+@pytest.mark.ci
 def test_pieces_of_a_stroke_are_connected_and_strokes_are_not_joined():
     ink, labels = draw(STEADY, jax.random.key(2))
     ends, mask = np.asarray(ink.ends), np.asarray(ink.mask)

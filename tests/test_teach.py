@@ -120,6 +120,7 @@ def test_lessons_begin_from_another_step_s_params_and_compile_nothing(teacher, d
     teacher.begin_from(given)
 
 
+@pytest.mark.ci
 def test_what_is_taught_as_no_digit_is_refused_and_its_like_too_and_digits_are_answered(
     teacher, drawn, monkeypatch
 ):

@@ -206,7 +206,7 @@ def test_a_run_whose_teacher_is_gone_says_which(checkpoints, capsys):
     assert f"{run} learns from /gone/cnn-0/64, which is not there any more" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("rejects", [False, True])
+@pytest.mark.parametrize("rejects", [pytest.param(False, marks=pytest.mark.ci), True])
 def test_mnist_that_cannot_be_loaded_gives_way_to_embedded_data(checkpoints, monkeypatch, capfd, rejects):
     def load(spec, default=None):
         if getattr(spec, "name", spec) == "mnist":
