@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from digitjax.checkpoint import load_model as load_model
+    from digitjax.config import AugmentConfig as AugmentConfig
+    from digitjax.config import ModelConfig as ModelConfig
+    from digitjax.config import OptimConfig as OptimConfig
     from digitjax.config import TrainConfig as TrainConfig
     from digitjax.models import make_model as make_model
     from digitjax.optim import make_optimizer as make_optimizer
@@ -28,12 +31,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "AugmentConfig": "config",
     "AugmentFn": "types",
     "Batch": "types",
     "Logits": "types",
     "LossFn": "types",
     "Metrics": "types",
     "Model": "types",
+    "ModelConfig": "config",
+    "OptimConfig": "config",
     "Segments": "types",
     "TrainConfig": "config",
     "TrainState": "types",

@@ -36,6 +36,8 @@ PRUNED = ".pruned"
 """Where steps that are not kept go in one move: deleted file by file where they lie, a killed trainer would
 leave one that has its manifest and cannot be read."""
 
+_ONE_SAVES = threading.Lock()
+"""Orbax's signals are those of the process: of two threads that save at once one waits for five minutes."""
 _UNRANKED = -1e9
 _SPARE_BYTES = 4 << 20
 
@@ -213,7 +215,8 @@ class Saver:
                         if full is None or kept is None:
                             full = stack.enter_context(_manager(self._run, best_only=True))
                             kept = stack.enter_context(_manager(self._run / runs.HISTORY, best_only=False))
-                        self._write(job, full, kept)
+                        with _ONE_SAVES:
+                            self._write(job, full, kept)
                 except Exception as error:
                     self._error = error
                 finally:
@@ -279,7 +282,7 @@ def write_params(run: Path, step: int, params: Params, record: Mapping[str, Any]
     """
     try:
         _require_room(run, params)
-        with _manager(run, best_only=False) as manager:
+        with _ONE_SAVES, _manager(run, best_only=False) as manager:
             manager.save(step, args=ocp.args.Composite(**{PARAMS: ocp.args.PyTreeSave(params)}), force=True)
             manager.wait_until_finished()
         manifest.write(
@@ -389,13 +392,17 @@ def _restore(step: Path, item: str, expected: PyTree, checked: manifest.Manifest
 
 
 def _compare(step: Path, item: str, expected: PyTree, found: PyTree) -> None:
+    if wrong := difference(expected, found):
+        raise InputError(f"{step} does not fit its {runs.CONFIG}: {item} {wrong}; give another checkpoint")
+
+
+def difference(expected: PyTree, found: PyTree) -> str:
+    """Where a tree of arrays first differs from one that fits, in names, shapes or dtypes; "" for nowhere."""
     wanted, there = _shapes(expected), _shapes(found)
     for name in [*wanted, *there]:
         if wanted.get(name) != there.get(name):
-            raise InputError(
-                f"{step} does not fit its {runs.CONFIG}: {item} {name} is {_text(there.get(name))}, "
-                f"the network needs {_text(wanted.get(name))}; give another checkpoint"
-            )
+            return f"{name} is {_text(there.get(name))}, the network needs {_text(wanted.get(name))}"
+    return ""
 
 
 def _shapes(tree: PyTree) -> dict[str, tuple]:

@@ -163,7 +163,8 @@ def _remove_unused(run: Path) -> None:
         if not run.is_dir() or _is_taken(run):
             return
         with (run / LOCK).open("a+b") as file:
-            if not _try_lock(file.fileno()) or not _is_lock_of(file.fileno(), run) or _is_taken(run):
+            is_ours = _lock_within(file.fileno(), LOOKED_SECONDS) and _is_lock_of(file.fileno(), run)
+            if not is_ours or _is_taken(run):
                 return
             manifest.remove_parts(run)
             if sys.platform == "win32":  # where no file is removed that somebody has open

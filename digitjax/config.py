@@ -6,10 +6,8 @@ Nothing here but the standard library, so that `--help` and a configuration chec
 import contextlib
 import dataclasses
 import functools
-import numbers
-import operator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, SupportsIndex, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from digitjax.errors import InputError
 
@@ -257,7 +255,9 @@ _NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: 
 
 
 def _conform(config: object, prefix: str) -> None:
-    """Makes every field of its type: tuples of lists, Python's numbers of NumPy's.
+    """Makes every field of its type: tuples of lists, Python's own numbers of NumPy's and JAX's.
+
+    Fields of other types, as who derives a class may add them, are left alone.
 
     Args:
         config: one of the dataclasses here, not yet used.
@@ -271,38 +271,48 @@ def _conform(config: object, prefix: str) -> None:
         object.__setattr__(config, name, value)
 
 
-def _conforming(hint: Any, value: Any, name: str) -> object:
+def _conforming(hint: Any, value: Any, name: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
-    if type(None) in arguments:
+    if getattr(value, "shape", None) == ():  # a number of an array library
+        value = value.item()
+    if len(arguments) == 2 and type(None) in arguments:
         return None if value is None else _conforming(arguments[0], value, name)
-    if origin is tuple and isinstance(value, tuple | list) and len(value) <= 1000:
-        return tuple(_conforming(arguments[0], item, name) for item in value)
-    if origin is Literal and isinstance(value, str) and value in arguments:
-        return value
-    if hint is int and isinstance(value, SupportsIndex) and not isinstance(value, bool):
-        with contextlib.suppress(TypeError):
-            return operator.index(value)
-    if hint is float and isinstance(value, numbers.Real) and not isinstance(value, bool):
+    if origin is tuple:
+        if isinstance(value, tuple | list):
+            return tuple(_conforming(arguments[0], item, name) for item in value)
+        example = {str: '("synthetic",)', int: "(96,)"}.get(arguments[0], "(a, b)")
+        raise _refusal(name, value, f"several in a tuple, as {example}")
+    if origin is Literal:
+        if value not in arguments:
+            raise _refusal(name, value, " or ".join(arguments))
+    elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
             return float(value)
-    if hint not in (int, float) and isinstance(hint, type) and isinstance(value, hint):
-        return value
-    if origin is tuple:
-        example = {str: '("synthetic",)', int: "(96,)"}[arguments[0]]
-        allowed = f"several in a tuple, as {example}"
-    elif origin is Literal:
-        allowed = " or ".join(arguments)
-    else:
-        allowed = _NAMES.get(hint) or f"a {hint.__name__}"
+        raise _refusal(name, value, "a number")
+    elif hint in _NAMES and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
+        raise _refusal(name, value, _NAMES[hint])
+    elif dataclasses.is_dataclass(hint) and not isinstance(value, cast(type, hint)):
+        raise _refusal(name, value, f"a {cast(type, hint).__name__}")
+    return value
+
+
+def _refusal(name: str, value: object, allowed: str) -> InputError:
     is_short = isinstance(value, str | int | float | None)
-    raise InputError(f"--{name} is {repr(value)[:40] if is_short else type(value).__name__}: give {allowed}")
+    what = _shown(value, 40) if is_short else f"a {type(value).__name__}"
+    return InputError(f"--{name} is {what}: give {allowed}")
+
+
+def _shown(value: object, most: int) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of over 4,300 digits
+        text = "a number of thousands of digits"
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def _require(condition: bool, name: str, value: object, allowed: str) -> None:
     if not condition:
-        text = str(value)
-        shown = text if len(text) <= 60 else text[:60] + "..."
-        raise InputError(f"--{name} {shown} is out of range: give {allowed}")
+        raise InputError(f"--{name} {_shown(value, 60)} is out of range: give {allowed}")
 
 
 def to_dict(config: TrainConfig) -> dict:

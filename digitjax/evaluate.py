@@ -107,7 +107,8 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
     Args:
         model: the network; `examples.images` are in its geometry.
         params: its params.
-        examples: uint8 images and labels, 0 to 9 or 10 for not a digit.
+        examples: `digitjax.data.pipeline.Examples(name, images, labels)`: images uint8, or floats from 0 to
+            1, labels 0 to 9, or 10 for not a digit.
 
     Raises:
         InputError: there is no labelled example.
@@ -149,7 +150,7 @@ def score(examples: Examples, answers: Answers) -> Evaluation:
         ValueError: a label is none of those, or there are not as many of one thing as of another.
     """
     labels = _labels(examples)
-    _require_as_many(examples, words=examples.words, writers=examples.writers or labels)
+    _require_as_many(examples, words=examples.words or labels, writers=examples.writers or labels)
     if len(answers.log_p) != len(labels):
         raise ValueError(f"there are {len(answers.log_p)} answers to {len(labels)} examples")
     neither = look_alikes(examples)
@@ -259,8 +260,10 @@ def _require_images(images: np.ndarray, geometry: str) -> None:
     ways = "give uint8 from 0 (paper) to 255 (ink), or floats from 0 to 1"
     if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
         raise ValueError(f"the images are {images.dtype}: {ways}")
-    if images.dtype == np.uint8 or not images.size:
+    if not images.size or (images.dtype == np.uint8 and images.max() != 1):
         return
+    if images.dtype == np.uint8:
+        raise ValueError(f"the images are uint8 of 0 and 1 alone: {ways}")
     low, high = float(images.min()), float(images.max())
     if not (low >= -SLACK and high <= 1 + SLACK):
         raise ValueError(f"the images are floats from {low:g} to {high:g}: {ways}")
@@ -273,6 +276,8 @@ def _labels(examples: Examples) -> Int[np.ndarray, " n"]:
         ValueError: they are something else than 0 to `NOT_A_DIGIT`, or not as many as the images.
     """
     labels = np.asarray(examples.labels)
+    if labels.ndim != 1:
+        raise ValueError(f"{examples.name} has labels of shape {list(labels.shape)}: give a number an image")
     _require_as_many(examples, images=examples.images)
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{examples.name} has labels of {labels.dtype}: give whole numbers")
@@ -299,7 +304,7 @@ def _require_as_many(examples: Examples, **columns: Sized) -> None:
 def look_alikes(examples: Examples) -> Bool[np.ndarray, " n"]:
     """Which examples are no digits but look like one, or are a fragment."""
     labels = np.asarray(examples.labels)
-    if not (labels >= 10).any():
+    if not examples.words or not (labels >= 10).any():
         return np.zeros(len(labels), bool)
     return np.array([word in AMBIGUOUS for word in examples.words], bool) & (labels >= 10)
 
@@ -325,7 +330,14 @@ def _logits(
     *,
     apply: ApplyFn,
 ) -> Logits:
-    return apply(params, images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images)
+    logits = apply(params, images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images)
+    if not isinstance(logits, Logits):
+        raise ValueError(f"the network answers a {type(logits).__name__}: give Logits(digits, is_digit)")
+    for name, shape in (("digits", (len(images), 10)), ("is_digit", (len(images),))):
+        part = getattr(logits, name)
+        if part is not None and part.shape != shape:
+            raise ValueError(f"the network answers {name} of shape {list(part.shape)}: give {list(shape)}")
+    return logits
 
 
 def _batches(

@@ -57,14 +57,16 @@ def finish(
     return _summary(loaded, evaluations, seconds, refusals)
 
 
-def write_summary(run: Path, loaded: LoadedModel, evaluations: Sequence[Evaluation], seconds: float) -> None:
+def write_summary(
+    run: Path, loaded: LoadedModel, evaluations: Sequence[Evaluation], seconds: float | None
+) -> None:
     """Writes summary.json, which makes the run a finished one.
 
     Args:
         run: the run's folder.
         loaded: its best step.
         evaluations: of the test splits.
-        seconds: time spent training.
+        seconds: time spent training; None where that is not known.
     """
     manifest.write_json(
         run / runs.SUMMARY,

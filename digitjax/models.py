@@ -99,8 +99,8 @@ def make_model(config: ModelConfig, convolution: Callable[..., Any] = convolve) 
 
     Args:
         config: the network.
-        convolution: takes `lax.conv_general_dilated`'s place; forward-mode derivatives (`jax.jvp`, `jacfwd`,
-            `hessian`) on the CPU need that one itself.
+        convolution: takes `lax.conv_general_dilated`'s place; on the CPU, forward-mode derivatives of the
+            answer (`jax.jvp`, `jacfwd`) of many images at once need that one itself.
 
     `apply` raises a ValueError, while it is traced, for images of another shape or of whole numbers.
     """

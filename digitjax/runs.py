@@ -355,4 +355,7 @@ def _build(kind: type, values: object, prefix: str) -> typing.Any:
         is_table = dataclasses.is_dataclass(hints[name])
         value = _build(hints[name], value, f"{prefix}{name}.") if is_table else value
         given[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**given)
+    try:
+        return kind(**given)
+    except InputError as error:
+        raise InputError(f"{error}, or another checkpoint") from None

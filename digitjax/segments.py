@@ -102,6 +102,7 @@ def straight(strokes: Sequence[Float[np.ndarray, "_ 2"]], max_segments: int) -> 
 
     Raises:
         InputError: a coordinate is not finite.
+        ValueError: a stroke is no [n, 2].
     """
     points, begin, end, owner = _pieces_of(strokes, max_segments)
     return Pieces(np.concatenate([points[begin], points[end]], axis=1), owner[begin])
@@ -141,6 +142,7 @@ def simplify(
 
     Raises:
         InputError: a coordinate is not finite.
+        ValueError: a stroke is no [n, 2].
     """
     *_, owner, place = _stay(strokes, max_segments, each=True)
     if not len(owner):

@@ -34,7 +34,8 @@ def data_mesh(batch_size: int, devices: Sequence[Any] | None = None) -> Mesh:
     if batch_size % len(devices):
         fitting = max(batch_size // len(devices), 1) * len(devices)
         raise InputError(
-            f"--batch-size {batch_size} cannot be divided among {len(devices)} devices: give {fitting}"
+            f"a batch of {batch_size} cannot be divided among {len(devices)} devices: "
+            f"give --batch-size {fitting}"
         )
     if jax.process_count() > 1:  # in this order, so that a process's rows of a batch are neighbours
         in_order = sorted(devices, key=lambda device: (device.process_index, device.id))

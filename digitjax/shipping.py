@@ -1,17 +1,23 @@
 """Params as a run of their own: of somebody's own loop, or of one step, small enough to ship."""
 
 import datetime
+import json
 import operator
+import os
 import shutil
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from digitjax import manifest, runs
-from digitjax.checkpoint import LoadedModel, load_model, write_params
+import jax
+import numpy as np
+
+from digitjax import claim, finish, manifest, runs
+from digitjax.checkpoint import LoadedModel, difference, load_model, write_params
 from digitjax.config import TrainConfig
-from digitjax.errors import InputError
-from digitjax.models import count_params
+from digitjax.errors import DigitjaxError, InputError, one_line
+from digitjax.models import count_params, make_model
 from digitjax.types import Params
 
 
@@ -28,39 +34,100 @@ def save_model(
     It stands there whole or not at all, and is read back before.
 
     Args:
-        run: a folder that does not exist or is empty.
-        params: of `make_model(config.model)`.
+        run: a folder that does not exist or is empty, not inside another run.
+        params: of `make_model(config.model)`, as they are to be used: those that `load_model` gave have the
+            calibration that its record speaks of in them already.
         config: whose `model` is the network; the rest is kept as it is.
         step: after how many steps.
-        record: JSON values that are to be kept, as `LoadedModel.record`.
+        record: JSON values and arrays that are to be kept, as `LoadedModel.record`.
 
     Returns:
         What `load_model` gives.
 
     Raises:
-        InputError: the folder holds something, or the params are not of this network, or no numbers.
+        InputError: the folder cannot be had, the params are not of this network, or no numbers, or what is to
+            be kept is no JSON.
         DigitjaxError: it cannot be written.
     """
-    run = Path(run)
-    _require_empty(run)
+    run = Path(run).absolute()
+    number = operator.index(step)
+    if not isinstance(config, TrainConfig):
+        raise InputError(f"config is a {type(config).__name__}: give TrainConfig(model=...)")
+    if not 0 <= number < 10**18:
+        raise InputError(f"step {number} is out of range: give 0 or more")
+    held = _on_host(params, config)
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     known = dict.fromkeys(("accuracy", "loss", "epoch")) | {"validation": {}}
-    known |= {"parameters": count_params(params), "date": date} | dict(record or {})
-    part = run.absolute().with_name(f".{run.absolute().name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of one that was killed
+    known |= {"parameters": count_params(held), "date": date} | _as_json(record or {})
+    known |= {"calibration": None, "calibrated": known.get("calibration")}
+    above = [folder for folder in run.parents if not os.path.lexists(folder)]
+    part = run.parent / f".{uuid.uuid4().hex}.part"
     try:
-        _make(part)
+        _require_no_run_around(run)
+        _require_empty(run)
+        part.mkdir(parents=True)
         runs.write_config(part, config, date=date)
-        write_params(part, operator.index(step), params, known)
-        load_model(part)
-        if run.exists():
-            run.rmdir()
+        write_params(part, number, held, known)
+        finish.write_summary(part, load_model(part), (), None)
+        if run.is_dir() and not run.is_symlink():
+            run.rmdir()  # Windows renames to no folder that is there
         part.rename(run)
-    except InputError as error:
-        raise InputError(str(error).replace(str(part), str(run))) from None
+    except OSError as error:
+        raise InputError(f"{run} cannot be written ({error.strerror}): give another folder") from error
+    except DigitjaxError as error:
+        raise type(error)(str(error).replace(str(part), str(run))) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        claim.remove_empty(above)
     return load_model(run)
+
+
+def _require_no_run_around(run: Path) -> None:
+    """Refuses a folder whose steps would be taken for another run's.
+
+    Raises:
+        InputError: it lies in a run, or is named like a part of one.
+    """
+    around = next((folder for folder in (run.parent, run.parent.parent) if runs.is_run(folder)), None)
+    if around is not None:
+        raise InputError(f"{run} lies in the run {around}: give a folder beside it")
+    if run.name in ("", runs.HISTORY) or run.name.startswith("."):
+        raise InputError(f"{run} cannot be a run's folder: give another name")
+
+
+def _on_host(params: Params, config: TrainConfig) -> Params:
+    """The params as NumPy arrays, after their tree, shapes, dtypes and numbers were looked at.
+
+    Raises:
+        InputError: they are not of the network, no numbers, or were given away.
+    """
+    try:
+        held = jax.tree.map(np.asarray, jax.device_get(params))
+    except RuntimeError as error:
+        raise InputError(
+            "the params are not there any more: a step that donates its state has them; save those of the "
+            "state that it gave back"
+        ) from error
+    key = jax.eval_shape(jax.random.key, 0)
+    if wrong := difference(jax.eval_shape(make_model(config.model).init, key), held):
+        raise InputError(f"the params are of another network than config.model: {wrong}")
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(held)):
+        raise InputError("the params are no numbers: save those of an earlier step")
+    return held
+
+
+def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The same in JSON's own types.
+
+    Raises:
+        InputError: something in it is no JSON.
+    """
+    try:
+        as_list = {"default": lambda value: value.tolist()}
+        text = json.dumps(dict(record), allow_nan=False, ensure_ascii=False, **as_list)
+        return json.loads(text.encode())
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"record holds what is no JSON ({one_line(str(error))}): leave it out") from error
 
 
 def export(step: Path, target: Path) -> None:
@@ -77,7 +144,7 @@ def export(step: Path, target: Path) -> None:
     """
     _require_empty(target)
     loaded = load_model(step)
-    _make(target)
+    target.mkdir(parents=True, exist_ok=True)
     config = manifest.read_json(loaded.run / runs.CONFIG)
     config.pop("notices", None)  # they name folders in words
     manifest.write_json(target / runs.CONFIG, _without_folders(config, loaded))
@@ -91,13 +158,6 @@ def _require_empty(folder: Path) -> None:
         raise InputError(f"{folder} is no folder: give another")
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: remove it or give another folder")
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written ({error.strerror}): give another folder") from error
 
 
 def _without_folders(values: Any, loaded: LoadedModel) -> Any:

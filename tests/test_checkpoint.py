@@ -6,6 +6,7 @@ import os
 import shutil
 import types
 import unittest.mock
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from digitjax import checkpoint, cli, manifest, runs
+from digitjax.calibrate import Calibration
 from digitjax.commands import ship
 from digitjax.config import ModelConfig, TrainConfig, to_dict
 from digitjax.errors import DigitjaxError, InputError
@@ -410,10 +412,12 @@ def test_an_export_is_small_holds_params_alone_and_loads(run, tmp_path, state):
 def test_what_a_loop_of_one_s_own_has_trained_is_saved_and_loads(state, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DIGITJAX_CHECKPOINTS", str(tmp_path))
     (tmp_path / "mine").mkdir()
-    saved = save_model(tmp_path / "mine", state.params, CONFIG, step=state.step + 7, record={"note": "x"})
+    record = {"accuracy": jax.numpy.float32(0.25), "note": np.array([0.5])}
+    saved = save_model(tmp_path / "mine", state.params, CONFIG, step=state.step + 7, record=record)
     loaded = checkpoint.load_model("mine")
     assert (loaded.step, loaded.config, loaded.run.name) == (7, CONFIG, "mine") == (7, saved.config, "mine")
-    assert loaded.record["note"] == "x" and loaded.record["accuracy"] is None
+    assert loaded.record["note"] == [0.5] and loaded.record["accuracy"] == 0.25
+    assert runs.is_finished(loaded.run), "or `digitjax train` would ask to go on with it"
     jax.tree.map(np.testing.assert_array_equal, loaded.params, state.params)
     assert cli.main(["evaluate", "--checkpoint", "mine", "--data", "digits8x8", "--json"]) == 0
     assert '"n_digits"' in capsys.readouterr().out
@@ -423,34 +427,102 @@ def test_what_a_loop_of_one_s_own_has_trained_is_saved_and_loads(state, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+def test_a_network_that_was_loaded_is_saved_as_it_answers_calibrated_once(state, tmp_path):
+    """The calibration of `load_model` is in its params, whatever its record says."""
+    config = dataclasses.replace(CONFIG, model=dataclasses.replace(CONFIG.model, rejects=True))
+    params = make_model(config.model).init(jax.random.key(0))
+    (tmp_path / "run").mkdir()
+    runs.write_config(tmp_path / "run", config)
+    calibration = Calibration(temperature=2.0, threshold=0.7)._asdict()
+    checkpoint.write_params(tmp_path / "run", 3, params, {"calibration": calibration})
+    loaded = checkpoint.load_model(tmp_path / "run")
+    assert not np.allclose(loaded.params["digits"]["kernel"], params["digits"]["kernel"])
+    again = save_model(tmp_path / "again", loaded.params, config, step=loaded.step, record=loaded.record)
+    jax.tree.map(np.testing.assert_array_equal, again.params, loaded.params)
+    assert again.record["calibrated"] == calibration
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda params: jax.tree.map(lambda leaf: leaf * np.nan, params), "params that are no numbers"),
-        (lambda params: {"mine": params["digits"]}, "params .* absent"),
+        (lambda params: jax.tree.map(lambda leaf: leaf * np.nan, params), "the params are no numbers"),
+        (lambda params: {"mine": params["digits"]}, "another network .*absent"),
+        (lambda params: {"params": params}, "another network .*absent"),
+        (lambda params: None, "another network .*absent"),
+        (lambda params: jax.tree.map(lambda leaf: 0.5, params), "another network .*float64\\[\\]"),
         (lambda params: jax.tree.map(lambda leaf: leaf[None], params), r"the network needs float32\["),
-        (
-            lambda params: jax.tree.map(lambda leaf: leaf.astype("bfloat16"), params),
-            "bfloat16.* needs float32",
-        ),
+        (lambda params: jax.tree.map(lambda leaf: leaf.astype("bfloat16"), params), "bfloat16.* needs float"),
+        (lambda params: jax.tree.map(lambda leaf: _deleted(leaf), params), "not there any more: a step that"),
     ],
 )
 def test_params_of_another_network_are_not_saved(state, tmp_path, change, says):
-    with pytest.raises(InputError, match=f"^{tmp_path}/x/0 .*{says}"):
-        save_model(tmp_path / "x", change(state.params), CONFIG)
+    with pytest.raises(InputError, match=f"^the params are .*{says.removeprefix('the params are ')}"):
+        save_model(tmp_path / "deep" / "x", change(state.params), CONFIG)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_save_of_one_s_own_that_fails_leaves_nothing(state, tmp_path, monkeypatch):
+def _deleted(leaf: jax.Array) -> jax.Array:
+    copy = leaf.copy()
+    copy.delete()
+    return copy
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"step": -1}, "step -1 is out of range"),
+        ({"step": 2**70}, "step 118.* is out of range"),
+        ({"record": {"accuracy": float("nan")}}, "record holds what is no JSON"),
+        ({"record": {"path": Path("x")}}, "record holds what is no JSON"),
+        ({"record": {"text": "\udcff"}}, "record holds what is no JSON"),
+        ({"record": "note"}, "record holds what is no JSON"),
+        ({"config": CONFIG.model}, r"config is a ModelConfig: give TrainConfig\(model="),
+        ({"run": "history"}, "history cannot be a run's folder"),
+        ({"run": "cnn-7/5"}, "cnn-7/5 lies in the run .*cnn-7: give a folder beside it"),
+        ({"run": "cnn-7/history/5"}, "lies in the run .*cnn-7"),
+        ({"run": "file"}, "file is no folder"),
+        ({"run": "file/x"}, "file/x cannot be written .Not a directory"),
+        ({"run": "long" * 99}, "cannot be written .File name too long"),
+    ],
+)
+def test_what_cannot_be_saved_is_one_sentence(run, state, tmp_path, options, says):
     (tmp_path / "file").touch()
-    for name, says in (("file", "is no folder"), ("file/x", "cannot be written")):
-        with pytest.raises(InputError, match=says):
-            save_model(tmp_path / name, state.params, CONFIG)
+    place = tmp_path / options.pop("run", "deep/x")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=says) as raised:
+        save_model(place, state.params, options.pop("config", CONFIG), **options)
+    assert sorted(tmp_path.rglob("*")) == before and ".part" not in str(raised.value)
+
+
+def test_a_save_of_one_s_own_that_fails_leaves_nothing(state, tmp_path, monkeypatch):
+    (tmp_path / ".x.part").mkdir()  # somebody else's
     for error in (OSError(28, "No space left on device"), KeyboardInterrupt()):
-        with monkeypatch.context() as patch, pytest.raises((DigitjaxError, KeyboardInterrupt)):
+        with monkeypatch.context() as patch, pytest.raises((DigitjaxError, KeyboardInterrupt)) as raised:
             patch.setattr(manifest, "write", unittest.mock.Mock(side_effect=error))
             save_model(tmp_path / "x", state.params, CONFIG)
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+        assert not str(raised.value) or f"checkpoint in {tmp_path / 'x'} cannot be written" in str(
+            raised.value
+        )
+    full = types.SimpleNamespace(free=1000)
+    with monkeypatch.context() as patch, pytest.raises(DigitjaxError, match="x cannot be written .No space"):
+        patch.setattr(checkpoint.shutil, "disk_usage", lambda _: full)
+        save_model(tmp_path / "x", state.params, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == [".x.part"]
+
+
+def test_of_two_that_save_under_one_name_one_does(state, tmp_path):
+    def save(number: int) -> str:
+        try:
+            return str(save_model(tmp_path / "x", state.params, CONFIG, step=number).step)
+        except InputError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(3) as pool:
+        said = list(pool.map(save, range(3)))
+    won = checkpoint.load_model(tmp_path / "x").step
+    assert said[won] == str(won) and sum(one.isdigit() for one in said) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_save_that_fails_is_one_sentence_and_leaves_what_was_there(run, state, monkeypatch):

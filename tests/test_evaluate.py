@@ -205,6 +205,7 @@ def test_what_cannot_be_measured_is_none(network):
     [
         (lambda e: {"images": e.images.astype(np.int64)}, "are int64: give uint8 from 0"),
         (lambda e: {"images": e.images.astype(np.float32)}, "floats from 0 to 229: give"),
+        (lambda e: {"images": (e.images > 99).astype(np.uint8)}, "uint8 of 0 and 1 alone"),
         (lambda e: {"images": e.images / 255 - 0.5}, "floats from -0.5 to 0.398039: give"),
         (lambda e: {"images": e.images / np.nan}, "floats from nan to nan: give"),
         (lambda e: {"images": e.images[..., 0]}, r"have shape \[40, 28, 28\]: give \[n, 28, 28, 1\]"),
@@ -212,6 +213,8 @@ def test_what_cannot_be_measured_is_none(network):
         (lambda e: {"words": e.words[:1]}, "made has 40 labels and 1 words"),
         (lambda e: {"labels": e.labels - 1}, "the label -1: give 0 to 9, or 10"),
         (lambda e: {"labels": e.labels + 1}, "the label 11: give"),
+        (lambda e: {"labels": e.labels[:, None]}, r"labels of shape \[40, 1\]: give"),
+        (lambda e: {"labels": np.eye(11)[e.labels]}, r"labels of shape \[40, 11\]: give"),
         (lambda e: {"labels": e.labels.astype(float)}, "labels of float64: give whole"),
     ],
 )
@@ -224,6 +227,32 @@ def test_what_a_network_would_read_wrongly_is_refused(network, change, says):
     unit = examples._replace(images=examples.images / 255)
     as_bytes, as_floats = (evaluate.evaluate(model, params, one) for one in (examples, unit))
     assert (as_floats.accuracy, as_floats.nll) == pytest.approx((as_bytes.accuracy, as_bytes.nll), rel=1e-5)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda out: out[:, :10], "answers a .*: give Logits"),
+        (lambda out: Logits(out), r"answers digits of shape \[256, 11\]: give \[256, 10\]"),
+        (lambda out: Logits(out[:, :9]), r"digits of shape \[256, 9\]"),
+        (lambda out: Logits(out[:, :10], out[:, 10:]), r"is_digit of shape \[256, 1\]: give \[256\]"),
+    ],
+)
+def test_a_network_that_answers_in_another_form_is_refused(network, change, says):
+    model = network[0]._replace(apply=lambda p, x, key=None: change(x.reshape(len(x), -1) @ p["w"]))
+    with pytest.raises(ValueError, match=says):
+        evaluate.evaluate(model, network[1], some_examples(20))
+
+
+def test_examples_of_one_s_own_are_measured_by_images_and_labels_alone(network):
+    model, params, _ = network
+    whole = some_examples(40)
+    digits = whole.labels < 10
+    bare = evaluate.evaluate(model, params, Examples("mine", whole.images[digits], whole.labels[digits]))
+    assert (bare.n_digits, bare.n_skipped) == (digits.sum(), 0) and bare.data == "mine"
+    assert bare.accuracy == evaluate.evaluate(model, params, whole).accuracy
+    assert evaluate.evaluate(model, params, Examples("mine", whole.images, whole.labels)).n_other > 0
 
 
 def test_a_network_that_answers_nan_is_refused(network):

@@ -1,7 +1,9 @@
-"""What a reader may import from digitjax itself."""
+"""What a reader may import from digitjax itself, and configurations made in Python."""
 
+import dataclasses
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +54,7 @@ def test_importing_digitjax_imports_nothing_heavy():
     [
         (ModelConfig, {"kind": "CNN"}, "--model.kind is 'CNN': give cnn or mlp"),
         (ModelConfig, {"stem": None}, "--model.stem is None: give coarse or fine"),
-        (ModelConfig, {"norm": ["layer"]}, "--model.norm is list: give none or layer"),
+        (ModelConfig, {"norm": ["layer"]}, "--model.norm is a list: give none or layer"),
         (ModelConfig, {"activation": "gelu"}, "--model.activation is 'gelu': give relu or sigmoid or tanh"),
         (ModelConfig, {"hidden": 96}, r"--model.hidden is 96: give several in a tuple, as \(96,\)"),
         (ModelConfig, {"hidden": (96, 2.5)}, "--model.hidden is 2.5: give a whole number"),
@@ -65,7 +67,14 @@ def test_importing_digitjax_imports_nothing_heavy():
         (TrainConfig, {"data": "synthetic"}, r'--data is .synthetic.: give several .*, as \("synthetic",\)'),
         (TrainConfig, {"epochs": 2.5}, "--epochs is 2.5: give a whole number"),
         (TrainConfig, {"start": None}, "--start is None: give a text"),
-        (TrainConfig, {"model": {"kind": "cnn"}}, "--model is dict: give a ModelConfig"),
+        (TrainConfig, {"seed": 10**5000}, "--seed a number of thousands of digits is out .*"),
+        (
+            OptimConfig,
+            {"warmup": 10**5000},
+            "--optim.warmup is a number of thousands of digits: give a number",
+        ),
+        (OptimConfig, {"warmup": np.zeros(1)}, "--optim.warmup is a ndarray: give a number"),
+        (TrainConfig, {"model": {"kind": "cnn"}}, "--model is a dict: give a ModelConfig"),
     ],
 )
 def test_a_configuration_from_python_is_checked_as_one_from_the_command_line_is(kind, values, says):
@@ -74,10 +83,27 @@ def test_a_configuration_from_python_is_checked_as_one_from_the_command_line_is(
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_lists_and_numpy_s_numbers_make_an_equal_configuration():
+def test_lists_and_numbers_of_other_libraries_make_an_equal_configuration():
     plain = ModelConfig(channels=(8, 16), hidden=(32,), dropout=0.5)
     loose = ModelConfig(channels=[8, np.int64(16)], hidden=[32], dropout=np.float64(0.5))  # type: ignore[arg-type]
     assert loose == plain and hash(loose) == hash(plain)
-    assert repr(TrainConfig(seed=np.uint32(3), data=["synthetic"], model=loose)) == repr(  # type: ignore[arg-type]
-        TrainConfig(seed=3, data=("synthetic",), model=plain)
-    )
+    whole = TrainConfig(seed=np.uint32(3), data=["synthetic"], audited=np.True_, model=loose)  # type: ignore[arg-type]
+    assert repr(whole) == repr(TrainConfig(seed=3, data=("synthetic",), audited=True, model=plain))
+    assert TrainConfig(data=("digits8x8",) * 1001).data[1000] == "digits8x8"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wider(TrainConfig):
+    """A configuration with fields of somebody's own."""
+
+    note: Any = 3
+    mixed: float | str = "x"
+    pieces: list[int] = dataclasses.field(default_factory=list)
+    scales: tuple[float, ...] = (1, 2)
+
+
+def test_who_derives_a_configuration_has_fields_of_any_type():
+    wide = Wider(pieces=[1], seed=4)
+    assert (wide.note, wide.mixed, wide.pieces, wide.scales, wide.seed) == (3, "x", [1], (1.0, 2.0), 4)
+    with pytest.raises(InputError, match="--seed is 'x'"):
+        Wider(seed="x")  # type: ignore[arg-type]

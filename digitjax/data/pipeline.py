@@ -63,7 +63,7 @@ class Examples(NamedTuple):
         name: the spec's text, without weight.
         images: uint8, [n, height, width, 1], 255 ink on 0.
         labels: int8, 0 to 9, or `labels.NOT_A_DIGIT`.
-        words: what each shows.
+        words: what each shows; none where that is not known.
         writers: who drew each, where known.
         skipped: examples without a label, left out.
         ids: what tells each apart by its ink or pixels, uint64, where known.
@@ -72,7 +72,7 @@ class Examples(NamedTuple):
     name: str
     images: np.ndarray
     labels: np.ndarray
-    words: tuple[str, ...]
+    words: tuple[str, ...] = ()
     writers: tuple[str | None, ...] | None = None
     skipped: int = 0
     ids: np.ndarray | None = None
