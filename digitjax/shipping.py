@@ -123,8 +123,7 @@ def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
         InputError: something in it is no JSON.
     """
     try:
-        as_list = {"default": lambda value: value.tolist()}
-        text = json.dumps(dict(record), allow_nan=False, ensure_ascii=False, **as_list)
+        text = json.dumps(dict(record), default=_listed, allow_nan=False, ensure_ascii=False)
         return json.loads(text.encode())
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"record holds what is no JSON ({one_line(str(error))}): leave it out") from error
@@ -151,6 +150,10 @@ def export(step: Path, target: Path) -> None:
     record = _without_folders(loaded.record, loaded)
     record |= {"calibration": None, "calibrated": record.get("calibration")}
     write_params(target, loaded.step, loaded.params, record)
+
+
+def _listed(array: Any) -> Any:
+    return array.tolist()
 
 
 def _require_empty(folder: Path) -> None:
