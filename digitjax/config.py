@@ -6,6 +6,7 @@ Nothing here but the standard library, so that `--help` and a configuration chec
 import contextlib
 import dataclasses
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
@@ -298,13 +299,13 @@ def _conforming(hint: Any, value: Any, name: str) -> Any:
 
 def _refusal(name: str, value: object, allowed: str) -> InputError:
     is_short = isinstance(value, str | int | float | None)
-    what = _shown(value, 40) if is_short else f"a {type(value).__name__}"
+    what = _shown(value, 40, repr) if is_short else f"a {type(value).__name__}"
     return InputError(f"--{name} is {what}: give {allowed}")
 
 
-def _shown(value: object, most: int) -> str:
+def _shown(value: object, most: int, written: Callable[[object], str]) -> str:
     try:
-        text = repr(value)
+        text = written(value)
     except ValueError:  # Python writes no whole number of over 4,300 digits
         text = "a number of thousands of digits"
     return text if len(text) <= most else text[:most] + "..."
@@ -312,7 +313,7 @@ def _shown(value: object, most: int) -> str:
 
 def _require(condition: bool, name: str, value: object, allowed: str) -> None:
     if not condition:
-        raise InputError(f"--{name} {_shown(value, 60)} is out of range: give {allowed}")
+        raise InputError(f"--{name} {_shown(value, 60, str)} is out of range: give {allowed}")
 
 
 def to_dict(config: TrainConfig) -> dict:
