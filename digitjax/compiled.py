@@ -89,7 +89,7 @@ def use(kept_in: Path) -> None:
 
 @contextlib.contextmanager
 def kept(tell: Callable[[str], None]) -> Iterator[None]:
-    """Keeps what is compiled inside, in `folder()`; tells how much was there, or that no folder is safe.
+    """Keeps what is compiled inside, in `folder()`; tells if that is empty or unsafe, and how much was there.
 
     The folder that `JAX_COMPILATION_CACHE_DIR` names is used as JAX does. A file that a killed process left
     half-written, or a full disk, costs a compilation and not a word; then the folder is emptied.
@@ -100,6 +100,8 @@ def kept(tell: Callable[[str], None]) -> Iterator[None]:
     own = None if given else folder()
     if own is not None:
         use(own)
+        if not any(own.iterdir()):
+            tell("nothing is compiled on this machine yet: it takes longer to begin, this once")
     programs, show = Programs(), warnings.showwarning
 
     def shown(message: Warning | str, *rest: Any, **named: Any) -> None:
