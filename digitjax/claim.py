@@ -37,6 +37,8 @@ def new_run(config: TrainConfig, out: Path | None = None, *, anew: bool = False)
     Raises:
         InputError: an unfinished run of the same configuration is there, `out` is taken or unwritable.
     """
+    if out is not None and out.name in runs.RESERVED:
+        raise InputError(f"--out {out} cannot be a run's folder, its name means something else: give another")
     wanted = out if out is not None else next(_names(config))
     above = [folder for folder in wanted.parents if not os.path.lexists(folder)]
     with contextlib.ExitStack() as at_last, contextlib.ExitStack() as stack:
@@ -128,7 +130,7 @@ def _hold(run: Path, stack: contextlib.ExitStack, *, make: bool = True) -> bool:
             if make:
                 run.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context((run / LOCK).open("a+b"))
-        except FileNotFoundError as error:
+        except (FileNotFoundError, FileExistsError) as error:
             failure = error  # another made it, left it unused and removed it in between
             continue
         except OSError as error:
@@ -236,9 +238,12 @@ def _existing(folder: Path, name: str) -> list[Path]:
 
 
 def _is_taken(run: Path) -> bool:
-    if run.is_dir():
+    try:
         return any(entry.name != LOCK and not manifest.is_part(entry) for entry in run.iterdir())
-    return run.exists()
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return run.exists()
 
 
 def _is_unfinished(run: Path, config: TrainConfig) -> bool:

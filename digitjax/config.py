@@ -6,9 +6,9 @@ Nothing here but the standard library, so that `--help` and a configuration chec
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from digitjax.errors import InputError
 
@@ -49,7 +49,7 @@ class ModelConfig:
     """Networks whose probabilities are averaged; `digitjax sweep` makes more than one, from trained ones."""
 
     def __post_init__(self) -> None:
-        _conform(self, "model.")
+        _conform(self, ModelConfig, "model.")
         _require(
             1 <= len(self.channels) <= 6 and all(0 < c <= 4096 for c in self.channels),
             "model.channels",
@@ -151,7 +151,7 @@ class OptimConfig:
     """Probability that the target spreads evenly over all ten digits."""
 
     def __post_init__(self) -> None:
-        _conform(self, "optim.")
+        _conform(self, OptimConfig, "optim.")
         _require(0 < self.learning_rate < 10, "optim.learning-rate", self.learning_rate, "above 0, below 10")
         _require(0 <= self.weight_decay < 10, "optim.weight-decay", self.weight_decay, "0 up to 10")
         _require(0 <= self.warmup < 1, "optim.warmup", self.warmup, "0 up to, not including, 1")
@@ -185,7 +185,7 @@ class AugmentConfig:
     default 0.1 where nothing is learnt but what comes with the program, else 0."""
 
     def __post_init__(self) -> None:
-        _conform(self, "augment.")
+        _conform(self, AugmentConfig, "augment.")
         for name in ("rotate", "scale", "shear", "shift", "elastic", "pen", "bend"):
             value = getattr(self, name)
             _require(0 <= value <= 90, f"augment.{name}", value, "0 to 90")
@@ -225,7 +225,7 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        _conform(self, "")
+        _conform(self, TrainConfig, "")
         _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 4294967295")
         _require(0 <= self.distil_weight <= 1, "distil-weight", self.distil_weight, "0 to 1")
         _require(0 < self.epochs <= 100_000, "epochs", self.epochs, "1 to 100000")
@@ -255,45 +255,42 @@ _hints = functools.lru_cache(get_type_hints)
 _NAMES = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
 
 
-def _conform(config: object, prefix: str) -> None:
+def _conform(config: object, kind: type, prefix: str) -> None:
     """Makes every field of its type: tuples of lists, Python's own numbers of NumPy's and JAX's.
 
-    Fields of other types, as who derives a class may add them, are left alone.
-
     Args:
-        config: one of the dataclasses here, not yet used.
+        config: of one of the dataclasses here, not yet used.
+        kind: that dataclass; fields that a derived one adds are left alone.
         prefix: of its options.
 
     Raises:
         InputError: a value is of another type, or not among those that there are.
     """
-    for name, hint in _hints(type(config)).items():
+    for name, hint in _hints(kind).items():
         value = _conforming(hint, getattr(config, name), prefix + name.replace("_", "-"))
         object.__setattr__(config, name, value)
 
 
 def _conforming(hint: Any, value: Any, name: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
-    if getattr(value, "shape", None) == ():  # a number of an array library
-        value = value.item()
-    if len(arguments) == 2 and type(None) in arguments:
+    if hasattr(value, "tolist"):  # an array, or a number of an array library
+        value = value.tolist()
+    if type(None) in arguments:
         return None if value is None else _conforming(arguments[0], value, name)
     if origin is tuple:
-        if isinstance(value, tuple | list):
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
             return tuple(_conforming(arguments[0], item, name) for item in value)
-        example = {str: '("synthetic",)', int: "(96,)"}.get(arguments[0], "(a, b)")
+        example = {str: '("one", "two")', int: "(96, 32)"}[arguments[0]]
         raise _refusal(name, value, f"several in a tuple, as {example}")
     if origin is Literal:
-        if value not in arguments:
+        if not isinstance(value, str) or value not in arguments:
             raise _refusal(name, value, " or ".join(arguments))
     elif hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):
             return float(value)
         raise _refusal(name, value, "a number")
-    elif hint in _NAMES and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
-        raise _refusal(name, value, _NAMES[hint])
-    elif dataclasses.is_dataclass(hint) and not isinstance(value, cast(type, hint)):
-        raise _refusal(name, value, f"a {cast(type, hint).__name__}")
+    elif not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise _refusal(name, value, _NAMES.get(hint) or f"a {hint.__name__}")
     return value
 
 

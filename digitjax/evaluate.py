@@ -4,7 +4,7 @@ What is measured runs through one jitted function of one shape; the measures the
 """
 
 import functools
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import jax
@@ -115,6 +115,7 @@ def evaluate(model: Model, params: Params, examples: Examples) -> Evaluation:
         NoNumber: the network answers something that is none.
         ValueError: images or labels hold something else, or are not as many as the others.
     """
+    _labels(examples)  # before the network has read them all
     return score(examples, read_all(model, params, examples.images))
 
 
@@ -150,7 +151,6 @@ def score(examples: Examples, answers: Answers) -> Evaluation:
         ValueError: a label is none of those, or there are not as many of one thing as of another.
     """
     labels = _labels(examples)
-    _require_as_many(examples, words=examples.words or labels, writers=examples.writers or labels)
     if len(answers.log_p) != len(labels):
         raise ValueError(f"there are {len(answers.log_p)} answers to {len(labels)} examples")
     neither = look_alikes(examples)
@@ -258,7 +258,7 @@ def _require_images(images: np.ndarray, geometry: str) -> None:
             f"the images have shape {list(images.shape)}: give [n, {', '.join(map(str, wanted))}]"
         )
     ways = "give uint8 from 0 (paper) to 255 (ink), or floats from 0 to 1"
-    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
+    if images.dtype != np.uint8 and not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(f"the images are {images.dtype}: {ways}")
     if not images.size or (images.dtype == np.uint8 and images.max() != 1):
         return
@@ -278,7 +278,7 @@ def _labels(examples: Examples) -> Int[np.ndarray, " n"]:
     labels = np.asarray(examples.labels)
     if labels.ndim != 1:
         raise ValueError(f"{examples.name} has labels of shape {list(labels.shape)}: give a number an image")
-    _require_as_many(examples, images=examples.images)
+    _require_as_many(examples)
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{examples.name} has labels of {labels.dtype}: give whole numbers")
     if ((labels < 0) | (labels > NOT_A_DIGIT)).any():
@@ -290,21 +290,23 @@ def _labels(examples: Examples) -> Int[np.ndarray, " n"]:
     return labels
 
 
-def _require_as_many(examples: Examples, **columns: Sized) -> None:
-    """Refuses examples that have not as many labels as something else.
+def _require_as_many(examples: Examples) -> None:
+    """Refuses examples that have not as many labels as images or, where there are some, words or writers.
 
     Raises:
         ValueError: they have not.
     """
-    for name, column in columns.items():
-        if len(column) != len(examples.labels):
-            raise ValueError(f"{examples.name} has {len(examples.labels)} labels and {len(column)} {name}")
+    for name in ("images", "words", "writers"):
+        column = getattr(examples, name)
+        count = 0 if column is None else len(column)
+        if count != len(examples.labels) and (count or name == "images"):
+            raise ValueError(f"{examples.name} has {len(examples.labels)} labels and {count} {name}")
 
 
 def look_alikes(examples: Examples) -> Bool[np.ndarray, " n"]:
     """Which examples are no digits but look like one, or are a fragment."""
     labels = np.asarray(examples.labels)
-    if not examples.words or not (labels >= 10).any():
+    if not len(examples.words) or not (labels >= 10).any():
         return np.zeros(len(labels), bool)
     return np.array([word in AMBIGUOUS for word in examples.words], bool) & (labels >= 10)
 
@@ -360,7 +362,7 @@ def _by_writer(
 ) -> dict[str, float]:
     answers: dict[str, list[bool]] = {}
     for index, ok in zip(np.flatnonzero(digits), right, strict=True):
-        writer = examples.writers[index] if examples.writers else None
+        writer = examples.writers[index] if examples.writers is not None and len(examples.writers) else None
         if writer is not None:
             answers.setdefault(writer, []).append(bool(ok))
     return {writer: sum(oks) / len(oks) for writer, oks in sorted(answers.items())}

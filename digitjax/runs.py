@@ -35,6 +35,8 @@ CONFIG, METRICS, SUMMARY, REPORT = "config.json", "metrics.jsonl", "summary.json
 HARDEST = "hardest.json"
 HISTORY, LATEST, DEFAULT, NEWEST = "history", "latest", "default", "newest"
 SWEEP, ENSEMBLE = "sweep.json", "ensemble"
+RESERVED = (HISTORY, LATEST, NEWEST)
+"""Names that mean something else than a run."""
 SHIPPED = (
     Path(__file__).resolve().parent / "_shipped" / DEFAULT,
     Path(__file__).resolve().parents[1] / "checkpoints" / DEFAULT,

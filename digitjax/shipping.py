@@ -1,5 +1,6 @@
 """Params as a run of their own: of somebody's own loop, or of one step, small enough to ship."""
 
+import contextlib
 import datetime
 import json
 import operator
@@ -49,30 +50,30 @@ def save_model(
             be kept is no JSON.
         DigitjaxError: it cannot be written.
     """
-    run = Path(run).absolute()
+    run = Path(run).resolve()
     number = operator.index(step)
     if not isinstance(config, TrainConfig):
         raise InputError(f"config is a {type(config).__name__}: give TrainConfig(model=...)")
     if not 0 <= number < 10**18:
-        raise InputError(f"step {number} is out of range: give 0 or more")
+        raise InputError(f"step {number} is out of range: give 0 to {10**18 - 1}")
     held = _on_host(params, config)
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    known = dict.fromkeys(("accuracy", "loss", "epoch")) | {"validation": {}}
-    known |= {"parameters": count_params(held), "date": date} | _as_json(record or {})
-    known |= {"calibration": None, "calibrated": known.get("calibration")}
+    known = dict.fromkeys(("accuracy", "loss", "epoch")) | {"validation": {}} | _as_json(record or {})
+    known |= {"parameters": count_params(held), "date": date, **_folded_in(known)}
     above = [folder for folder in run.parents if not os.path.lexists(folder)]
     part = run.parent / f".{uuid.uuid4().hex}.part"
     try:
-        _require_no_run_around(run)
-        _require_empty(run)
+        _require_place(run)
         part.mkdir(parents=True)
         runs.write_config(part, config, date=date)
         write_params(part, number, held, known)
         finish.write_summary(part, load_model(part), (), None)
-        if run.is_dir() and not run.is_symlink():
+        if run.is_dir():
             run.rmdir()  # Windows renames to no folder that is there
         part.rename(run)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            _require_empty(run)  # another may have been faster
         raise InputError(f"{run} cannot be written ({error.strerror}): give another folder") from error
     except DigitjaxError as error:
         raise type(error)(str(error).replace(str(part), str(run))) from error
@@ -82,17 +83,33 @@ def save_model(
     return load_model(run)
 
 
-def _require_no_run_around(run: Path) -> None:
-    """Refuses a folder whose steps would be taken for another run's.
+def _require_place(run: Path) -> None:
+    """Refuses a folder that is no place for a run.
 
     Raises:
-        InputError: it lies in a run, or is named like a part of one.
+        InputError: it holds something, lies in a run, or its name or place means something else.
     """
-    around = next((folder for folder in (run.parent, run.parent.parent) if runs.is_run(folder)), None)
+    around = next((folder for folder in (run.parent, run.parent.parent) if _is_ours(folder)), None)
     if around is not None:
         raise InputError(f"{run} lies in the run {around}: give a folder beside it")
-    if run.name in ("", runs.HISTORY) or run.name.startswith("."):
-        raise InputError(f"{run} cannot be a run's folder: give another name")
+    if not run.name or run.name in runs.RESERVED or run.name.startswith("."):
+        raise InputError(f"{run} cannot be a run's folder, its name means something else: give another name")
+    if run == Path.cwd():
+        raise InputError(f"{run} is the folder that this program runs in: give one inside it")
+    _require_empty(run)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is that of a run, by what its config.json says: others have such files, too."""
+    try:
+        return {"format", "config"} <= manifest.read_json(folder / runs.CONFIG).keys()
+    except InputError:
+        return False
+
+
+def _folded_in(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record is to say of the calibration where the params have it in them."""
+    return {"calibration": None, "calibrated": record.get("calibration") or record.get("calibrated")}
 
 
 def _on_host(params: Params, config: TrainConfig) -> Params:
@@ -101,13 +118,12 @@ def _on_host(params: Params, config: TrainConfig) -> Params:
     Raises:
         InputError: they are not of the network, no numbers, or were given away.
     """
-    try:
-        held = jax.tree.map(np.asarray, jax.device_get(params))
-    except RuntimeError as error:
+    if any(isinstance(leaf, jax.Array) and leaf.is_deleted() for leaf in jax.tree.leaves(params)):
         raise InputError(
             "the params are not there any more: a step that donates its state has them; save those of the "
             "state that it gave back"
-        ) from error
+        )
+    held = jax.tree.map(np.asarray, jax.device_get(params))
     key = jax.eval_shape(jax.random.key, 0)
     if wrong := difference(jax.eval_shape(make_model(config.model).init, key), held):
         raise InputError(f"the params are of another network than config.model: {wrong}")
@@ -124,8 +140,8 @@ def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         text = json.dumps(dict(record), default=_listed, allow_nan=False, ensure_ascii=False)
-        return json.loads(text.encode())
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        return json.loads(_bounded(text.encode()))
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"record holds what is no JSON ({one_line(str(error))}): leave it out") from error
 
 
@@ -148,12 +164,20 @@ def export(step: Path, target: Path) -> None:
     config.pop("notices", None)  # they name folders in words
     manifest.write_json(target / runs.CONFIG, _without_folders(config, loaded))
     record = _without_folders(loaded.record, loaded)
-    record |= {"calibration": None, "calibrated": record.get("calibration")}
+    record |= _folded_in(record)
     write_params(target, loaded.step, loaded.params, record)
 
 
-def _listed(array: Any) -> Any:
-    return array.tolist()
+def _listed(value: Any) -> Any:
+    if not isinstance(value, np.ndarray | np.generic | jax.Array):
+        raise TypeError(f"a {type(value).__name__}")
+    return value.tolist()
+
+
+def _bounded(text: bytes) -> bytes:
+    if len(text) > manifest.MAX_JSON_BYTES // 2:
+        raise InputError(f"record has {len(text) >> 20} MiB: keep what is large in a file of its own")
+    return text
 
 
 def _require_empty(folder: Path) -> None:

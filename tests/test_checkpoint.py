@@ -439,7 +439,9 @@ def test_a_network_that_was_loaded_is_saved_as_it_answers_calibrated_once(state,
     assert not np.allclose(loaded.params["digits"]["kernel"], params["digits"]["kernel"])
     again = save_model(tmp_path / "again", loaded.params, config, step=loaded.step, record=loaded.record)
     jax.tree.map(np.testing.assert_array_equal, again.params, loaded.params)
-    assert again.record["calibrated"] == calibration
+    third = save_model(tmp_path / "third", again.params, config, record=again.record)
+    assert again.record["calibrated"] == third.record["calibrated"] == calibration
+    assert third.record["calibration"] is None and third.record["date"] >= again.record["date"]
 
 
 @pytest.mark.parametrize(
@@ -476,7 +478,11 @@ def _deleted(leaf: jax.Array) -> jax.Array:
         ({"record": {"accuracy": float("nan")}}, "record holds what is no JSON"),
         ({"record": {"path": Path("x")}}, "record holds what is no JSON"),
         ({"record": {"text": "\udcff"}}, "record holds what is no JSON"),
+        ({"record": {"times": np.zeros(1, "M8[s]")}}, "record holds what is no JSON .a datetime"),
         ({"record": "note"}, "record holds what is no JSON"),
+        ({"record": {"long": "x" * 5_000_000}}, "record has 4 MiB: keep what is large"),
+        ({"run": "latest"}, "latest cannot be a run's folder"),
+        ({"run": "newest"}, "newest cannot be a run's folder"),
         ({"config": CONFIG.model}, r"config is a ModelConfig: give TrainConfig\(model="),
         ({"run": "history"}, "history cannot be a run's folder"),
         ({"run": "cnn-7/5"}, "cnn-7/5 lies in the run .*cnn-7: give a folder beside it"),
@@ -493,6 +499,26 @@ def test_what_cannot_be_saved_is_one_sentence(run, state, tmp_path, options, say
     with pytest.raises(InputError, match=says) as raised:
         save_model(place, state.params, options.pop("config", CONFIG), **options)
     assert sorted(tmp_path.rglob("*")) == before and ".part" not in str(raised.value)
+
+
+def test_a_save_goes_where_a_link_leads_and_a_stranger_s_config_is_no_run(state, tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(InputError, match="is the folder that this program runs in"):
+        save_model(".", state.params, CONFIG)
+    for name in ("empty", "gone"):
+        (tmp_path / f"to-{name}").symlink_to(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    for name in ("to-empty", "to-gone"):
+        assert checkpoint.load_model(save_model(name, state.params, CONFIG).run).step == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "config.json",
+        "empty",
+        "gone",
+        "to-empty",
+        "to-gone",
+    ]
 
 
 def test_a_save_of_one_s_own_that_fails_leaves_nothing(state, tmp_path, monkeypatch):

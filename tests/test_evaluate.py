@@ -245,6 +245,7 @@ def test_a_network_that_answers_in_another_form_is_refused(network, change, says
         evaluate.evaluate(model, network[1], some_examples(20))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_examples_of_one_s_own_are_measured_by_images_and_labels_alone(network):
     model, params, _ = network
     whole = some_examples(40)
@@ -253,6 +254,10 @@ def test_examples_of_one_s_own_are_measured_by_images_and_labels_alone(network):
     assert (bare.n_digits, bare.n_skipped) == (digits.sum(), 0) and bare.data == "mine"
     assert bare.accuracy == evaluate.evaluate(model, params, whole).accuracy
     assert evaluate.evaluate(model, params, Examples("mine", whole.images, whole.labels)).n_other > 0
+    arrays = whole._replace(words=np.array(whole.words), writers=np.array(["ann"] * 40))  # type: ignore[arg-type]
+    assert list(evaluate.evaluate(model, params, arrays).writers) == ["ann"]
+    low = whole._replace(images=np.asarray(whole.images / 255, "bfloat16"))
+    assert evaluate.evaluate(model, params, low).n_digits == digits.sum()
 
 
 def test_a_network_that_answers_nan_is_refused(network):

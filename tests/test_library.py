@@ -54,9 +54,10 @@ def test_importing_digitjax_imports_nothing_heavy():
     [
         (ModelConfig, {"kind": "CNN"}, "--model.kind is 'CNN': give cnn or mlp"),
         (ModelConfig, {"stem": None}, "--model.stem is None: give coarse or fine"),
+        (ModelConfig, {"kind": np.array(["cnn", "mlp"])}, "--model.kind is a list: give cnn or mlp"),
         (ModelConfig, {"norm": ["layer"]}, "--model.norm is a list: give none or layer"),
         (ModelConfig, {"activation": "gelu"}, "--model.activation is 'gelu': give relu or sigmoid or tanh"),
-        (ModelConfig, {"hidden": 96}, r"--model.hidden is 96: give several in a tuple, as \(96,\)"),
+        (ModelConfig, {"hidden": 96}, r"--model.hidden is 96: give several in a tuple, as \(96, 32\)"),
         (ModelConfig, {"hidden": (96, 2.5)}, "--model.hidden is 2.5: give a whole number"),
         (ModelConfig, {"members": True}, "--model.members is True: give a whole number"),
         (ModelConfig, {"rejects": 1}, "--model.rejects is 1: give True or False"),
@@ -64,7 +65,7 @@ def test_importing_digitjax_imports_nothing_heavy():
         (OptimConfig, {"warmup": 10**400}, "--optim.warmup is 1000.*: give a number"),
         (AugmentConfig, {"unfinished": "no"}, "--augment.unfinished is 'no': give a number"),
         (TrainConfig, {"precision": "bf16"}, "--precision is 'bf16': give float32 or bfloat16"),
-        (TrainConfig, {"data": "synthetic"}, r'--data is .synthetic.: give several .*, as \("synthetic",\)'),
+        (TrainConfig, {"data": "synthetic"}, r'--data is .synthetic.: give several .*, as \("one", "two"\)'),
         (TrainConfig, {"epochs": 2.5}, "--epochs is 2.5: give a whole number"),
         (TrainConfig, {"start": None}, "--start is None: give a text"),
         (TrainConfig, {"seed": 10**5000}, "--seed a number of thousands of digits is out .*"),
@@ -73,7 +74,7 @@ def test_importing_digitjax_imports_nothing_heavy():
             {"warmup": 10**5000},
             "--optim.warmup is a number of thousands of digits: give a number",
         ),
-        (OptimConfig, {"warmup": np.zeros(1)}, "--optim.warmup is a ndarray: give a number"),
+        (OptimConfig, {"warmup": np.zeros(1)}, "--optim.warmup is a list: give a number"),
         (TrainConfig, {"model": {"kind": "cnn"}}, "--model is a dict: give a ModelConfig"),
     ],
 )
@@ -85,7 +86,7 @@ def test_a_configuration_from_python_is_checked_as_one_from_the_command_line_is(
 @pytest.mark.usefixtures("unchecked")
 def test_lists_and_numbers_of_other_libraries_make_an_equal_configuration():
     plain = ModelConfig(channels=(8, 16), hidden=(32,), dropout=0.5)
-    loose = ModelConfig(channels=[8, np.int64(16)], hidden=[32], dropout=np.float64(0.5))  # type: ignore[arg-type]
+    loose = ModelConfig(channels=[8, np.int64(16)], hidden=np.array([32]), dropout=np.float64(0.5))  # type: ignore[arg-type]
     assert loose == plain and hash(loose) == hash(plain)
     whole = TrainConfig(seed=np.uint32(3), data=["synthetic"], audited=np.True_, model=loose)  # type: ignore[arg-type]
     assert repr(whole) == repr(TrainConfig(seed=3, data=("synthetic",), audited=True, model=plain))
@@ -99,11 +100,18 @@ class Wider(TrainConfig):
     note: Any = 3
     mixed: float | str = "x"
     pieces: list[int] = dataclasses.field(default_factory=list)
-    scales: tuple[float, ...] = (1, 2)
+    scales: tuple[float, str] = (1, "x")
+    unknown: "Unknown" = None  # type: ignore[name-defined]  # noqa: F821
+    late: int = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "late", self.seed + 1)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_who_derives_a_configuration_has_fields_of_any_type():
     wide = Wider(pieces=[1], seed=4)
-    assert (wide.note, wide.mixed, wide.pieces, wide.scales, wide.seed) == (3, "x", [1], (1.0, 2.0), 4)
+    assert (wide.note, wide.mixed, wide.pieces, wide.scales, wide.late) == (3, "x", [1], (1, "x"), 5)
     with pytest.raises(InputError, match="--seed is 'x'"):
         Wider(seed="x")  # type: ignore[arg-type]
