@@ -117,9 +117,8 @@ def test_every_image_has_a_gradient(geometry):
     for rows in ([], [[3, 3, 3, 3]], [[0, 0, 0, 9]], [[0, 0, 8, 0], [4, 0, 4, 8]]):
         found = np.asarray(slope(*segments_of(*rows)))
         assert np.isfinite(found).all(), rows
-        assert found.any() == (geometry == "mnist28" and len(rows) > 1), (
-            "blocks count what is on, without slope"
-        )
+    steep = np.abs(found).max() > 1  # of the last, a T
+    assert steep == (geometry == "mnist28"), "blocks count pixels that are on: no slope"
 
 
 def test_longest_side_with_the_pen_is_20_px_and_the_mass_is_on_index_14(drawings, images):
