@@ -67,7 +67,8 @@ def save_model(
         part.mkdir(parents=True)
         runs.write_config(part, config, date=date)
         write_params(part, number, held, known)
-        finish.write_summary(part, load_model(part), (), None)
+        loaded = load_model(part)
+        finish.write_summary(part, loaded, (), None)
         if run.is_dir():
             run.rmdir()  # Windows renames to no folder that is there
         part.rename(run)
@@ -80,7 +81,7 @@ def save_model(
     finally:
         shutil.rmtree(part, ignore_errors=True)
         claim.remove_empty(above)
-    return load_model(run)
+    return loaded._replace(run=run)
 
 
 def _require_place(run: Path) -> None:
@@ -136,13 +137,15 @@ def _as_json(record: Mapping[str, Any]) -> dict[str, Any]:
     """The same in JSON's own types.
 
     Raises:
-        InputError: something in it is no JSON.
+        InputError: something in it is no JSON, or it is too large to be read back.
     """
     try:
-        text = json.dumps(dict(record), default=_listed, allow_nan=False, ensure_ascii=False)
-        return json.loads(_bounded(text.encode()))
+        text = json.dumps(dict(record), default=_listed, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"record holds what is no JSON ({one_line(str(error))}): leave it out") from error
+    if len(text) > manifest.MAX_JSON_BYTES // 2:
+        raise InputError(f"record has {len(text) >> 20} MiB: keep what is large in a file of its own")
+    return json.loads(text)
 
 
 def export(step: Path, target: Path) -> None:
@@ -172,12 +175,6 @@ def _listed(value: Any) -> Any:
     if not isinstance(value, np.ndarray | np.generic | jax.Array):
         raise TypeError(f"a {type(value).__name__}")
     return value.tolist()
-
-
-def _bounded(text: bytes) -> bytes:
-    if len(text) > manifest.MAX_JSON_BYTES // 2:
-        raise InputError(f"record has {len(text) >> 20} MiB: keep what is large in a file of its own")
-    return text
 
 
 def _require_empty(folder: Path) -> None:
