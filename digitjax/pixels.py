@@ -1,6 +1,7 @@
 """The one path from pictures to what the network sees: `normalize.py`'s twin for pixels.
 
-    grey -> evenly lit -> ink on paper -> box -> pen width -> 20 px by area -> shifted to the mass -> 28 x 28
+    grey -> evenly lit -> ink on paper -> without printed lines
+         -> box -> pen width -> 20 px by area -> shifted to the mass -> 28 x 28
 
 NumPy and SciPy, outside jit, since pictures come in all sizes. A picture that already is as MNIST's are
 passes untouched, so doing it twice is doing it once.
@@ -13,21 +14,13 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from digitjax.normalize import BOX, CENTRE, PEN_RADIUS, UCI_PEN_RADIUS, geometry_shape
+from digitjax.paper import evenly_lit, is_dim, rim, without_lines
+from digitjax.resize import area_resize
 
 SMALL = 48
 """A longest side up to which a picture is taken to be as fine as its author could: every grey is ink."""
 FAINT = 0.2
 """Part of full ink below which a larger picture's pixel is paper: blur, compression, smudges."""
-LIGHT_GRID = 280
-"""Pixels of the longest side on which a larger picture's light is measured."""
-DIM_GRID = 48
-"""The same where it is asked whether a dark picture is one of paper."""
-STROKE = 0.2
-"""Part of the longest side up to which what differs from its surroundings is ink, and not light or shadow."""
-UNEVEN = 0.04
-"""Difference in lightness, of 1, along the border from which a larger picture is lit unevenly."""
-BLACK = 0.05
-"""Lightness that some of a drawn picture's dark ground does not reach, but the darkest of a board does."""
 WIDTHS = (1.8, 4.0)
 """Stroke widths, in pixels of 28, that are left as they are: MNIST's 5th to 95th percentile."""
 DOUBT = 1.1
@@ -66,12 +59,12 @@ def to_ink(picture: Picture) -> Float[np.ndarray, "height width"]:
     elif values.ndim == 3:
         values = _grey(values)
     large = max(values.shape) > SMALL
-    border = _border(values)
+    border = rim(values)
     paper = float(np.median(border))
-    dark_ink = paper > 0.5 or (large and _is_dim(values))
+    dark_ink = paper > 0.5 or (large and is_dim(values))
     if large:
-        values = _evenly_lit(values, dark_ink)
-        border = _border(values)
+        values = evenly_lit(values, dark_ink)
+        border = rim(values)
         paper = float(np.median(border))
     ink = np.clip(paper - values if dark_ink else values - paper, 0.0, None)
     # Compression and paper's grain spread around paper's own value; clean pictures have none.
@@ -82,94 +75,9 @@ def to_ink(picture: Picture) -> Float[np.ndarray, "height width"]:
         return np.zeros_like(ink)
     ink = np.clip(ink / peak, 0.0, 1.0)
     if large:
+        ink = without_lines(ink)
         ink = np.clip((ink - FAINT) / (1 - 2 * FAINT), 0.0, 1.0)
     return ink
-
-
-def _border(values: Float[np.ndarray, "height width"], width: int | None = None) -> Float[np.ndarray, " n"]:
-    """The pixels near the four sides, those of the corners twice."""
-    rim = max(1, min(values.shape) // 28) if width is None else width
-    sides = (values[:rim], values[-rim:], values[:, :rim], values[:, -rim:])
-    return np.concatenate([side.ravel() for side in sides])
-
-
-def _evenly_lit(
-    values: Float[np.ndarray, "height width"], dark_ink: bool
-) -> Float[np.ndarray, "height width"]:
-    """A picture whose paper is as light everywhere as it is on the median of its border.
-
-    The paper's lightness is what is left when everything dark (or light) that is narrower than a stroke can
-    be is closed (or opened: Gonzalez and Woods, Digital Image Processing, 4th ed., 9.8). Dark ink takes away
-    a part of the light, so paper's is divided by; around chalk, a board's is taken away. A picture that is
-    lit evenly, or was not photographed, is returned as it is.
-    """
-    if _commonest(values) is not None:
-        return values
-    from scipy import ndimage  # as below
-
-    def closed(lightness: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
-        fill = ndimage.grey_closing if dark_ink else ndimage.grey_opening
-        return np.asarray(fill(lightness, window, mode="nearest"))
-
-    small = np.asarray(ndimage.median_filter(_at_most(values, LIGHT_GRID), 3, mode="nearest"))  # no dust
-    window = round(STROKE * max(small.shape)) | 1
-    first = closed(small)
-    border = _border(first, 1)
-    if _spread(border) < UNEVEN or not (dark_ink or border.min() > BLACK):
-        return values
-    # Closing alone takes a slope at a side for a step; without a lamp's light, a shadow's edge for a slope.
-    # Neither answers less (opened: more) than what is there, so the nearer one is right.
-    lamp = _paraboloid(first, min(window // 2, (min(small.shape) - 1) // 2))
-    paper = (np.minimum if dark_ink else np.maximum)(first, lamp + closed(small - lamp))
-    light, level = area_resize(paper, *values.shape), np.median(_border(paper, 1))
-    return values * level / np.maximum(light, 1 / 255) if dark_ink else values - light + level
-
-
-def _is_dim(values: Float[np.ndarray, "height width"]) -> bool:
-    """Whether a picture whose border is dark shows paper nevertheless, as its ink is darker still.
-
-    Lit evenly it is compared with its border, else each place with the median of what is around it. What a
-    program drew has paper of one lightness.
-    """
-    small = _at_most(values, DIM_GRID)  # where a speck is no ink
-    paper, commonest = float(np.median(_border(values))), _commonest(values)
-    darker = bool(paper - small.min() > small.max() - paper)
-    if commonest is not None:
-        return darker and abs(paper - commonest) < 1 / 255
-    from scipy import ndimage  # as below
-
-    around = ndimage.median_filter(small, round(2 * STROKE * DIM_GRID) | 1, mode="nearest")
-    if _spread(_border(around, 1)) < UNEVEN:
-        return darker
-    difference = small - around
-    return bool((np.minimum(difference, 0) ** 2).sum() > (np.maximum(difference, 0) ** 2).sum())
-
-
-def _commonest(values: Float[np.ndarray, "height width"]) -> float | None:
-    """The lightness that a third of a picture has, as no photo's paper: then it was drawn by a program."""
-    counts = np.bincount(np.round(values * 255).astype(int).ravel())
-    return float(counts.argmax()) / 255 if counts.max() > values.size / 3 else None
-
-
-def _spread(border: Float[np.ndarray, " n"]) -> float:
-    """How much a border's lightness varies, a seventh of it at either end left out, which may be ink."""
-    return float(np.diff(np.quantile(border, (1 / 7, 6 / 7)))[0])
-
-
-def _at_most(values: Float[np.ndarray, "height width"], longest: int) -> Float[np.ndarray, "rows columns"]:
-    scale = min(1.0, longest / max(values.shape))
-    rows, columns = (max(1, round(side * scale)) for side in values.shape)
-    return area_resize(values, rows, columns)
-
-
-def _paraboloid(values: Float[np.ndarray, "rows columns"], margin: int) -> Float[np.ndarray, "rows columns"]:
-    """The surface of second degree that is nearest to the values farther than `margin` from a side."""
-    y, x = (np.linspace(-1, 1, size) for size in values.shape)
-    y, x = np.broadcast_arrays(y[:, None], x[None])
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    inside = (slice(margin, -margin or None),) * 2
-    factors = np.linalg.lstsq(terms[inside].reshape(-1, 6), values[inside].ravel())[0]
-    return terms @ factors
 
 
 def _grey(colours: Float[np.ndarray, "height width channels"]) -> Float[np.ndarray, "height width"]:
@@ -186,29 +94,6 @@ def crop(ink: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "rows colu
     if not rows.size:
         return np.zeros((0, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def area_resize(
-    image: Float[np.ndarray, "height width"], rows: int, columns: int
-) -> Float[np.ndarray, "rows columns"]:
-    """Resizes by area where it gets smaller and bilinearly where it gets larger, each axis for itself."""
-    return _resize_axis(_resize_axis(image, rows).T, columns).T
-
-
-def _resize_axis(image: Float[np.ndarray, "height width"], rows: int) -> Float[np.ndarray, "rows width"]:
-    height = image.shape[0]
-    if rows == height:
-        return image
-    if rows > height:
-        at = np.clip((np.arange(rows) + 0.5) * height / rows - 0.5, 0, height - 1)
-        low = np.floor(at).astype(int)
-        part = (at - low)[:, None]
-        return image[low] * (1 - part) + image[np.minimum(low + 1, height - 1)] * part
-    edges = np.linspace(0, height, rows + 1)
-    total = np.concatenate([np.zeros((1, image.shape[1])), np.cumsum(image, axis=0)])
-    low = np.minimum(np.floor(edges).astype(int), height - 1)
-    at_edges = total[low] + image[low] * (edges - low)[:, None]
-    return np.diff(at_edges, axis=0) * rows / height
 
 
 class StrokeWidth(NamedTuple):

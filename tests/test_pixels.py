@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw
 from digitjax.checkpoint import load_model
 from digitjax.errors import InputError
 from digitjax.normalize import fit_ink, ink_to_image, inks_to_images, render
+from digitjax.paper import _sums_along, without_lines
 from digitjax.pixels import (
     _fit_mnist,
-    area_resize,
     crop,
     middle_line,
     picture_to_image,
@@ -23,6 +23,7 @@ from digitjax.pixels import (
     stroke_width,
     to_ink,
 )
+from digitjax.resize import area_resize
 from digitjax.segments import pack, pack_all
 from digitjax.strokes import Drawing, read_drawings
 from digitjax.types import Segments
@@ -203,8 +204,7 @@ def lit(kind: str, shape: tuple[int, int]) -> np.ndarray:
 )
 @pytest.mark.parametrize("ink", [0.1, 0.4])
 def test_a_photo_is_read_as_if_its_paper_were_evenly_lit(kind, ink):
-    two = np.array([[0, 25], [12, 2], [40, 0], [58, 20], [45, 50], [0, 100], [30, 96], [62, 100]], float)
-    for strokes in ((two,), (np.array([[30, 0], [31, 100.0]]), np.array([[0, 80], [62, 78.0]]))):
+    for strokes in ((TWO,), (np.array([[30, 0], [31, 100.0]]), np.array([[0, 80], [62, 78.0]]))):
         paper = np.pad(draw(strokes, 300) / 255, ((20, 90), (150, 40)), constant_values=1.0)
         grain = np.random.default_rng(0).normal(0, 0.006, paper.shape)
         photo = np.clip((ink + (1 - ink) * paper) * lit(kind, paper.shape) + grain, 0, 1)
@@ -228,6 +228,58 @@ def test_light_ink_that_fills_its_black_picture_is_not_taken_for_light():
     grain = np.random.default_rng(0).integers(0, 8, tight.shape).astype(np.uint8)
     difference = np.abs(picture_to_image(np.maximum(tight, grain)) - picture_to_image(digit))
     assert difference.mean() <= 3 / 255
+
+
+TWO = np.array([[0, 25], [12, 2], [40, 0], [58, 20], [45, 50], [0, 100], [30, 96], [62, 100]], float)
+
+
+def printed(
+    shape: tuple[int, int], kind: str, turned: float, gap: float = 55, width: float = 3
+) -> np.ndarray:
+    """Printed lines, 0 to 1, `turned` degrees from level."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(float)
+    angle = np.deg2rad(turned)
+    across = [x * np.sin(angle) + y * np.cos(angle), x * np.cos(angle) - y * np.sin(angle)]
+    away = [np.abs((one + 17) % gap - gap / 2) for one in across[: 1 if kind == "ruled" else 2]]
+    return np.clip(width / 2 + 0.5 - np.min(away, axis=0), 0, 1)
+
+
+@pytest.mark.parametrize("turned", [-3.0, 0.0, 4.6])
+@pytest.mark.parametrize(
+    ("kind", "pen", "line"), [("ruled", 0.8, 0.5), ("squared", 0.8, 0.5), ("squared", 0.45, 0.3)]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_printed_lines_on_paper_or_board_are_no_ink(kind, pen, line, turned, sign):
+    """Ink takes `pen` of paper's light, a line `line`; they are as one without taking the lines away."""
+    ink = 1 - draw((TWO,), 300) / 255
+    random = np.random.default_rng(0)
+    lines = printed(ink.shape, kind, turned)
+    found = []
+    for there in (lines, 0 * lines):
+        light = (1 - line * there) * (1 - ink) + (1 - pen) * ink + random.normal(0, 0.008, ink.shape)
+        light = light if sign == 1 else 1 - light
+        found.append(picture_to_image(np.clip(225 * light + 10, 0, 255).astype(np.uint8)))
+    assert np.abs(found[0] - found[1]).mean() <= 1 / 255
+
+
+@pytest.mark.parametrize(("margin", "least"), [(0, 1), (3, 0.5), (60, 0.5)])
+def test_the_pens_own_lines_stay_however_tight_the_picture(bridger, margin, least):
+    """Also where the pen pressed least, unless it then reaches from side to side."""
+    underlined = (*(TWO,), np.array([[-40, 120], [100, 121.0]]))
+    for strokes in (underlined, *bridger[0][::90]):
+        ink = crop(1 - draw(strokes, 240) / 255)
+        pressed = np.linspace(least, 1, ink.shape[0])[:, None] * ink
+        picture = np.pad(pressed, margin)
+        assert without_lines(picture) is picture
+
+
+def test_sums_along_a_slope_are_those_of_columns_moved_one_by_one():
+    values = np.random.default_rng(0).random((50, 70))
+    left = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
+    for slope in (-0.1, 0.0, 0.003, 0.07):
+        down = np.round(slope * (np.arange(70) - 35)).astype(int)
+        moved = [values[np.clip(np.arange(50) + n, 0, 49), x] for x, n in enumerate(down)]
+        np.testing.assert_allclose(_sums_along(left, down), np.sum(moved, axis=0))
 
 
 @pytest.mark.parametrize("board", [60, 100])
