@@ -101,7 +101,7 @@ def kept(tell: Callable[[str], None]) -> Iterator[None]:
     if own is not None:
         use(own)
         if not any(own.iterdir()):
-            tell("nothing is compiled on this machine yet: it takes longer to begin, this once")
+            tell("nothing is compiled yet for this machine and this JAX: it takes longer to begin, this once")
     programs, show = Programs(), warnings.showwarning
 
     def shown(message: Warning | str, *rest: Any, **named: Any) -> None:

@@ -95,8 +95,8 @@ def _info(run: Path, step: int, record: dict, model: ModelConfig) -> ModelInfo:
 
 
 def held_out(record: dict) -> str:
-    """The digits of which a step's record says the accuracy: "mnist and 2 more (8,321 validation digits)"; ""
-    where it does not say.
+    """The digits of which a step's record says the one accuracy: "mnist and 2 more sets together (8,321
+    validation digits)"; "" where it does not say.
 
     As in training, they are those that people wrote; all where nobody did.
     """
@@ -111,5 +111,6 @@ def held_out(record: dict) -> str:
         return ""
     first = names[0].removesuffix("@validation")
     first = Path(first.partition(":")[2]).name.partition(".")[0] or first
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    others = len(names) - 1
+    more = f" and {others} more set{'s' if others > 1 else ''} together" if others else ""
     return f"{first}{more} ({sum(counts[name] for name in names):,} validation digits)"

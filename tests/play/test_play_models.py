@@ -149,7 +149,7 @@ def test_without_any_run_the_list_gives_the_command_and_looks_for_nothing():
         ({"mnist@validation": 5000}, "mnist (5,000 validation digits)"),
         (
             {"strokes:a/b-1.ndjson.gz@validation": 50, "mnist@validation": 5000, "synthetic@validation": 9},
-            "b-1 and 1 more (5,050 validation digits)",
+            "b-1 and 1 more set together (5,050 validation digits)",
         ),
         ({"synthetic@validation": 9}, "synthetic (9 validation digits)"),
         ({}, ""),
