@@ -26,6 +26,8 @@ from play.view.icon import icon
 
 FRAME = 1 / 60
 """Seconds of a frame."""
+REST, RESTING = 1.0, 0.1
+"""Seconds without an event after which nothing under way makes frames longer, and how long they are then."""
 PATIENCE = 0.008
 """Seconds for which a frame waits for its answer; one that is later comes in the next frame."""
 MANY_POINTS, PART = 4096, 64
@@ -46,26 +48,32 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The wall's clock: 60 frames a second while something moves, and at once when something happens."""
+    """The wall's clock: 60 frames a second while something moves, ten at rest; an event is taken at once."""
 
     def __init__(self, start: float = 0.0) -> None:
         """Args:
         start: seconds that it shows at first.
         """
         self._start = time.perf_counter() - start
-        self._frame = start
+        self._frame = self._moved = start
 
     def now(self) -> float:
         return time.perf_counter() - self._start
 
     def next_frame(self, busy: bool) -> None:
-        end = self._frame + FRAME
+        now = self.now()
         if busy:
-            time.sleep(max(0.0, end - self.now()))
+            self._moved = now
+            time.sleep(max(0.0, self._frame + FRAME - now))
         else:
-            time.sleep(max(0.0, end - FRAME / 2 - self.now()))
-            while self.now() < end and not pygame.event.peek():
-                time.sleep(0.001)
+            resting = now - self._moved > REST
+            end, look = self._frame + (RESTING if resting else FRAME), 0.008 if resting else 0.001
+            time.sleep(max(0.0, self._frame + FRAME / 2 - now))
+            while self.now() < end:
+                if pygame.event.peek():
+                    self._moved = self.now()
+                    break
+                time.sleep(look)
         self._frame = self.now()
 
 

@@ -36,7 +36,9 @@ def counts() -> list[int]:
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     *before, last = done.stdout.splitlines()
-    assert len(before) == is_first and all("nothing is compiled yet for this machine" in one for one in before)
+    assert len(before) == is_first and all(
+        "nothing is compiled yet for this machine" in one for one in before
+    )
     found, _, asked = last.split()[:3]
     return [int(found), int(asked)]
 

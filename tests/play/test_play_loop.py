@@ -14,7 +14,7 @@ import pytest
 
 from digitjax.runs import SHIPPED
 from digitjax.strokes import Drawing
-from play import ink, launch, wire
+from play import app, ink, launch, wire
 from play.answers import Answered, ModelFailed, ModelReady, ReaderEnded
 from play.app import MANY_POINTS, WindowSource
 from play.classify import AGAIN, ENDED, MOST_ENDS, ProcessClassifier
@@ -137,6 +137,34 @@ def test_frames_that_take_longer_than_a_sixtieth_count_what_was_dropped(tmp_path
         dropped.append(loop.dropped)
     assert dropped == [0, 2, 2, 8]
     assert loop.state.numbers.dropped == 8 and loop.state.numbers.frame == pytest.approx(110)
+
+
+def test_frames_are_rare_while_nothing_happens_and_an_event_ends_the_wait(monkeypatch):
+    now, happens = 0.0, 20.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds + 1e-6
+
+    monkeypatch.setattr(app, "time", types.SimpleNamespace(perf_counter=lambda: now, sleep=sleep))
+    monkeypatch.setattr(pygame.event, "peek", lambda: now >= happens)
+    clock, frames = app.RealClock(), []
+    while now < happens:
+        clock.next_frame(False)
+        frames.append(now)
+    assert 235 < len(frames) < 255, "60 in the first second, ten in each of nineteen"
+    assert now - happens < 0.01
+    happens = np.inf
+    frames.clear()
+    while now < 20.9:
+        clock.next_frame(False)
+        frames.append(now)
+    assert np.diff(frames).max() < 0.018, "somebody is there again"
+    now = 30.0
+    for busy in (True, True, False):
+        clock.next_frame(busy)
+        frames.append(now)
+    assert np.diff(frames[-3:]).max() < 0.018, "what moves goes on moving"
 
 
 def test_settings_that_cannot_be_written_leave_the_old_ones_and_no_half_a_file(tmp_path, monkeypatch):
