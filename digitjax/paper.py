@@ -4,7 +4,7 @@ NumPy and SciPy, as `pixels.py`.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from digitjax.resize import area_resize, at_most
 
@@ -119,10 +119,7 @@ def _level_lines(ink: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "r
     there = inside.sum(axis=1)
     faintest = columns - 1 - (PART * there).astype(int)
     amount = np.sort(along, axis=1)[np.arange(len(at)), faintest]  # the pen may cover what is darker
-    first, last = inside.argmax(axis=1), columns - 1 - inside[:, ::-1].argmax(axis=1)
-    end = np.minimum(np.arange(max(1, round(END * columns))), there[:, None] - 1)
-    ends = np.concatenate([first[:, None] + end, last[:, None] - end], axis=1)
-    crosses = np.take_along_axis(_thicker(along, 2 * bend), ends, axis=1).min(axis=1) > FAINTEST
+    crosses = _least_at_the_ends(_thicker(along, 2 * bend), inside) > FAINTEST
     lines, whole = np.zeros(len(at)), False
     edges = np.flatnonzero(np.diff(amount > FAINTEST, prepend=False, append=False))
     for start, stop in edges.reshape(-1, 2):
@@ -133,6 +130,17 @@ def _level_lines(ink: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "r
     if not whole:
         return np.zeros_like(ink)
     return _thicker(lines[:, None], bend)[np.arange(rows)[:, None] - down - top, 0]
+
+
+def _least_at_the_ends(
+    along: Float[np.ndarray, "lines columns"], inside: Bool[np.ndarray, "lines columns"]
+) -> Float[np.ndarray, " lines"]:
+    """The least value of each line's first and last columns, those for which it is inside the picture."""
+    columns = along.shape[1]
+    first, last = inside.argmax(axis=1), columns - 1 - inside[:, ::-1].argmax(axis=1)
+    end = np.minimum(np.arange(max(1, round(END * columns))), inside.sum(axis=1)[:, None] - 1)
+    ends = np.concatenate([first[:, None] + end, last[:, None] - end], axis=1)
+    return np.take_along_axis(along, ends, axis=1).min(axis=1)
 
 
 def _down(ink: Float[np.ndarray, "rows columns"]) -> Int[np.ndarray, " columns"]:
@@ -151,7 +159,7 @@ def _sums_along(
 
     Args:
         left: sums of the values left of each column, and of all: one difference for all columns moved alike.
-        down: 0 or more changes by one between columns.
+        down: neighbours differ by one at most.
     """
     rows = np.arange(len(left))[:, None]
     starts = np.flatnonzero(np.diff(down, prepend=down[0] - 1))
