@@ -29,7 +29,7 @@ END = 0.02
 BEND = 0.0075
 """Part of the longest side by which a printed line may leave the straight one to either side."""
 THICK = 0.1
-"""Part of the side across it that a printed line is at most thick."""
+"""Part of the side across it that a printed line is at most thick, with `BEND` on both sides."""
 FAINTEST, FAINTER = 0.1, 0.8
 """Parts of full ink that a printed line has: a fainter one does no harm, a darker one may be the pen's."""
 
@@ -93,12 +93,17 @@ def without_lines(ink: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "
     picture, and is fainter than the pen. How far lines are turned is told by the ink's sums along parallels,
     which differ most along the lines (Postl, Detection of linear oblique structures, ICPR 1986). What a line
     has of ink is taken away, and full ink stays full, so that the pen that crosses a line is not cut. Ink
-    without such lines is returned as it is.
+    without such lines is returned as it is, and so is ink of which nothing would be left. A picture cut off
+    right at the ink may lose a faint stroke that goes from side to side.
 
     Args:
         ink: 0 (paper) to 1 (the pen).
     """
-    small = at_most(ink, LIGHT_GRID)
+    from scipy import ndimage  # as above
+
+    finer = -(-max(ink.shape) // LIGHT_GRID)
+    widened = ndimage.maximum_filter(ink, finer) if finer > 1 else ink  # or thin lines are averaged away
+    small = at_most(np.asarray(widened), LIGHT_GRID)
     lines = np.maximum(_level_lines(small), _level_lines(small.T).T)
     if not lines.any():
         return ink
@@ -116,16 +121,17 @@ def _level_lines(ink: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "r
     inside = (at >= 0) & (at < rows)
     bend = max(1, round(BEND * max(ink.shape)))
     along = np.where(inside, _thicker(ink, bend)[np.clip(at, 0, rows - 1), np.arange(columns)], -1.0)
-    there = inside.sum(axis=1)
-    faintest = columns - 1 - (PART * there).astype(int)
-    amount = np.sort(along, axis=1)[np.arange(len(at)), faintest]  # the pen may cover what is darker
+    there, ranked, each = inside.sum(axis=1), np.sort(along, axis=1), np.arange(len(at))
+    least = ranked[each, columns - 1 - (PART * there).astype(int)]  # the pen may cover what is darker
+    not_the_pen = (ranked <= FAINTER).sum(axis=1) - (columns - there)
+    amount = ranked[each, columns - there + (PART * np.maximum(not_the_pen - 1, 0)).astype(int)]
     crosses = _least_at_the_ends(_thicker(along, 2 * bend), inside) > FAINTEST
     lines, whole = np.zeros(len(at)), False
-    edges = np.flatnonzero(np.diff(amount > FAINTEST, prepend=False, append=False))
+    edges = np.flatnonzero(np.diff(least > FAINTEST, prepend=False, append=False))
     for start, stop in edges.reshape(-1, 2):
         band = slice(start, stop)
-        if amount[band].max() <= FAINTER and stop - start <= THICK * rows and crosses[band].any():
-            lines[band] = amount[band]
+        if least[band].max() <= FAINTER and stop - start <= THICK * rows and crosses[band].any():
+            lines[band] = np.minimum(amount[band], FAINTER)
             whole |= bool((there[band] == columns).any())
     if not whole:
         return np.zeros_like(ink)

@@ -1,4 +1,4 @@
-"""Pictures of another size, by area."""
+"""Pictures of another size: by area where they get smaller, bilinearly where they get larger."""
 
 import numpy as np
 from jaxtyping import Float

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeGuard
 import pygame
 
 from play import effects, events, ink
-from play.answers import Answered, NumberRead
+from play.answers import Answered, NumberRead, ReaderEnded
 from play.classify import Classifier, Query
 from play.layout import Control, Layout, arrange, first_size
 from play.outside import Outside
@@ -27,7 +27,9 @@ from play.view.icon import icon
 FRAME = 1 / 60
 """Seconds of a frame."""
 REST, RESTING = 1.0, 0.1
-"""Seconds without an event after which nothing under way makes frames longer, and how long they are then."""
+"""Seconds since the last event or movement from which frames are longer, and how long they are then."""
+LOOK, REST_LOOK = 0.001, 0.008
+"""Seconds between two looks for an event, and at rest."""
 PATIENCE = 0.008
 """Seconds for which a frame waits for its answer; one that is later comes in the next frame."""
 MANY_POINTS, PART = 4096, 64
@@ -50,12 +52,14 @@ class Clock(Protocol):
 class RealClock:
     """The wall's clock: 60 frames a second while something moves, ten at rest; an event is taken at once."""
 
-    def __init__(self, start: float = 0.0) -> None:
+    def __init__(self, start: float = 0.0, *, rests: bool = True) -> None:
         """Args:
         start: seconds that it shows at first.
+        rests: False where frames are counted: always 60.
         """
         self._start = time.perf_counter() - start
         self._frame = self._moved = start
+        self._rests = rests
 
     def now(self) -> float:
         return time.perf_counter() - self._start
@@ -66,14 +70,13 @@ class RealClock:
             self._moved = now
             time.sleep(max(0.0, self._frame + FRAME - now))
         else:
-            resting = now - self._moved > REST
-            end, look = self._frame + (RESTING if resting else FRAME), 0.008 if resting else 0.001
+            resting = self._rests and now - self._moved > REST
+            end, look = self._frame + (RESTING if resting else FRAME), REST_LOOK if resting else LOOK
             time.sleep(max(0.0, self._frame + FRAME / 2 - now))
-            while self.now() < end:
-                if pygame.event.peek():
-                    self._moved = self.now()
-                    break
-                time.sleep(look)
+            while not (happened := pygame.event.peek()) and (left := end - self.now()) > 0:
+                time.sleep(min(look, left))
+            if happened:
+                self._moved = self.now()
         self._frame = self.now()
 
 
@@ -262,10 +265,9 @@ class Loop:
     @property
     def busy(self) -> bool:
         """Whether the picture moves by itself or an answer is awaited."""
-        answer = self.state.answers[0]
-        settled = answer is None or self.state.bars == answer.probabilities
-        moving = self.state.pen_down or self.state.journey is not None
-        return moving or self._asked_at is not None or not settled
+        state = self.state
+        moving = state.pen_down or state.journey is not None or state.bars != state.bars_goal
+        return moving or self._asked_at is not None or state.loading
 
     def step(self) -> FrameTimes:
         """One frame."""
@@ -277,10 +279,10 @@ class Loop:
         layout = self._layout()
         controls = controls_of(self.state, layout)
         now = self.clock.now()
+        self._apply(events.Tick(now))  # first: a frame at rest was long ago
         for source in self.sources:
             for event in source.take(self.state, layout, controls, now):
                 self._apply(event)
-        self._apply(events.Tick(now))
         for event in self.outside.poll():
             self._apply(event)
         self._ask(begin)
@@ -288,6 +290,8 @@ class Loop:
         answered = None
         for event in self.classifier.poll(self.patience if self._asked_at is not None else 0.0):
             self._apply(event)
+            if isinstance(event, ReaderEnded):
+                self._asked_at = None
             if _is_answer(event) and event.revision == self._asked:
                 answered = (time.perf_counter() - (self._asked_at or begin)) * 1e3
                 self._answer_ms, self._asked_at = answered, None

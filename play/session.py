@@ -116,7 +116,7 @@ def run(
             classifier,
             outside,
             sources,
-            RealClock() if real else VirtualClock(),
+            RealClock(rests=frames is None) if real else VirtualClock(),
             state,
             patience=patience,
         )

@@ -146,6 +146,12 @@ class PlayState(NamedTuple):
         return self.off if self.screen == "sees" else frozenset()
 
     @property
+    def bars_goal(self) -> tuple[float, ...]:
+        """Where the bars are on their way to."""
+        answer = self.answers[0]
+        return answer.probabilities if answer is not None and self.strokes else (0.0,) * 10
+
+    @property
     def loading(self) -> bool:
         """Whether the network in use is still on its way."""
         return self.models[0] is None and not self.problem

@@ -196,9 +196,7 @@ def _number(state: PlayState, read: NumberRead) -> PlayState:
 
 def _tick(state: PlayState, time: float) -> PlayState:
     step = min(max(time - state.time, 0.0), 1.0)
-    answer = state.answers[0]
-    goal = answer.probabilities if answer is not None and state.strokes else (0.0,) * 10
-    bars = state.bars
+    bars, goal = state.bars, state.bars_goal
     if bars != goal:
         part = 1.0 - math.exp(-step / BAR_SECONDS)
         bars = tuple(g if abs(g - b) < 1e-3 else b + part * (g - b) for b, g in zip(bars, goal, strict=True))

@@ -262,15 +262,50 @@ def test_printed_lines_on_paper_or_board_are_no_ink(kind, pen, line, turned, sig
     assert np.abs(found[0] - found[1]).mean() <= 1 / 255
 
 
-@pytest.mark.parametrize(("margin", "least"), [(0, 1), (3, 0.5), (60, 0.5)])
-def test_the_pens_own_lines_stay_however_tight_the_picture(bridger, margin, least):
+@pytest.mark.parametrize("pen", [0.6, 1.2, 2.6])
+@pytest.mark.parametrize(("margin", "least"), [(0, 1), (3, 0.5)])
+def test_the_pens_own_lines_stay_however_tight_the_picture(bridger, margin, least, pen):
     """Also where the pen pressed least, unless it then reaches from side to side."""
     underlined = (*(TWO,), np.array([[-40, 120], [100, 121.0]]))
     for strokes in (underlined, *bridger[0][::90]):
-        ink = crop(1 - draw(strokes, 240) / 255)
+        ink = crop(1 - draw(strokes, 240, pen) / 255)
         pressed = np.linspace(least, 1, ink.shape[0])[:, None] * ink
         picture = np.pad(pressed, margin)
         assert without_lines(picture) is picture
+
+
+@pytest.mark.parametrize("kind", ["ruled", "squared"])
+@pytest.mark.parametrize(("size", "width", "gap"), [(1400, 1.5, 250), (1400, 8, 250), (60, 1, 15)])
+def test_lines_of_any_width_are_found_in_pictures_of_any_size(kind, size, width, gap):
+    ink = 1 - draw((TWO,), size) / 255
+    lines = printed(ink.shape, kind, 1.3, gap, width)
+    left = without_lines(np.maximum(ink, 0.6 * lines))
+    assert (left[(ink == 0) & (lines > 0)] < 0.2).mean() > 0.98
+    assert np.abs(left - ink)[ink == 1].max() < 1e-9
+
+
+def test_what_is_not_sure_to_be_printed_stays():
+    ink = np.pad(1 - draw((TWO,), 200) / 255, 20)
+    y, x = np.mgrid[: ink.shape[0], : ink.shape[1]]
+    apart = {
+        "a line that ends before the side": (abs(y - 15) < 2) & (x > 15),
+        "a bar": abs(y - 30) < 25,
+        "a dark line": (abs(y - 15) < 2) * 1.7,
+        "a corner": abs(y + x - 12) < 2,
+    }
+    for what, other in apart.items():
+        picture = np.maximum(ink, 0.5 * other)
+        assert without_lines(picture) is picture, what
+    lines = 0.6 * printed((200, 200), "squared", 0)
+    assert without_lines(lines) is lines, "nothing else is there"
+
+
+def test_a_line_may_bend_a_little_and_is_gone_to_its_edges():
+    ink = np.pad(1 - draw((TWO,), 200) / 255, 20)
+    y, x = np.mgrid[: ink.shape[0], : ink.shape[1]]
+    bent = np.clip(2 - abs(y - 30 - 3 * np.sin(x / ink.shape[1] * np.pi)), 0, 1) * 0.5
+    left = without_lines(np.maximum(ink, bent))
+    assert left[(ink == 0) & (bent > 0)].max() < 0.2
 
 
 def test_sums_along_a_slope_are_those_of_columns_moved_one_by_one():

@@ -165,6 +165,29 @@ def test_frames_are_rare_while_nothing_happens_and_an_event_ends_the_wait(monkey
         clock.next_frame(busy)
         frames.append(now)
     assert np.diff(frames[-3:]).max() < 0.018, "what moves goes on moving"
+    for phase in np.linspace(0, 0.1, 41):
+        now += 5.0
+        clock.next_frame(False)
+        began, happens = now, now + phase
+        clock.next_frame(False)
+        happens, waited = np.inf, now
+        if waited - began < 0.0999:  # seen, or it came with the frame's very end
+            clock.next_frame(False)
+            assert now - waited < 0.018, phase
+
+
+def test_what_happens_after_a_rest_begins_when_it_happens(tmp_path):
+    script_ = Script(DRAW, *[[] for _ in range(90)], [Press("clear")], [])
+    loop = make_loop(tmp_path, script_)
+    for _ in range(91):
+        loop.step()
+        loop.clock.next_frame(False)
+    full = max(loop.state.bars)
+    assert full > 0.5 and loop.state.bars == loop.state.bars_goal and not loop.busy
+    loop.clock._frames += 6  # as long as a frame at rest
+    loop.step()
+    assert loop.busy and max(loop.state.bars) == full, "they have not yet begun to fall"
+    loop.outside.close()
 
 
 def test_settings_that_cannot_be_written_leave_the_old_ones_and_no_half_a_file(tmp_path, monkeypatch):
