@@ -184,7 +184,8 @@ def test_what_happens_after_a_rest_begins_when_it_happens(tmp_path):
         loop.clock.next_frame(False)
     full = max(loop.state.bars)
     assert full > 0.5 and loop.state.bars == loop.state.bars_goal and not loop.busy
-    loop.clock._frames += 6  # as long as a frame at rest
+    for _ in range(6):  # as long as a frame at rest
+        loop.clock.next_frame(False)
     loop.step()
     assert loop.busy and max(loop.state.bars) == full, "they have not yet begun to fall"
     loop.outside.close()
