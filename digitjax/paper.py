@@ -6,6 +6,7 @@ NumPy and SciPy, as `pixels.py`.
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from digitjax.pen import stroke_width
 from digitjax.resize import area_resize, at_most
 
 LIGHT_GRID = 280
@@ -27,9 +28,11 @@ PART = 0.7
 END = 0.02
 """Part of a picture's width (height) at either end on which a printed line is seen for certain."""
 BEND = 0.0075
-"""Part of the longest side by which a printed line may leave the straight one to either side."""
+"""Part of its length by which a printed line may leave the straight one to either side."""
 THICK = 0.1
-"""Part of the side across it that a printed line is at most thick, with `BEND` on both sides."""
+"""Part of the shorter side that a printed line is at most thick, with `BEND` on both sides."""
+THINNER = 0.75
+"""Part of the pen's width that a printed line has at most, give or take a pixel."""
 FAINTEST, FAINTER = 0.1, 0.8
 """Parts of full ink that a printed line has: a fainter one does no harm, a darker one may be the pen's."""
 
@@ -90,11 +93,10 @@ def without_lines(ink: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "
     """Ink without the ruled lines or squares that were printed on its paper.
 
     A line is printed if it is straight, level or upright but for `TILT`, goes across nearly all of the
-    picture, and is fainter than the pen. How far lines are turned is told by the ink's sums along parallels,
-    which differ most along the lines (Postl, Detection of linear oblique structures, ICPR 1986). What a line
-    has of ink is taken away, and full ink stays full, so that the pen that crosses a line is not cut. Ink
-    without such lines is returned as it is, and so is ink of which nothing would be left. A picture cut off
-    right at the ink may lose a faint stroke that goes from side to side.
+    picture, and is fainter and thinner than the pen. How far lines are turned is told by the ink's sums along
+    parallels, which differ most along the lines (Postl, Detection of linear oblique structures, ICPR 1986).
+    What a line has of ink is taken away, and full ink stays full, so that the pen that crosses a line is not
+    cut. Ink without such lines is returned as it is, and so is ink of which nothing would be left.
 
     Args:
         ink: 0 (paper) to 1 (the pen).
@@ -104,38 +106,44 @@ def without_lines(ink: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "
     finer = -(-max(ink.shape) // LIGHT_GRID)
     widened = ndimage.maximum_filter(ink, finer) if finer > 1 else ink  # or thin lines are averaged away
     small = at_most(np.asarray(widened), LIGHT_GRID)
-    lines = np.maximum(_level_lines(small), _level_lines(small.T).T)
+    (level, width), (upright, other_width) = _level_lines(small), _level_lines(small.T)
+    lines = np.maximum(level, upright.T)
     if not lines.any():
         return ink
     lines = area_resize(lines, *ink.shape)
     left = np.clip((ink - lines) / (1 - lines), 0.0, 1.0)
-    return left if (left > 0.5).any() else ink
+    pen = stroke_width(at_most(left, LIGHT_GRID) > 0.5).ridge  # 0 where nothing is left
+    return left if pen and max(width, other_width) <= THINNER * pen + 1 else ink
 
 
-def _level_lines(ink: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
-    """How much ink the printed lines from side to side have, 0 elsewhere."""
+def _level_lines(
+    ink: Float[np.ndarray, "rows columns"],
+) -> tuple[Float[np.ndarray, "rows columns"], int]:
+    """How much ink the printed lines from side to side have, 0 elsewhere, and the widest one's pixels."""
     rows, columns = ink.shape
     down = _down(ink)
     top = -int(down.max())
     at = np.arange(top, rows - int(down.min()))[:, None] + down  # the outermost only cut a corner off
     inside = (at >= 0) & (at < rows)
-    bend = max(1, round(BEND * max(ink.shape)))
+    bend = max(1, round(BEND * columns))
+    thick = max(THICK * min(ink.shape), 2 * bend + 3)
     along = np.where(inside, _thicker(ink, bend)[np.clip(at, 0, rows - 1), np.arange(columns)], -1.0)
     there, ranked, each = inside.sum(axis=1), np.sort(along, axis=1), np.arange(len(at))
     least = ranked[each, columns - 1 - (PART * there).astype(int)]  # the pen may cover what is darker
     not_the_pen = (ranked <= FAINTER).sum(axis=1) - (columns - there)
     amount = ranked[each, columns - there + (PART * np.maximum(not_the_pen - 1, 0)).astype(int)]
     crosses = _least_at_the_ends(_thicker(along, 2 * bend), inside) > FAINTEST
-    lines, whole = np.zeros(len(at)), False
+    lines, whole, width = np.zeros(len(at)), False, 0
     edges = np.flatnonzero(np.diff(least > FAINTEST, prepend=False, append=False))
     for start, stop in edges.reshape(-1, 2):
         band = slice(start, stop)
-        if least[band].max() <= FAINTER and stop - start <= THICK * rows and crosses[band].any():
+        if least[band].max() <= FAINTER and stop - start <= thick and crosses[band].any():
             lines[band] = np.minimum(amount[band], FAINTER)
             whole |= bool((there[band] == columns).any())
+            width = max(width, int((least[band] > least[band].max() / 2).sum()) - 2 * bend)
     if not whole:
-        return np.zeros_like(ink)
-    return _thicker(lines[:, None], bend)[np.arange(rows)[:, None] - down - top, 0]
+        return np.zeros_like(ink), 0
+    return _thicker(lines[:, None], bend)[np.arange(rows)[:, None] - down - top, 0], width
 
 
 def _least_at_the_ends(

@@ -8,13 +8,13 @@ passes untouched, so doing it twice is doing it once.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from digitjax.normalize import BOX, CENTRE, PEN_RADIUS, UCI_PEN_RADIUS, geometry_shape
 from digitjax.paper import evenly_lit, is_dim, rim, without_lines
+from digitjax.pen import stroke_width
 from digitjax.resize import area_resize
 
 SMALL = 48
@@ -94,31 +94,6 @@ def crop(ink: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "rows colu
     if not rows.size:
         return np.zeros((0, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-class StrokeWidth(NamedTuple):
-    """Two estimates of the pen's width in pixels.
-
-    Attributes:
-        mean: from the ink's mean depth, a long band of width w being (w + 1) / 4 deep. Over MNIST it gives
-            1.8, 2.5 and 4.0 px at the 5th, 50th and 95th percentile. Filled loops make it large.
-        ridge: from the median depth along the middle of the strokes, which filled loops hardly touch.
-    """
-
-    mean: float
-    ridge: float
-
-
-def stroke_width(bitmap: Bool[np.ndarray, "rows columns"]) -> StrokeWidth:
-    """Width of the pen; zeros without ink."""
-    from scipy import ndimage  # a quarter of a second that MNIST's own pictures have no use for
-
-    padded = np.pad(bitmap, 1)
-    if not padded.any():
-        return StrokeWidth(0.0, 0.0)
-    depth = np.asarray(ndimage.distance_transform_edt(padded))
-    ridge = padded & (depth >= ndimage.maximum_filter(depth, 3))
-    return StrokeWidth(4.0 * float(depth[padded].mean()) - 1.0, 2.0 * float(np.median(depth[ridge])) - 1.0)
 
 
 def correct_width(

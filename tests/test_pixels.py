@@ -14,13 +14,13 @@ from digitjax.checkpoint import load_model
 from digitjax.errors import InputError
 from digitjax.normalize import fit_ink, ink_to_image, inks_to_images, render
 from digitjax.paper import _sums_along, without_lines
+from digitjax.pen import stroke_width
 from digitjax.pixels import (
     _fit_mnist,
     crop,
     middle_line,
     picture_to_image,
     pictures_to_images,
-    stroke_width,
     to_ink,
 )
 from digitjax.resize import area_resize
@@ -282,6 +282,17 @@ def test_lines_of_any_width_are_found_in_pictures_of_any_size(kind, size, width,
     left = without_lines(np.maximum(ink, 0.6 * lines))
     assert (left[(ink == 0) & (lines > 0)] < 0.2).mean() > 0.98
     assert np.abs(left - ink)[ink == 1].max() < 1e-9
+
+
+def test_a_stem_from_side_to_side_that_is_fainter_than_the_rest_stays():
+    stem = np.zeros((200, 200))
+    stem[:, 95:105] = 0.6
+    stem[60:100, 95:105] = 1
+    assert without_lines(stem) is stem
+    strip = np.zeros((104, 900))
+    strip[:, 440:452] = 0.7
+    strip[40:60, 400:500] = 1
+    assert without_lines(strip) is strip
 
 
 def test_what_is_not_sure_to_be_printed_stays():
