@@ -31,6 +31,8 @@ BEND = 0.0075
 """Part of its length by which a printed line may leave the straight one to either side."""
 THICK = 0.1
 """Part of the shorter side that a printed line is at most thick, with `BEND` on both sides."""
+LONG = 0.3
+"""Part of the other side that a printed line is long, at least: in a narrow strip the pen's are as long."""
 THINNER = 0.75
 """Part of the pen's width that a printed line has at most, give or take a pixel."""
 FAINTEST, FAINTER = 0.1, 0.8
@@ -121,6 +123,8 @@ def _level_lines(
 ) -> tuple[Float[np.ndarray, "rows columns"], int]:
     """How much ink the printed lines from side to side have, 0 elsewhere, and the widest one's pixels."""
     rows, columns = ink.shape
+    if columns < LONG * rows:
+        return np.zeros_like(ink), 0
     down = _down(ink)
     top = -int(down.max())
     at = np.arange(top, rows - int(down.min()))[:, None] + down  # the outermost only cut a corner off
