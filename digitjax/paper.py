@@ -142,7 +142,7 @@ def _level_lines(
     for start, stop in edges.reshape(-1, 2):
         band = slice(start, stop)
         if least[band].max() <= FAINTER and stop - start <= thick and crosses[band].any():
-            lines[band] = np.minimum(amount[band], FAINTER)
+            lines[band] = amount[band]
             whole |= bool((there[band] == columns).any())
             width = max(width, int((least[band] > least[band].max() / 2).sum()) - 2 * bend)
     if not whole:

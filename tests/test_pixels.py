@@ -266,7 +266,7 @@ def test_printed_lines_on_paper_or_board_are_no_ink(kind, pen, line, turned, sig
 @pytest.mark.parametrize(("margin", "least"), [(0, 1), (3, 0.5)])
 def test_the_pens_own_lines_stay_however_tight_the_picture(bridger, margin, least, pen):
     """Also where the pen pressed least, unless it then reaches from side to side."""
-    underlined = (*(TWO,), np.array([[-40, 120], [100, 121.0]]))
+    underlined = (TWO, np.array([[-40, 120], [100, 121.0]]))
     for strokes in (underlined, *bridger[0][::90]):
         ink = crop(1 - draw(strokes, 240, pen) / 255)
         pressed = np.linspace(least, 1, ink.shape[0])[:, None] * ink

@@ -151,6 +151,10 @@ def test_without_any_run_the_list_gives_the_command_and_looks_for_nothing():
             {"strokes:a/b-1.ndjson.gz@validation": 50, "mnist@validation": 5000, "synthetic@validation": 9},
             "b-1 and 1 more set together (5,050 validation digits)",
         ),
+        (
+            {"mnist@validation": 3, "a@validation": 2, "b@validation": 2},
+            "mnist and 2 more sets together (7 validation digits)",
+        ),
         ({"synthetic@validation": 9}, "synthetic (9 validation digits)"),
         ({}, ""),
     ],
